@@ -1,0 +1,70 @@
+"""Which axes are features, and the dtype in which statistics are kept."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Axes = int | Sequence[int]
+
+
+def reduced_axes(ndim: int, feature_axes: Axes) -> tuple[int, ...]:
+  """Returns the axes to average over: all that are not feature axes."""
+  axes = (feature_axes,) if isinstance(feature_axes, int) else feature_axes
+  kept = {axis + ndim if axis < 0 else axis for axis in axes}
+  if len(kept) != len(tuple(axes)) or not kept <= set(range(ndim)):
+    raise ValueError(
+      f"feature_axes={feature_axes} must name different axes of an array "
+      f"with {ndim} axes."
+    )
+  return tuple(axis for axis in range(ndim) if axis not in kept)
+
+
+def feature_shape(
+  shape: tuple[int, ...], reduced: tuple[int, ...]
+) -> tuple[int, ...]:
+  """Returns the shape of a statistic: the feature axes, in array order."""
+  return tuple(n for axis, n in enumerate(shape) if axis not in reduced)
+
+
+def statistics_dtype(dtype: jnp.dtype) -> jnp.dtype:
+  """Returns float32 for every real float up to float32, else the dtype.
+
+  Raises:
+    TypeError: the dtype is complex, integer or boolean. A complex batch has a
+      covariance of real and imaginary parts, not one variance; an integer
+      batch has no output of its own dtype.
+  """
+  if not jnp.issubdtype(dtype, jnp.floating):
+    raise TypeError(
+      f"Batch normalization needs a real floating dtype, got {dtype}. "
+      "Convert integers first; stack real and imaginary parts as features."
+    )
+  return jnp.promote_types(dtype, jnp.float32)
+
+
+def as_mask(mask: jax.Array | None, shape: tuple[int, ...]) -> jax.Array | None:
+  """Returns the mask with as many axes as x, or says why it cannot be one."""
+  if mask is None:
+    return None
+  mask = jnp.asarray(mask)
+  if mask.dtype != jnp.bool_:
+    raise TypeError(f"mask must be boolean, got {mask.dtype}: use mask != 0.")
+  missing = len(shape) - mask.ndim
+  fits = missing >= 0 and all(
+    m in (1, n) for m, n in zip(mask.shape, shape[missing:], strict=True)
+  )
+  if not fits:
+    raise ValueError(f"mask {mask.shape} does not broadcast to x {shape}.")
+  return lax.expand_dims(mask, range(missing))
+
+
+def per_feature(
+  name: str, value: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype
+) -> jax.Array:
+  """Returns a vector in the statistics' dtype, once its shape is checked."""
+  value = jnp.asarray(value)
+  if value.shape != shape:
+    raise ValueError(f"{name} has shape {value.shape}, features {shape}.")
+  return value.astype(dtype)

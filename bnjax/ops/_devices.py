@@ -1,0 +1,119 @@
+"""Statistics and sums pooled over named axes, by one collective each."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.flatten_util import ravel_pytree
+
+from bnjax.ops._statistics import Statistics
+
+AxisName = str | tuple[str, ...]
+
+
+class Pool(NamedTuple):
+  """The named axes to pool over, and which members of them pool together."""
+
+  axis_name: AxisName | None = None
+  groups: tuple[tuple[int, ...], ...] | None = None
+
+
+def make_pool(
+  axis_name: AxisName | None, groups: Sequence[Sequence[int]] | None
+) -> Pool:
+  """Returns a hashable Pool, or says why the groups are none."""
+  if groups is None:
+    return Pool(axis_name)
+  if axis_name is None:
+    raise ValueError("axis_index_groups needs an axis_name.")
+  groups = tuple(tuple(int(i) for i in group) for group in groups)
+  members = sorted(i for group in groups for i in group)
+  if members != list(range(len(members))):
+    raise ValueError(f"Groups must hold every index exactly once: {groups}.")
+  return Pool(axis_name, groups)
+
+
+def pool_statistics(pool: Pool, stats: Statistics) -> Statistics:
+  """Returns the statistics of all members: gathered, merged (Chan et al.).
+
+  A plain sum of squares over the members would cancel when the mean is large
+  beside the deviation; gathering all four numbers in one vector does not.
+  """
+  if pool.axis_name is None:
+    return stats
+  flat, unravel = ravel_pytree(stats)
+  flat = _gather(flat, pool.axis_name)
+  parts = jax.vmap(unravel)(flat)
+  weight = parts.count
+  if pool.groups is not None:
+    mine = _group_of(pool)[None, :] @ _membership(pool)
+    weight = weight * mine.reshape(-1, *(1,) * (weight.ndim - 1))
+  column = (-1,) + (1,) * (parts.m2.ndim - weight.ndim)
+  wide = weight.reshape(weight.shape + column[1:])
+  count = weight.sum(0)
+  total = jnp.maximum(wide.sum(0), 1)
+  shift = (wide * parts.shift).sum(0) / total
+  offset = (parts.shift - shift[None]) + parts.rest
+  rest = (wide * offset).sum(0) / total
+  apart = offset - rest[None]
+  present = (wide > 0).astype(wide.dtype)
+  m2 = (present * parts.m2 + wide * jnp.square(apart)).sum(0)
+  return Statistics(count, shift, rest, m2)
+
+
+def pool_sums(pool: Pool, sums: Any) -> Any:
+  """Returns every sum in the tree, summed over the members of my group."""
+  if pool.axis_name is None:
+    return sums
+  flat, unravel = ravel_pytree(sums)
+  if pool.groups is None:
+    return unravel(lax.psum(flat, pool.axis_name))
+  # One row per group: works where axis_index_groups does not (vmap, default
+  # shard_map), for a few vectors' more traffic.
+  mine = _group_of(pool).astype(flat.dtype)
+  return unravel(mine @ lax.psum(jnp.outer(mine, flat), pool.axis_name))
+
+
+def vary_like(tree: Any, x: jax.Array) -> Any:
+  """Marks small arrays as varying over x's manual axes, in one place.
+
+  Under shard_map the transpose of this mark is the sum over devices. Left to
+  JAX it would fall on arrays of x's size, and once per array.
+  """
+  flat, unravel = ravel_pytree(tree)
+  missing = jax.typeof(x).mat.varying - jax.typeof(flat).mat.varying
+  if not missing:
+    return tree
+  return unravel(lax.pcast(flat, tuple(sorted(missing)), to="varying"))
+
+
+def _gather(flat: jax.Array, axis_name: AxisName) -> jax.Array:
+  """Returns the vectors of all members, one a row, in axis_index order."""
+  names = (axis_name,) if isinstance(axis_name, str) else tuple(axis_name)
+  manual = jax.sharding.get_abstract_mesh().manual_axes
+  rows = flat
+  if set(names) <= set(manual):  # shard_map: all names in one collective.
+    rows = lax.all_gather(rows, names, to="invarying")
+  else:  # vmap gathers over one name at a time.
+    for name in reversed(names):
+      to = "invarying" if name in manual else "varying"
+      rows = lax.all_gather(rows, name, to=to)
+  return rows.reshape(-1, flat.size)
+
+
+def _membership(pool: Pool) -> jax.Array:
+  """Returns one row per group: 1 at its members, 0 elsewhere."""
+  assert pool.groups is not None
+  rows = np.zeros((len(pool.groups), sum(map(len, pool.groups))), np.float32)
+  for row, group in zip(rows, pool.groups, strict=True):
+    row[list(group)] = 1
+  return jnp.asarray(rows)
+
+
+def _group_of(pool: Pool) -> jax.Array:
+  """Returns 1 at the group of this device, 0 at the others."""
+  assert pool.axis_name is not None
+  return _membership(pool)[:, lax.axis_index(pool.axis_name)]

@@ -1,0 +1,95 @@
+"""The training transform: normalization by the batch's own statistics."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from bnjax.ops import _axes, _devices
+from bnjax.ops._derivative import Affine, Plan, transform
+from bnjax.ops.moments import Moments, from_statistics
+
+
+def batch_norm(
+  x: Float[Array, "..."],
+  scale: Float[Array, "..."] | None = None,
+  bias: Float[Array, "..."] | None = None,
+  *,
+  feature_axes: int | Sequence[int] = -1,
+  epsilon: float = 1e-5,
+  mask: Bool[Array, "..."] | None = None,
+  axis_name: str | tuple[str, ...] | None = None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
+  activation: Literal["relu"] | None = None,
+) -> tuple[Float[Array, "..."], Moments]:
+  """Normalizes a batch by its own mean and variance.
+
+  y = (x - mean) / sqrt(var + epsilon) * scale + bias
+
+  The derivative is exact in every mode and order, and stores x and vectors
+  only. A batch in which nothing counts has y = 0 and a gradient of zero.
+
+  Args:
+    x: real floating array; statistics are kept in at least float32.
+    scale: gamma, with the shape of the feature axes in array order; or None.
+    bias: beta, likewise.
+    feature_axes: the axes that keep statistics of their own.
+    epsilon: added to the variance, a Python number.
+    mask: True where x counts; broadcasts to x. Masked cells may hold anything,
+      NaN too: they are 0 in y and take no part in statistics and gradients.
+    axis_name: named axes (vmap, pmap, shard_map) whose members are one batch:
+      weighted by count, with one collective forward and one backward. Under
+      plain `jit` of sharded arrays the batch is whole without it.
+    axis_index_groups: lists of indices along axis_name that pool together.
+    activation: "relu" applies max(y, 0) without storing y.
+
+  Returns:
+    y with x's shape and dtype, and the batch's Moments, from which running
+    statistics are made. They are differentiable; `lax.stop_gradient` them
+    where that is not wanted.
+
+  Raises:
+    TypeError: x is complex or not floating; mask is not boolean.
+    ValueError: axes, shapes or groups that do not fit; or one number per
+      feature, whose variance is 0 whatever it is. Where that can only be
+      known at run time (a mask, an axis_name), y is then `bias` and the
+      gradient with respect to x is zero.
+
+  Reference:
+    Ioffe and Szegedy (2015), arXiv:1502.03167, Algorithm 1.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> y, moments = batch_norm(jnp.array([[1.0], [5.0]]), epsilon=0.0)
+    >>> y
+    Array([[-1.], [ 1.]], dtype=float32)
+    >>> moments.mean, moments.var
+    (Array([3.], dtype=float32), Array([4.], dtype=float32))
+  """
+  x = jnp.asarray(x)
+  dtype = _axes.statistics_dtype(x.dtype)
+  axes = _axes.reduced_axes(x.ndim, feature_axes)
+  shape = _axes.feature_shape(x.shape, axes)
+  mask = _axes.as_mask(mask, x.shape)
+  if activation not in (None, "relu"):
+    raise ValueError(f"activation must be None or 'relu', got {activation!r}.")
+  if mask is None and axis_name is None:
+    _check_count(math.prod(x.shape[axis] for axis in axes))
+  if scale is not None:
+    scale = _axes.per_feature("scale", scale, shape, dtype)
+  if bias is not None:
+    bias = _axes.per_feature("bias", bias, shape, dtype)
+  pool = _devices.make_pool(axis_name, axis_index_groups)
+  plan = Plan(axes, pool, float(epsilon), activation == "relu")
+  y, stats = transform(plan, x, mask, Affine(scale, bias))
+  return y, from_statistics(stats)
+
+
+def _check_count(count: int) -> None:
+  if count == 1:
+    raise ValueError(
+      "A batch of one number per feature has no variance to normalize by: "
+      "use more rows, or normalize() with running statistics."
+    )
