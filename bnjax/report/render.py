@@ -1,0 +1,151 @@
+"""One table, three renderings: the terminal, Markdown and HTML.
+
+Cells are plain text that may come from a config or a file: each rendering
+escapes what it would take for markup.
+"""
+
+import dataclasses
+import html
+import re
+from collections.abc import Sequence
+
+from rich import box, console, measure, padding, table, text
+
+# Text that is drawn in a colour wherever it is a whole cell. The colour only
+# repeats what the words say.
+STYLES = {
+  "holds": "green",
+  "does not hold": "red",
+  "undecided": "yellow",
+  "cannot be compared": "dim",
+}
+
+# What stands in a cell where there is nothing to say.
+NONE = "\N{EN DASH}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """A table of text.
+
+  Attributes:
+    title: one line above it.
+    columns: the headings.
+    rows: cells, as many in each row as there are columns.
+    notes: lines printed below it.
+  """
+
+  title: str
+  columns: tuple[str, ...]
+  rows: tuple[tuple[str, ...], ...]
+  notes: tuple[str, ...] = ()
+
+  def is_number(self, column: int) -> bool:
+    """Whether a column is aligned to the right: it holds numbers."""
+    cells = [row[column] for row in self.rows]
+    return all(re.match(rf"[-+\[]*[\d.]|{NONE}$|$", cell) for cell in cells)
+
+
+def plain(value: str) -> str:
+  r"""One line of printable text: no line breaks or terminal controls.
+
+  >>> plain("two\nlines\x1b[0m")
+  'two lines�[0m'
+  """
+  joined = re.sub(r"[\r\n\t]+", " ", str(value))
+  unknown = "\N{REPLACEMENT CHARACTER}"
+  return "".join(c if c.isprintable() else unknown for c in joined)
+
+
+def escape_markdown(value: str) -> str:
+  r"""Escapes what Markdown, its tables and inline HTML give a meaning.
+
+  >>> escape_markdown("<b>|*x* batch_norm")
+  '&lt;b&gt;\\|\\*x\\* batch_norm'
+  """
+  value = html.escape(plain(value), quote=False)
+  # A bracket before a number opens an interval, not a link.
+  value = re.sub(r"([\\`*|~$]|\[(?![-+]?\d))", r"\\\1", value)
+  value = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", value)
+  return re.sub(r"^(\s*)([#+-])(?=\s|#)", r"\1\\\2", value)
+
+
+def to_markdown(tab: Table) -> str:
+  """The table in GitHub's Markdown, its title as a heading."""
+  rule = ["--:" if tab.is_number(i) else "---" for i in range(len(tab.columns))]
+  lines = [f"### {escape_markdown(tab.title)}", ""]
+  escaped = [[escape_markdown(c) for c in row] for row in tab.rows]
+  for cells in ([*map(escape_markdown, tab.columns)], rule, *escaped):
+    lines.append("| " + " | ".join(cells) + " |")
+  lines += ["", *(f"- {escape_markdown(note)}" for note in tab.notes)]
+  return "\n".join(lines).rstrip() + "\n"
+
+
+def to_html(tab: Table) -> str:
+  """The table as HTML, its title as a heading."""
+
+  def row(tag: str, cells: Sequence[str]) -> str:
+    drawn = []
+    for index, cell in enumerate(cells):
+      classes = "number" if tab.is_number(index) else ""
+      if cell in STYLES and tag == "td":
+        classes = "verdict " + cell.replace(" ", "-")
+      drawn.append(
+        f'<{tag} class="{classes}">{html.escape(plain(cell))}</{tag}>'
+      )
+    return f"<tr>{''.join(drawn)}</tr>"
+
+  notes = "".join(f"<li>{html.escape(plain(n))}</li>" for n in tab.notes)
+  body = "\n".join(row("td", cells) for cells in tab.rows)
+  return (
+    f"<h2>{html.escape(plain(tab.title))}</h2>\n"
+    f'<div class="wide"><table>\n<thead>{row("th", tab.columns)}</thead>\n'
+    f"<tbody>{body}</tbody>\n</table></div>\n"
+    + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
+  )
+
+
+def to_rich(tab: Table) -> table.Table:
+  """The table for a terminal, without its notes."""
+  drawn = table.Table(
+    title=text.Text(plain(tab.title), style="bold"),
+    title_justify="left",
+    box=box.SIMPLE_HEAD,
+    pad_edge=False,
+  )
+  for index, column in enumerate(tab.columns):
+    drawn.add_column(
+      text.Text(plain(column)),
+      justify="right" if tab.is_number(index) else "left",
+      overflow="fold",
+    )
+  for cells in tab.rows:
+    drawn.add_row(
+      *(text.Text(plain(c), style=STYLES.get(c, "")) for c in cells)
+    )
+  return drawn
+
+
+def print_tables(
+  tables: Sequence[Table], output: console.Console | None = None
+) -> None:
+  """Prints tables with their notes.
+
+  Args:
+    tables: as `summary_tables` makes them.
+    output: where to; the terminal if None. Where that is no terminal, its
+      lines are made as long as the tables need.
+  """
+  output = output or console.Console(highlight=False)
+  for tab in tables:
+    drawn = to_rich(tab)
+    if not output.is_terminal:
+      wide = output.options.update(width=10_000)
+      natural = measure.Measurement.get(output, wide, drawn).maximum
+      output.width = max(output.width, natural)
+    output.print(drawn)
+    for note in tab.notes:
+      output.print(
+        padding.Padding(text.Text(plain(note)), (0, 0, 0, 2), expand=False)
+      )
+    output.print()

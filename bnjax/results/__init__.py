@@ -1,0 +1,39 @@
+"""Records on disk, aggregation over seeds, and verdicts on published numbers.
+
+Standard library, NumPy and SciPy only: a work directory can be read, and
+judged, on a machine without JAX.
+"""
+
+from bnjax.results.aggregate import Curve, curves, diverged_steps
+from bnjax.results.parse import check_rules
+from bnjax.results.records import (
+  append_rows,
+  read_json,
+  read_rows,
+  to_strict,
+  write_json,
+)
+from bnjax.results.summary import summarize
+from bnjax.results.workdir import (
+  Workdir,
+  differences,
+  read_workdir,
+  write_summary,
+)
+
+__all__ = [
+  "Curve",
+  "Workdir",
+  "append_rows",
+  "check_rules",
+  "curves",
+  "differences",
+  "diverged_steps",
+  "read_json",
+  "read_rows",
+  "read_workdir",
+  "summarize",
+  "to_strict",
+  "write_json",
+  "write_summary",
+]

@@ -1,0 +1,126 @@
+"""Means over seeds and their 95% Student t intervals.
+
+With `s` the sample standard deviation (divide by n - 1) of n values,
+
+  mean:        mean(x) +- t(n - 1) * s / sqrt(n)
+  difference:  mean(a) - mean(b) +- t(v) * sqrt(s_a^2 / n_a + s_b^2 / n_b)
+
+where `v` is Welch's number of degrees of freedom. A paired difference is the
+first formula applied to `a - b`.
+
+References:
+  B. L. Welch, "The generalization of 'Student's' problem when several
+  different population variances are involved", Biometrika 34, 1947.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+CONFIDENCE = 0.95
+
+Interval = tuple[float, float]
+
+
+class Sample(NamedTuple):
+  """Mean, sample standard deviation (n - 1) and number of some values."""
+
+  mean: float
+  sample_std: float
+  n: int
+
+
+class Estimate(NamedTuple):
+  """A metric over seeds. None where there is too little to state it.
+
+  Attributes:
+    mean: over the finite values; None without any.
+    std: divided by n, as the published code does; None below two values.
+    sample_std: divided by n - 1; None below two values.
+    interval: 95% Student t interval of the mean; None below two values.
+    n: the number of values, finite or not.
+    finite: how many of them are finite, which is what `mean` is taken over.
+  """
+
+  mean: float | None
+  std: float | None
+  sample_std: float | None
+  interval: Interval | None
+  n: int
+  finite: int
+
+
+def t_quantile(degrees: float) -> float:
+  """The two-sided 95% quantile of Student's t.
+
+  >>> round(t_quantile(4), 3)
+  2.776
+  """
+  return float(special.stdtrit(degrees, 0.5 + CONFIDENCE / 2))
+
+
+def to_sample_std(std: float, n: int) -> float:
+  """Turns a standard deviation divided by n into one divided by n - 1."""
+  return std * math.sqrt(n / (n - 1))
+
+
+def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
+  """The 95% interval of the mean of two or more finite values."""
+  array = np.asarray(values, np.float64)
+  mean, error = float(array.mean()), float(array.std(ddof=1))
+  half = t_quantile(array.size - 1) * error / math.sqrt(array.size)
+  return mean - half, mean + half
+
+
+def welch_interval(a: Sample, b: Sample) -> Interval:
+  """The 95% interval of a difference of means, of unequal variances.
+
+  Args:
+    a: the first sample, of two or more values.
+    b: the second, likewise.
+
+  Returns:
+    The interval of `a.mean - b.mean`; a point where neither sample varies.
+  """
+  difference = a.mean - b.mean
+  square_a, square_b = a.sample_std**2 / a.n, b.sample_std**2 / b.n
+  square = square_a + square_b
+  if square == 0:
+    return difference, difference
+  # As shares of the whole, so that tiny variances do not underflow.
+  share_a, share_b = square_a / square, square_b / square
+  degrees = 1 / (share_a**2 / (a.n - 1) + share_b**2 / (b.n - 1))
+  half = t_quantile(degrees) * math.sqrt(square)
+  return difference - half, difference + half
+
+
+def estimate(values: Sequence[float] | np.ndarray) -> Estimate:
+  """Describes the values of one metric, one per seed.
+
+  A value that is not finite (a loss that overflowed) has no place in a mean
+  and is not dropped either: the mean is of the finite ones and `finite` of
+  `n` says how many they are.
+
+  >>> estimate([0.25, 0.75]).mean
+  0.5
+  >>> estimate([0.5, float("nan")])[-2:]
+  (2, 1)
+  """
+  array = np.asarray(values, np.float64)
+  finite = array[np.isfinite(array)]
+  if not finite.size:
+    return Estimate(None, None, None, None, array.size, 0)
+  mean = float(finite.mean())
+  if finite.size == 1:
+    return Estimate(mean, None, None, None, array.size, 1)
+  return Estimate(
+    mean=mean,
+    std=float(finite.std()),
+    sample_std=float(finite.std(ddof=1)),
+    interval=mean_interval(finite),
+    n=array.size,
+    finite=finite.size,
+  )
