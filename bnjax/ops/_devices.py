@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from bnjax.ops._statistics import Statistics
+from bnjax.ops._statistics import Statistics, settle
 
 AxisName = str | tuple[str, ...]
 
@@ -55,7 +55,7 @@ def pool_statistics(pool: Pool, stats: Statistics) -> Statistics:
   wide = weight.reshape(weight.shape + column[1:])
   count = weight.sum(0)
   total = jnp.maximum(wide.sum(0), 1)
-  shift = (wide * parts.shift).sum(0) / total
+  shift = settle((wide * parts.shift).sum(0) / total)
   offset = (parts.shift - shift[None]) + parts.rest
   rest = (wide * offset).sum(0) / total
   apart = offset - rest[None]

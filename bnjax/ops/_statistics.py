@@ -50,6 +50,16 @@ def centre(
   return valid(x - lax.expand_dims(rest, axes), mask)
 
 
+def settle(shift: jax.Array) -> jax.Array:
+  """Returns a shift that is one and the same number wherever it is used.
+
+  A compiler may compute a quotient again beside each use, and there fuse it
+  with the subtraction without rounding it. It may not do so with these bits.
+  """
+  info = jnp.finfo(shift.dtype)
+  return lax.reduce_precision(shift, info.nexp, info.nmant - 1)
+
+
 def collect(
   x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]
 ) -> Statistics:
@@ -98,4 +108,4 @@ def _shift(
     size = x.shape[first]
     x = lax.slice_in_dim(x, 0, size, max(size // _SAMPLE, 1), first)
   total = valid(x.astype(dtype), mask).sum(axes)
-  return total / jnp.maximum(_count(x, mask, axes).astype(dtype), 1)
+  return settle(total / jnp.maximum(_count(x, mask, axes).astype(dtype), 1))
