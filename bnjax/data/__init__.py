@@ -1,0 +1,10 @@
+"""Named data sets, as arrays: `load("mnist")`.
+
+NumPy only, and nothing of bnjax but its errors; the samplers that run inside
+a compiled program are in `bnjax.data.batches`.
+"""
+
+from bnjax.data.dataset import Dataset, Spec, Split
+from bnjax.data.registry import DATASETS, load, sizes
+
+__all__ = ["DATASETS", "Dataset", "Spec", "Split", "load", "sizes"]

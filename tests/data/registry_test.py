@@ -1,0 +1,68 @@
+"""The table of data sets."""
+
+import subprocess
+import sys
+
+import pytest
+
+from bnjax import data, errors
+from bnjax.data import packaged, registry
+
+SIZES = {
+  "mnist": (55_000, 5_000, 10_000, (28, 28, 1)),
+  "mnist5k": (4_000, 500, 500, (28, 28, 1)),
+  "cifar10": (45_000, 5_000, 10_000, (32, 32, 3)),
+  "cifar10_jpeg": (45_000, 5_000, 10_000, (32, 32, 3)),
+  "digits": (1_197, 300, 300, (8, 8, 1)),
+}
+
+
+def test_sizes_are_known_without_loading():
+  found = {
+    name: (spec.train, spec.validation, spec.test, spec.image_shape)
+    for name in data.DATASETS
+    for spec in [data.sizes(name)]
+  }
+  assert found == SIZES
+  assert {data.sizes(name).num_classes for name in SIZES} == {10}
+
+
+def test_labels_begin_with_the_name():
+  for name in data.DATASETS:
+    assert data.sizes(name).label.startswith(f"{name}: ")
+  assert "re-encoded as JPEG" in data.sizes("cifar10_jpeg").label
+
+
+@pytest.mark.parametrize("function", [data.load, data.sizes])
+def test_an_unknown_name(function):
+  with pytest.raises(errors.UserError) as caught:
+    function("mnsit")
+  assert str(caught.value) == (
+    "dataset.name: 'mnsit' is not known; did you mean 'mnist'? Choices:"
+    " cifar10, cifar10_jpeg, digits, mnist, mnist5k"
+  )
+
+
+def test_other_sizes_than_promised_are_an_error(monkeypatch):
+  pytest.importorskip("sklearn", reason="scikit-learn carries digits")
+  spec = registry.Spec("digits: fewer", 1_000, 300, 300, (8, 8, 1), 10)
+  source = registry.Source(spec, packaged.load_digits)
+  monkeypatch.setitem(registry.DATASETS, "digits", source)
+  with pytest.raises(errors.UserError) as caught:
+    data.load("digits")
+  assert str(caught.value) == (
+    "dataset.name: the 'digits' found has train images of shape (1197, 8, 8,"
+    " 1), not (1000, 8, 8, 1); remove it and prepare it again"
+  )
+
+
+def test_importing_is_light():
+  heavy = ["tensorflow_datasets", "tensorflow", "mlxtend", "sklearn", "PIL"]
+  code = (
+    "import sys, bnjax.data;"
+    f"print([name for name in {heavy} if name in sys.modules])"
+  )
+  ran = subprocess.run(
+    [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+  )
+  assert (ran.stdout, ran.stderr, ran.returncode) == ("[]\n", "", 0)
