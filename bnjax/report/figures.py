@@ -71,8 +71,8 @@ def draw_figures(
   # It tells each step of embedding a font in a PDF to whoever logs at INFO.
   logging.getLogger("fontTools").setLevel(logging.WARNING)
   folder.mkdir(parents=True, exist_ok=True)
-  arms = arm_names(config, rows)
   found = curves(rows)
+  arms = arm_names(config, rows)
   files = []
   with matplotlib.rc_context(RC):
     for name, choices in FIGURES.items():
