@@ -1,0 +1,49 @@
+# make reproduce   batch norm on real digits: trains, prints, draws
+# make test        the tests
+# make check       what CI runs after those two: format, lint, types, tests
+#
+# Each sets up .venv first, if it is not there as constraints.txt says; the
+# stamp's name holds what the set-up depends on, so that it is done once and
+# done again after any change, an interruption or a move of the directory.
+
+PYTHON ?= python3
+BIN := .venv/bin
+KEY := $(shell { cat pyproject.toml constraints.txt; pwd; $(PYTHON) -VV; } | cksum | cut -d' ' -f1)
+STAMP := .venv/ready-$(KEY)
+DEV_STAMP := .venv/ready-dev-$(KEY)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
+  --no-compile --constraint constraints.txt
+
+.PHONY: reproduce test check format venv clean
+
+reproduce: $(STAMP)
+	$(BIN)/python scripts/train.py --config=configs/init_robustness.py:mnist5k
+
+test: $(DEV_STAMP)
+	$(BIN)/python -m pytest
+
+check: $(DEV_STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: $(DEV_STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+venv: $(DEV_STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "setting up .venv: once, about a minute"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bnjax needs Python 3.11 or later; this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) --editable '.[experiments]'
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	@$(PIP) --editable '.[experiments,dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Benchmarks: side by side in one process, medians, ratios. Not tests."""

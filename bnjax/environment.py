@@ -1,0 +1,57 @@
+"""Where and with what a run was made, for `environment.json`."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+
+_PACKAGES = ("bnjax", "jax", "jaxlib", "flax", "optax", "numpy")
+
+
+def describe_environment() -> dict[str, Any]:
+  """Versions, machine, devices, commit and command, ready for JSON."""
+  return {
+    "python": platform.python_version(),
+    **{name: _version(name) for name in _PACKAGES},
+    "platform": platform.platform(),
+    "cpus": os.cpu_count(),
+    "devices": [d.device_kind for d in jax.devices()],
+    "backend": jax.default_backend(),
+    "commit": _commit(),
+    "command": " ".join([os.path.basename(sys.executable), *sys.argv]),
+    "started": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+  }
+
+
+def _version(package: str) -> str | None:
+  try:
+    return importlib.metadata.version(package)
+  except importlib.metadata.PackageNotFoundError:
+    return None
+
+
+def _commit() -> str | None:
+  """The checkout's commit, `+` if files differ from it; None outside git."""
+  git = ["git", "-C", str(Path(__file__).parent)]
+  try:
+    commit = subprocess.run(
+      [*git, "rev-parse", "--short=12", "HEAD"],
+      capture_output=True,
+      text=True,
+      check=True,
+    ).stdout.strip()
+    changed = subprocess.run(
+      [*git, "status", "--porcelain", "--untracked-files=no"],
+      capture_output=True,
+      text=True,
+      check=True,
+    ).stdout
+  except (OSError, subprocess.CalledProcessError):
+    return None
+  return commit + "+" * bool(changed)

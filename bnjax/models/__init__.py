@@ -1,0 +1,99 @@
+"""Models by name, built from the groups of a config."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from bnjax.errors import UserError, choice
+from bnjax.models.initializers import INITIALIZERS
+from bnjax.models.mlp import MLP
+from bnjax.models.norms import NORMS, BatchNormalization, Norm
+from bnjax.named import lookup
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+  "identity": lambda x: x,
+  "relu": nn.relu,
+  "sigmoid": nn.sigmoid,
+  "tanh": jnp.tanh,
+  "gelu": nn.gelu,
+  "leaky_relu": nn.leaky_relu,
+}
+
+PLACEMENTS = ("before", "after")
+DERIVATIVES = ("corrected", "as_published")
+
+
+def mlp(
+  *,
+  num_classes: int,
+  norm: Norm,
+  width: int = 256,
+  depth: int = 2,
+  activation: str = "relu",
+  init: str = "he",
+  init_scale: Any = 1.0,
+  placement: str = "before",
+  dropout_rate: Any = 0.0,
+  use_bias: bool = True,
+  derivative: str = "corrected",
+) -> MLP:
+  """The `MLP` that these names describe; see its attributes.
+
+  Args:
+    num_classes: number of logits.
+    norm: the normalization, see `bnjax.models.norms`.
+    width: units in each hidden layer.
+    depth: number of hidden layers.
+    activation: a name in `ACTIVATIONS`.
+    init: a name in `INITIALIZERS`, for every kernel.
+    init_scale: multiplies the initial kernels; for `normal` it is their
+      standard deviation, for `uniform` their largest magnitude.
+    placement: the norm `before` or `after` the activation.
+    dropout_rate: probability to drop a hidden unit.
+    use_bias: whether the hidden layers have a bias.
+    derivative: `corrected`, or `as_published` for the backward pass of the
+      2016 code (batch norm before the activation only).
+
+  Raises:
+    UserError: a name is unknown, or a value out of its range.
+  """
+  _at_least("model.width", width, 1)
+  _at_least("model.depth", depth, 0)
+  if isinstance(dropout_rate, (int, float)) and not 0 <= dropout_rate < 1:
+    raise UserError(
+      f"model.dropout_rate: {dropout_rate} is not in [0, 1); it is the "
+      "probability to drop a unit"
+    )
+  make_init = lookup("model.init", init, INITIALIZERS)
+  after = choice("model.placement", placement, PLACEMENTS) == "after"
+  published = choice("model.derivative", derivative, DERIVATIVES) != "corrected"
+  if published and (after or not isinstance(norm, BatchNormalization)):
+    raise UserError(
+      "model.derivative: 'as_published' is the backward pass of a network with "
+      "norm.name='batch_norm' and model.placement='before'"
+    )
+  return MLP(
+    num_classes=num_classes,
+    width=width,
+    depth=depth,
+    activation=lookup("model.activation", activation, ACTIVATIONS),
+    kernel_init=make_init(init_scale),
+    norm=norm,
+    norm_after=after,
+    dropout_rate=dropout_rate,
+    use_bias=use_bias,
+    published_derivative=published,
+  )
+
+
+def _at_least(field: str, value: int, minimum: int) -> None:
+  if value < minimum:
+    raise UserError(f"{field}: {value} is too small; at least {minimum}")
+
+
+MODELS: dict[str, Callable[..., nn.Module]] = {"mlp": mlp}
+
+__all__ = ["ACTIVATIONS", "INITIALIZERS", "MODELS", "NORMS", "mlp"]

@@ -1,0 +1,52 @@
+"""Weight initializers by name, as the published experiments define them.
+
+Each takes `scale`, which multiplies the drawn weights, and returns a function
+`(key, shape, dtype) -> weights` like those of `jax.nn.initializers`. Fan-in is
+the product of all axes but the last, fan-out that of all but the second last.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.nn.initializers import variance_scaling
+
+Initializer = Callable[..., jax.Array]
+
+
+def randn(scale: Any = 1.0) -> Initializer:
+  """`N(0, scale²)`: NumPy's `randn`, the "bad" initialization at scale 1."""
+  return lambda key, shape, dtype=float: (
+    scale * jax.random.normal(key, shape, dtype)
+  )
+
+
+def uniform(scale: Any = 1.0) -> Initializer:
+  """`U(-scale, scale)`."""
+  return lambda key, shape, dtype=float: (
+    scale * jax.random.uniform(key, shape, dtype, -1.0)
+  )
+
+
+def he(scale: Any = 1.0) -> Initializer:
+  """`N(0, 2 / fan_in)` (He et al. 2015, https://arxiv.org/abs/1502.01852)."""
+  return _scaled(scale, variance_scaling(2.0, "fan_in", "normal"))
+
+
+def xavier(scale: Any = 1.0) -> Initializer:
+  """`N(0, 2 / (fan_in + fan_out))` (Glorot and Bengio 2010)."""
+  return _scaled(scale, variance_scaling(1.0, "fan_avg", "normal"))
+
+
+def _scaled(scale: Any, initializer: Initializer) -> Initializer:
+  return lambda key, shape, dtype=float: scale * initializer(key, shape, dtype)
+
+
+# `normal` is `randn` under the name that goes with a standard deviation.
+INITIALIZERS: dict[str, Callable[..., Initializer]] = {
+  "randn": randn,
+  "normal": randn,
+  "uniform": uniform,
+  "he": he,
+  "xavier": xavier,
+}

@@ -1,0 +1,1 @@
+"""Training: pure steps, scanned, with all seeds vectorized in one program."""
