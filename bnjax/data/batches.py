@@ -137,8 +137,8 @@ def _shuffle(key: Key[Array, ""], size: int) -> Int[Array, " size"]:
   rounds = -(-3 * place_bits // (32 - place_bits))
   place = jnp.arange(size, dtype=jnp.uint32)
   order = place
-  for round_key in jax.random.split(key, rounds):
-    words = (jax.random.bits(round_key, (size,)) << place_bits) | place
+  for bits in jax.random.bits(key, (rounds, size)):
+    words = (bits << place_bits) | place
     order = order[jnp.sort(words) & ((1 << place_bits) - 1)]
   return order.astype(jnp.int32)
 
