@@ -50,6 +50,7 @@ def draw_panel(
       linestyle=look.dash,
       marker=marker,
       markersize=4,
+      clip_on=not marker,
     )
     finite = mean[np.isfinite(mean)]
     if finite.size:
@@ -64,6 +65,7 @@ def draw_panel(
     axes.yaxis.set_major_locator(ticker.LogLocator(subs=subs))
     axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: f"{y:g}"))
     axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+  axes.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
   axes.xaxis.set_major_formatter(
     ticker.FuncFormatter(lambda x, _: f"{round(x):,}")
   )

@@ -133,9 +133,11 @@ def _claims(summary: Summary) -> Table:
 
 
 def _curves(summary: Summary) -> list[Table]:
-  """One table per published curve; a loss also in its two parts."""
+  """One table per published curve that ours has steps of."""
   tables = []
   for line in summary["curves"]:
+    if not any(point["seeds"] for point in line["points"]):
+      continue  # A short run reached none of the published steps.
     metric = line["metric"]
     parts = [p for p in ("data_loss", "l2_loss") if p in line["points"][0]]
     rows = tuple(

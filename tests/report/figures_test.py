@@ -73,6 +73,18 @@ def test_a_diverged_run_is_marked_at_its_step_and_last_value():
   assert mark.get_color() == looks(ARMS)["no_batch_norm"].color
 
 
+def test_the_mark_is_at_the_value_before_the_divergence():
+  rows = [
+    {"arm": "a", "seed": 0, "step": step, "test_accuracy": value}
+    for step, value in ((10, 0.75), (20, 0.125))
+  ]
+  axes = Figure().subplots()
+  own = [curves(rows)["a", "test_accuracy"]]
+  draw_panel(axes, own, looks(["a"]), {"a": {0: 15}})
+  (mark,) = [line for line in axes.lines if line.get_marker() == "X"]
+  assert mark.get_xydata().tolist() == [[15.0, 0.75]]
+
+
 def test_a_run_that_was_never_finite_is_marked_too():
   row = {"arm": "a", "seed": 0, "step": 10, "loss": None, "diverged_step": 3}
   axes = Figure().subplots()
@@ -150,9 +162,9 @@ def test_an_arm_keeps_its_color_whatever_else_is_drawn():
   assert few["x"] == many["x"]
 
 
-@given(st.integers(0, 24))
+@given(st.integers(1, 24))
 def test_arms_are_told_apart_up_to_two_dozen(count):
-  found = looks([f"arm {i}" for i in range(count)])
+  found = looks(["no_batch_norm", *(f"arm {i}" for i in range(count - 1))])
   assert len({str(look) for look in found.values()}) == count
   assert all(colors.is_color_like(look.color) for look in found.values())
 

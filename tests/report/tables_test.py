@@ -136,6 +136,11 @@ def test_loss_table_has_the_published_curve_and_both_parts():
   assert losses.notes[0] == "published: a post"
 
 
+def test_a_run_that_reached_no_published_step_has_no_loss_table():
+  assert len(tables()) == 3
+  assert len(tables(steps=[100], values=[1.0])) == 2
+
+
 def test_loss_table_of_another_data_set_says_so():
   settings = config(dataset="mnist5k")
   settings["published"]["batch_norm"]["loss"]["dataset"] = "mnist"
