@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from bnjax.ops import _devices, _statistics
-from bnjax.ops._statistics import Statistics, centre, valid
+from bnjax.ops._statistics import Statistics, centre, own, valid
 
 
 class Plan(NamedTuple):
@@ -54,7 +54,9 @@ def transform(
   stats = statistics(plan, x, mask)
   inv = lax.rsqrt(stats.var + plan.epsilon)
   gain = inv if affine.scale is None else inv * affine.scale
-  y = centre(x, stats, None, plan.axes) * lax.expand_dims(gain, plan.axes)
+  y = centre(x, stats.shift, stats.rest, plan.axes) * lax.expand_dims(
+    gain, plan.axes
+  )
   if affine.bias is not None:
     y = y + lax.expand_dims(affine.bias, plan.axes)
   if plan.relu:
@@ -66,8 +68,8 @@ def transform(
 def _statistics_jvp(plan, primals, tangents):  # type: ignore[no-untyped-def]
   x, mask = primals
   stats = statistics(plan, x, mask)
-  rule = jax.checkpoint(partial(_moment_tangents, plan), prevent_cse=False)
-  return stats, rule(x, mask, stats, tangents[0])[1]
+  rule = jax.checkpoint(partial(_moments_tangent, plan), prevent_cse=False)
+  return stats, rule(x, mask, stats, tangents[0])
 
 
 @transform.defjvp
@@ -81,18 +83,26 @@ def _transform_jvp(plan, primals, tangents):  # type: ignore[no-untyped-def]
   return (y, stats), rule(x, mask, affine, stats, dx, daffine)
 
 
-def _moment_tangents(
+def _moments_tangent(
   plan: Plan,
   x: jax.Array,
   mask: jax.Array | None,
   stats: Statistics,
   dx: jax.Array,
+) -> Statistics:
+  """Returns the tangents of the statistics."""
+  return _product(plan, valid(x, mask), stats, valid(dx, mask))[1]
+
+
+def _product(
+  plan: Plan, x: jax.Array, stats: Statistics, dx: jax.Array
 ) -> tuple[jax.Array, Statistics]:
   """Returns sum(c * dx) and the tangents of the statistics."""
-  near = Statistics(*_devices.vary_like(tuple(stats), x))
-  dx = valid(dx.astype(stats.m2.dtype), mask)
+  shift, rest = _devices.vary_like((stats.shift, stats.rest), x)
+  dx = dx.astype(stats.m2.dtype)
   total = dx.sum(plan.axes)
-  product = (centre(x, near, mask, plan.axes) * dx).sum(plan.axes)
+  c = centre(*own(x, shift, rest), plan.axes)
+  product = (c * dx).sum(plan.axes)
   total, product = _devices.pool_sums(plan.pool, (total, product))
   zeros = jax.tree.map(jnp.zeros_like, stats)
   count = jnp.maximum(stats.count, 1)
@@ -109,7 +119,8 @@ def _tangent(
   daffine: Affine,
 ) -> tuple[jax.Array, Statistics]:
   """Returns the tangents of the output and of the statistics."""
-  product, dstats = _moment_tangents(plan, x, mask, stats, dx)
+  x, dx = valid(x, mask), valid(dx, mask)
+  product, dstats = _product(plan, x, stats, dx)
   inv = lax.rsqrt(stats.var + plan.epsilon)
   gain = inv if affine.scale is None else inv * affine.scale
   slope = -gain * jnp.square(inv) * (product / jnp.maximum(stats.count, 1))
@@ -123,7 +134,7 @@ def _tangent(
   known, linear = (_devices.vary_like(v, x) for v in vectors)
   (stats, gain, bias), (slope, offset) = known, linear
   wide = partial(lax.expand_dims, dimensions=plan.axes)
-  c = centre(x, stats, None, plan.axes)
+  c = centre(*own(*own(x, stats.shift, stats.rest)), plan.axes)
   dy = wide(gain) * dx.astype(gain.dtype) + c * wide(slope) + wide(offset)
   if plan.relu:
     y = c * wide(gain) + (0 if bias is None else wide(bias))

@@ -37,17 +37,26 @@ def valid(x: jax.Array, mask: jax.Array | None) -> jax.Array:
 
 
 def centre(
-  x: jax.Array, stats: Statistics, mask: jax.Array | None, axes: tuple[int, ...]
+  x: jax.Array,
+  shift: jax.Array,
+  rest: jax.Array | None,
+  axes: tuple[int, ...],
 ) -> jax.Array:
-  """Returns x - mean in the statistics' dtype, 0 in masked cells.
-
-  XLA's reductions on CPU absorb only what nothing else uses, and would write
-  a shared `broadcast(shift)` to memory at full size: the barrier gives every
-  caller its own.
-  """
-  shift, rest = lax.optimization_barrier((stats.shift, stats.rest))
+  """Returns x - shift - rest in the statistics' dtype."""
   x = x.astype(shift.dtype) - lax.expand_dims(shift, axes)
-  return valid(x - lax.expand_dims(rest, axes), mask)
+  return x if rest is None else x - lax.expand_dims(rest, axes)
+
+
+def own(x: jax.Array, *vectors: jax.Array) -> tuple[jax.Array, ...]:
+  """Returns the same arrays, which the compiler takes for others.
+
+  XLA's sums on CPU absorb only what nothing else uses: had two of them
+  `x - shift` in common, or x in float32 when it is bfloat16, it would be
+  written to memory and read twice.
+  """
+  if x.dtype == vectors[0].dtype:
+    return x, *lax.optimization_barrier(vectors)
+  return lax.optimization_barrier((x, *vectors))
 
 
 def settle(shift: jax.Array) -> jax.Array:
@@ -64,11 +73,16 @@ def collect(
   x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]
 ) -> Statistics:
   """Returns the statistics of x over the given axes."""
+  x = valid(x, mask)
   shift = _shift(x, mask, axes)
   count = _count(x, mask, axes).astype(shift.dtype)
-  near = Statistics(count, shift, jnp.zeros_like(shift), jnp.zeros_like(shift))
-  total = centre(x, near, mask, axes).sum(axes)
-  squares = jnp.square(centre(x, near, mask, axes)).sum(axes)
+  first = own(x, shift)
+  second = own(*first)
+  near, again = (centre(*copy, None, axes) for copy in (first, second))
+  if mask is not None:  # A product, not a choice: XLA's sums absorb it.
+    near, again = (c * mask.astype(c.dtype) for c in (near, again))
+  total = near.sum(axes)
+  squares = jnp.square(again).sum(axes)
   rest = total / jnp.maximum(count, 1)
   return Statistics(count, shift, rest, jnp.maximum(squares - total * rest, 0))
 
@@ -107,5 +121,5 @@ def _shift(
       x = lax.slice_in_dim(x, 0, 1, axis=axis)
     size = x.shape[first]
     x = lax.slice_in_dim(x, 0, size, max(size // _SAMPLE, 1), first)
-  total = valid(x.astype(dtype), mask).sum(axes)
+  total = x.astype(dtype).sum(axes)
   return settle(total / jnp.maximum(_count(x, mask, axes).astype(dtype), 1))
