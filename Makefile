@@ -1,6 +1,6 @@
 # make reproduce   batch norm on real digits: trains, prints, draws
 # make test        the tests
-# make check       what CI runs after those two: format, lint, types, tests
+# make check       before each commit: format, lint, types, tests
 #
 # Each sets up .venv first, if it is not there as constraints.txt says; the
 # stamp's name holds what the set-up depends on, so that it is done once and
@@ -14,7 +14,7 @@ DEV_STAMP := .venv/ready-dev-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
   --no-compile --constraint constraints.txt
 
-.PHONY: reproduce test check format venv clean
+.PHONY: reproduce test lint check format venv clean
 
 reproduce: $(STAMP)
 	$(BIN)/python scripts/train.py --config=configs/init_robustness.py:mnist5k
@@ -22,11 +22,12 @@ reproduce: $(STAMP)
 test: $(DEV_STAMP)
 	$(BIN)/python -m pytest
 
-check: $(DEV_STAMP)
+lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+
+check: lint test
 
 format: $(DEV_STAMP)
 	$(BIN)/ruff format .

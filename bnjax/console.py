@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
+from ml_collections.config_flags import config_flags
 from rich import progress as rich_progress
 from rich.console import Console
 
@@ -44,13 +45,13 @@ def _parse_flags(argv: list[str]) -> list[str]:
     if rest[1:]:
       raise UserError(f"{rest[1]!r}: not a flag; write --config.field=value")
     return rest
-  except AttributeError:  # an override of a field that does not exist
+  except (AttributeError, TypeError, KeyError):  # an override of a field that does not exist
     try:
       _check_overrides(argv)
     except UserError as error:
       sys.exit(f"error: {error}")
     raise
-  except (UserError, flags.Error, config_flags.FlagOrderError) as error:
+  except (UserError, flags.Error) as error:
     sys.exit(f"error: {_brief(str(error))}")
 
 

@@ -128,7 +128,9 @@ def _make(table: Mapping[str, Callable[..., Any]], group: Any) -> Any:
 
 def _check_workdir(workdir: Path, config: Mapping[str, Any]) -> None:
   try:
-    old = results.read_json(workdir / "config.json")["config"]
+    old = results.read_json(workdir / "config.json").get("config", {})
+  except ValueError as error:
+    raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
   except FileNotFoundError:
     if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
       raise UserError(

@@ -26,7 +26,7 @@ def get_config(arg: str = "mnist5k") -> ConfigDict:
   """The experiment on the data set that `arg` names, small if it says smoke."""
   words = arg.split(",")
   smoke = "smoke" in words
-  dataset = next((word for word in words if word != "smoke"), "mnist5k")
+  dataset = ",".join(word for word in words if word != "smoke") or "mnist5k"
   config = ConfigDict()
   config.title = "Batch norm against a bad initialization"
   config.dataset = {"name": dataset}

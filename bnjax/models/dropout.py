@@ -48,7 +48,7 @@ def dropout(x: jax.Array, words: jax.Array, rate: Any) -> jax.Array:
 def words_shape(shape: tuple[int, ...], rate: Any) -> tuple[int, int]:
   """Shape of the uint32 words that `dropout` of an array needs.
 
-  At rate ½ one bit a unit, at ¼ two, at any other rate, or a traced one, 16.
+  At rate ½ one bit a unit, at ¼ two, at others up to 16, at a traced one 16.
   """
   return _as_fraction(rate)[1], -(-math.prod(shape) // 32)
 

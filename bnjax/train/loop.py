@@ -146,8 +146,8 @@ def advance(
   def norms_of(params: Any, gradient: Any, new_params: Any) -> Norms:
     return Norms(
       l2_penalty(params),
-      optax.global_norm(add_l2(task, gradient, params)),
-      optax.global_norm(new_params),
+      optax.tree.norm(add_l2(task, gradient, params)),
+      optax.tree.norm(new_params),
     )
 
   def body(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
