@@ -52,8 +52,7 @@ def transform(
 ) -> tuple[jax.Array, Statistics]:
   """Returns the normalized batch and the statistics that normalized it."""
   stats = statistics(plan, x, mask)
-  inv = lax.rsqrt(stats.var + plan.epsilon)
-  gain = inv if affine.scale is None else inv * affine.scale
+  gain = _gain(plan, affine.scale, stats)
   y = centre(x, stats.shift, stats.rest, plan.axes) * lax.expand_dims(
     gain, plan.axes
   )
@@ -62,6 +61,12 @@ def transform(
   if plan.relu:
     y = jnp.maximum(y, 0)
   return valid(y, mask).astype(x.dtype), stats
+
+
+def _gain(plan: Plan, scale: jax.Array | None, stats: Statistics) -> jax.Array:
+  # A quotient, which a compiler does not repeat for every element of x.
+  deviation = jnp.sqrt(stats.var + plan.epsilon)
+  return (jnp.ones_like(deviation) if scale is None else scale) / deviation
 
 
 @statistics.defjvp
@@ -101,7 +106,8 @@ def _product(
   shift, rest = _devices.vary_like((stats.shift, stats.rest), x)
   dx = dx.astype(stats.m2.dtype)
   total = dx.sum(plan.axes)
-  c = centre(*own(x, shift, rest), plan.axes)
+  x, shift, rest = own(x, shift, rest)
+  c = centre(x, shift, rest, plan.axes)
   product = (c * dx).sum(plan.axes)
   total, product = _devices.pool_sums(plan.pool, (total, product))
   zeros = jax.tree.map(jnp.zeros_like, stats)
@@ -121,12 +127,12 @@ def _tangent(
   """Returns the tangents of the output and of the statistics."""
   x, dx = valid(x, mask), valid(dx, mask)
   product, dstats = _product(plan, x, stats, dx)
-  inv = lax.rsqrt(stats.var + plan.epsilon)
-  gain = inv if affine.scale is None else inv * affine.scale
-  slope = -gain * jnp.square(inv) * (product / jnp.maximum(stats.count, 1))
+  gain = _gain(plan, affine.scale, stats)
+  share = product / jnp.maximum(stats.count, 1)
+  slope = -gain * (share / (stats.var + plan.epsilon))
   offset = -gain * dstats.rest
   if daffine.scale is not None:
-    slope = slope + inv * daffine.scale
+    slope = slope + daffine.scale * _gain(plan, None, stats)
   if daffine.bias is not None:
     offset = offset + daffine.bias
 
@@ -134,7 +140,8 @@ def _tangent(
   known, linear = (_devices.vary_like(v, x) for v in vectors)
   (stats, gain, bias), (slope, offset) = known, linear
   wide = partial(lax.expand_dims, dimensions=plan.axes)
-  c = centre(*own(*own(x, stats.shift, stats.rest)), plan.axes)
+  x, shift, rest = own(*own(x, stats.shift, stats.rest))
+  c = centre(x, shift, rest, plan.axes)
   dy = wide(gain) * dx.astype(gain.dtype) + c * wide(slope) + wide(offset)
   if plan.relu:
     y = c * wide(gain) + (0 if bias is None else wide(bias))

@@ -6,6 +6,7 @@ when their standard deviation is 1. So the mean is kept as `shift + rest`:
 subtracting it. `(x - shift) - rest` is then right to the last place.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from jax import lax
 
 from bnjax.ops import _axes
 
-_SAMPLE = 32  # Cells per feature whose mean is the shift.
+_SAMPLE = 32  # Cells per feature whose mean is the shift: 32 to 63.
 
 
 class Statistics(NamedTuple):
@@ -76,9 +77,10 @@ def collect(
   x = valid(x, mask)
   shift = _shift(x, mask, axes)
   count = _count(x, mask, axes).astype(shift.dtype)
-  first = own(x, shift)
-  second = own(*first)
-  near, again = (centre(*copy, None, axes) for copy in (first, second))
+  copy, first = own(x, shift)
+  near = centre(copy, first, None, axes)
+  copy, second = own(copy, first)
+  again = centre(copy, second, None, axes)
   if mask is not None:  # A product, not a choice: XLA's sums absorb it.
     near, again = (c * mask.astype(c.dtype) for c in (near, again))
   total = near.sum(axes)
@@ -108,18 +110,23 @@ def _shift(
 ) -> jax.Array:
   """Returns a number near each feature's data.
 
-  Any will do for correctness. Without a mask, the mean of some cells spread
-  over the first averaged axis: a distance of d standard deviations to the
-  mean costs a factor 1 + d^2 in the rounding of the variance, and d^2 is
-  below n / 32 for any data. With a mask those cells might all be masked: it
-  takes one more sum over x.
+  Any will do: a distance of d standard deviations to the mean costs a factor
+  1 + d^2 in the rounding of the variance. Without a mask it is the mean of
+  some cells, spread over the first averaged axis and in the middle of the
+  others; for c of n cells d^2 is below n / c whatever the data. With a mask
+  those might all be masked: it is the mean, for one more sum over x.
   """
-  dtype = _axes.statistics_dtype(x.dtype)
-  if mask is None and axes:
-    first, *others = axes
-    for axis in others:
-      x = lax.slice_in_dim(x, 0, 1, axis=axis)
-    size = x.shape[first]
-    x = lax.slice_in_dim(x, 0, size, max(size // _SAMPLE, 1), first)
-  total = x.astype(dtype).sum(axes)
-  return settle(total / jnp.maximum(_count(x, mask, axes).astype(dtype), 1))
+  x = x.astype(_axes.statistics_dtype(x.dtype))
+  if mask is not None:
+    count = mask.sum(axes, dtype=jnp.int32, keepdims=True)
+    repeats = math.prod(x.shape[axis] // mask.shape[axis] for axis in axes)
+    return (x / jnp.maximum(count * repeats, 1).astype(x.dtype)).sum(axes)
+  for axis in axes:
+    size = x.shape[axis]
+    if axis == axes[0]:
+      x = lax.slice_in_dim(x, 0, size, max(size // _SAMPLE, 1), axis)
+    elif size:
+      x = lax.slice_in_dim(x, size // 2, size // 2 + 1, axis=axis)
+  # Divided before it is summed, so that the sum needs no settling.
+  cells = math.prod(x.shape[axis] for axis in axes)
+  return (x * (1 / max(cells, 1))).sum(axes)
