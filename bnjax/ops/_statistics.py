@@ -55,7 +55,7 @@ def own(x: jax.Array, *vectors: jax.Array) -> tuple[jax.Array, ...]:
   `x - shift` in common, or x in float32 when it is bfloat16, it would be
   written to memory and read twice.
   """
-  if x.dtype == vectors[0].dtype:
+  if vectors and x.dtype == vectors[0].dtype:
     return x, *lax.optimization_barrier(vectors)
   return lax.optimization_barrier((x, *vectors))
 
@@ -77,12 +77,13 @@ def collect(
   x = valid(x, mask)
   shift = _shift(x, mask, axes)
   count = _count(x, mask, axes).astype(shift.dtype)
-  copy, first = own(x, shift)
-  near = centre(copy, first, None, axes)
-  copy, second = own(copy, first)
-  again = centre(copy, second, None, axes)
+  copy, shift_copy = own(x, shift)
+  near = centre(copy, shift_copy, None, axes)
+  copy, shift_copy = own(copy, shift_copy)
+  again = centre(copy, shift_copy, None, axes)
   if mask is not None:  # A product, not a choice: XLA's sums absorb it.
-    near, again = (c * mask.astype(c.dtype) for c in (near, again))
+    weight = mask.astype(shift.dtype)
+    near, again = near * weight, again * own(weight)[0]
   total = near.sum(axes)
   squares = jnp.square(again).sum(axes)
   rest = total / jnp.maximum(count, 1)
