@@ -1,0 +1,34 @@
+"""Benchmarks, side by side in one process; prints Markdown.
+
+  python scripts/bench.py --suite=experiment --output=docs/benchmarks
+
+Kept short on purpose: all that it does is in `bnjax.bench`.
+"""
+
+import pathlib
+
+from absl import flags
+
+from bnjax import bench, console
+
+_SUITE = flags.DEFINE_enum("suite", "experiment", bench.SUITES, "What to time.")
+_ROUNDS = flags.DEFINE_integer("rounds", 11, "Rounds; figures are medians.")
+_OUTPUT = flags.DEFINE_string(
+  "output", None, "Also write SUITE-BACKEND.md here."
+)
+
+
+def main(argv: list[str]) -> None:
+  """Runs a suite, prints it and, if asked, writes it."""
+  del argv
+  text = bench.SUITES[_SUITE.value](_ROUNDS.value)
+  print(text)
+  if _OUTPUT.value:
+    folder = pathlib.Path(_OUTPUT.value)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{_SUITE.value}-{bench.backend()}.md"
+    (folder / name).write_text(text + "\n")
+
+
+if __name__ == "__main__":
+  console.run(main)
