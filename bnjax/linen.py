@@ -1,53 +1,88 @@
 """Batch normalization for Flax linen, instead of `flax.linen.BatchNorm`."""
 
-from typing import Any
+import dataclasses
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jax.nn import initializers
 
-from bnjax.ops import batch_norm, normalize
+from bnjax import _layer
+from bnjax.ops import Rule, Running
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(nn.BatchNorm):
   """Drop-in for `flax.linen.BatchNorm`: same arguments, same variables.
 
+  y = (x - mean) / sqrt(var + epsilon) * scale + bias
+
+  All of Flax's attributes come first and mean what they do there; its
+  `momentum` is what bnjax calls `decay`, `new = momentum * old +
+  (1 - momentum) * batch`, and PyTorch's is one minus this. `params` (`scale`,
+  `bias`) and `batch_stats` (`mean`, `var`) are Flax's, so checkpoints load
+  either way. Better than there, on purpose:
+
+  - Statistics are exact whatever the mean, at the cost of the fast variance:
+    `use_fast_variance` has no effect.
+  - Shards with unequal masks are weighted by their counts, in one collective;
+    `axis_index_groups` work under `vmap` and `shard_map` too.
+  - A batch in which nothing counts leaves the running statistics as they are,
+    and its output is finite, with zero gradient.
+  - Masked cells of the output are 0 in training (in Flax: normalized).
+  - One value per feature is a `ValueError` in training (in Flax: zeros),
+    though not in `init`. Where a mask or `axis_name` hides that, y is `bias`.
+  - Statistics are never narrower than float32, whatever
+    `force_float32_reductions` says; it decides what `batch_stats` are kept
+    in. They keep that dtype, which is float64 for a float64 `param_dtype`.
+  - No gradient flows through the updated running statistics.
+  - Complex inputs are a `TypeError`: they have a covariance, not a variance.
+
   Attributes:
-    use_running_average: normalize by the running statistics (at inference)
-      rather than by those of the batch. Here or in the call, not both.
-    axis: the feature axis or axes; the statistics are over all others.
-    momentum: Flax's name for `decay`: `new = momentum * old + (1 - momentum) *
-      batch`. PyTorch's momentum is one minus this.
-    epsilon: added to the variance.
-    dtype: of the result; by default that of the input and parameters.
-    param_dtype: of the parameters.
-    use_bias: whether there is a `bias` (beta).
-    use_scale: whether there is a `scale` (gamma).
-    bias_init: initializer of `bias`.
-    scale_init: initializer of `scale`.
-    axis_name: of the mapped axis (or axes) whose devices form one batch.
-    axis_index_groups: groups of indices along `axis_name` to normalize apart.
-    use_fast_variance: accepted for Flax's signature; has no effect, since the
-      exact variance here costs no more than the fast one.
-    force_float32_reductions: whether running statistics are float32 rather
-      than `param_dtype`. Batch statistics always are at least float32.
+    normalize_with: "batch" or "running"; here or in the call, it overrides
+      `use_running_average`, which then need not be given. With "running" in
+      training, the layer is frozen.
+    update_running: whether a call updates the running statistics. By default
+      if it normalizes with the batch and `use_running_average` is not True.
+    train_affine: whether gradients reach `scale` and `bias`.
+    rule: of the running statistics, see `bnjax.ops.rules`, instead of
+      `ema(momentum)`. Rules that need to know how much has been averaged keep
+      it as `weight` in `batch_stats`.
+    groups: number of groups of consecutive examples that are normalized apart
+      (ghost batches). Each spans all devices of `axis_name`. The running
+      statistics follow those of all groups together.
+    missing_axis: "ignore" leaves out those of `axis_name` that are not bound,
+      so one model runs in and out of `pmap`; "error" is Flax's NameError.
+    activation: "relu" applies it without storing what it is applied to.
+
+  Raises:
+    TypeError: x is complex.
+    ValueError: axes, shapes, groups or masks that do not fit.
+
+  Reference:
+    Ioffe and Szegedy (2015), arXiv:1502.03167.
+
+  Example:
+    >>> x = jnp.array([[1.0], [5.0]])
+    >>> norm = BatchNorm(momentum=0.9)
+    >>> variables = norm.init(jax.random.key(0), x, use_running_average=True)
+    >>> y, updates = norm.apply(
+    ...   variables, x, use_running_average=False, mutable=["batch_stats"]
+    ... )
+    >>> y.round(3)
+    Array([[-1.],
+           [ 1.]], dtype=float32)
+    >>> updates["batch_stats"]["mean"]
+    Array([0.3], dtype=float32)
   """
 
-  use_running_average: bool | None = None
-  axis: int | tuple[int, ...] = -1
-  momentum: Any = 0.99
-  epsilon: Any = 1e-5
-  dtype: Any = None
-  param_dtype: Any = jnp.float32
-  use_bias: bool = True
-  use_scale: bool = True
-  bias_init: Any = initializers.zeros
-  scale_init: Any = initializers.ones
-  axis_name: Any = None
-  axis_index_groups: Any = None
-  use_fast_variance: bool = True
-  force_float32_reductions: bool = True
+  _: dataclasses.KW_ONLY
+  normalize_with: _layer.Source | None = None
+  update_running: bool | None = None
+  train_affine: bool = True
+  rule: Rule | None = None
+  groups: int | None = None
+  missing_axis: Literal["error", "ignore"] = "error"
+  activation: Literal["relu"] | None = None
 
   @nn.compact
   def __call__(
@@ -56,64 +91,73 @@ class BatchNorm(nn.Module):
     use_running_average: bool | None = None,
     *,
     mask: jax.Array | None = None,
+    normalize_with: _layer.Source | None = None,
+    update_running: bool | None = None,
+    scale: jax.Array | None = None,
+    bias: jax.Array | None = None,
   ) -> jax.Array:
-    """Normalizes `x`.
+    """Normalizes `x`, and updates the running statistics in training.
 
     Args:
-      x: any array with the feature axes `axis`.
-      use_running_average: as the attribute of that name.
-      mask: broadcastable to `x`, True where a value counts in the statistics.
+      x: floating or integer array with the feature axes `axis`.
+      use_running_average: as the attribute of that name; in one of the places.
+      mask: broadcastable to `x`, True (or not 0) where a value counts.
+      normalize_with: as the attribute, which it overrides.
+      update_running: as the attribute, which it overrides.
+      scale: instead of the layer's own (`use_scale=False`), with the shape of
+        the features; or broadcastable to `x` with all of its axes, to differ
+        between examples (conditional batch norm).
+      bias: likewise.
 
     Returns:
-      An array of the shape of `x`.
+      An array of the shape of `x` and of `dtype`, by default that of `x`,
+      scale and bias promoted together.
     """
-    use_running_average = nn.merge_param(
-      "use_running_average", self.use_running_average, use_running_average
-    )
-    axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
-    shape = [x.shape[axis] for axis in axes]
-    stats_dtype = (
-      jnp.float32 if self.force_float32_reductions else self.param_dtype
-    )
-    running_mean = self.variable(
-      "batch_stats", "mean", jnp.zeros, shape, stats_dtype
-    )
-    running_var = self.variable(
-      "batch_stats", "var", jnp.ones, shape, stats_dtype
-    )
-    scale = (
-      self.param("scale", self.scale_init, shape, self.param_dtype)
-      if self.use_scale
-      else None
-    )
-    bias = (
-      self.param("bias", self.bias_init, shape, self.param_dtype)
-      if self.use_bias
-      else None
-    )
-    if use_running_average:
-      return normalize(
-        x,
-        running_mean.value,
-        running_var.value,
-        scale,
-        bias,
-        feature_axes=self.axis,
-        epsilon=self.epsilon,
+    if self.normalize_with is None and normalize_with is None:
+      use_running_average = nn.merge_param(
+        "use_running_average", self.use_running_average, use_running_average
       )
-    y, moments = batch_norm(
+    elif use_running_average is None:
+      use_running_average = self.use_running_average
+    source, update = _layer.switches(
+      self, use_running_average, normalize_with, update_running
+    )
+    x = jnp.asarray(x)
+    # A list, as in Flax: initializers may depend on it.
+    shape = [x.shape[a] for a in _layer.feature_axes(x.ndim, self.axis)]
+    dtype = self.param_dtype
+    if self.force_float32_reductions:
+      dtype = _layer.statistics_dtype(dtype)
+    kept = {
+      "mean": self.variable("batch_stats", "mean", jnp.zeros, shape, dtype),
+      "var": self.variable("batch_stats", "var", jnp.ones, shape, dtype),
+    }
+    if _layer.keeps_weight(self):
+      kept["weight"] = self.variable(
+        "batch_stats", "weight", jnp.zeros, shape, dtype
+      )
+    own_scale = own_bias = None
+    if self.use_scale:
+      own_scale = self.param("scale", self.scale_init, shape, self.param_dtype)
+    if self.use_bias:
+      own_bias = self.param("bias", self.bias_init, shape, self.param_dtype)
+    old = {name: variable.value for name, variable in kept.items()}
+    update = update and not self.is_initializing()
+    scale = _layer.affine_of(self, own_scale, scale, "scale")
+    bias = _layer.affine_of(self, own_bias, bias, "bias")
+    y, running = _layer.forward(
+      self,
       x,
+      Running(**{"weight": jnp.zeros_like(old["mean"]), **old}),
       scale,
       bias,
-      feature_axes=self.axis,
-      epsilon=self.epsilon,
+      dtype=_layer.result_dtype(self.dtype, x, scale, bias),
+      source=source,
+      update=update,
       mask=mask,
-      axis_name=None if self.is_initializing() else self.axis_name,
+      initializing=self.is_initializing(),
     )
-    if not self.is_initializing():
-      decay = self.momentum
-      running_mean.value = (
-        decay * running_mean.value + (1 - decay) * moments.mean
-      )
-      running_var.value = decay * running_var.value + (1 - decay) * moments.var
+    if update:
+      for name, variable in kept.items():
+        variable.value = getattr(running, name)
     return y

@@ -1,0 +1,246 @@
+"""What the linen and the nnx module share: from a layer's fields to ops."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Literal, Protocol
+
+import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import canonicalize_dtype
+from jax import lax
+
+from bnjax.ops import (
+  Moments,
+  Rule,
+  Running,
+  apply_batch_norm,
+  batch_norm,
+  ema,
+  population_moments_stacked,
+  update_running,
+)
+
+Source = Literal["batch", "running"]
+
+
+class Layer(Protocol):
+  """The fields of either module that are read here."""
+
+  axis: Any
+  momentum: Any
+  epsilon: Any
+  dtype: Any
+  axis_name: Any
+  axis_index_groups: Any
+  normalize_with: Source | None
+  update_running: bool | None
+  train_affine: bool
+  rule: Rule | None
+  groups: int | None
+  missing_axis: Literal["error", "ignore"]
+  activation: Literal["relu"] | None
+
+
+def rule_of(layer: Layer) -> Rule:
+  """Returns the layer's rule; Flax's, with its momentum, unless given."""
+  return ema(layer.momentum) if layer.rule is None else layer.rule
+
+
+def keeps_weight(layer: Layer) -> bool:
+  """Whether the rule needs to know how much has been averaged so far."""
+  return rule_of(layer).debias or rule_of(layer).decay is None
+
+
+def statistics_dtype(param_dtype: Any) -> Any:
+  """Returns float64 for float64 parameters, else float32."""
+  return jnp.float64 if param_dtype == jnp.float64 else jnp.float32
+
+
+def feature_axes(ndim: int, axis: Any) -> tuple[int, ...]:
+  """Returns the feature axes in array order, as Flax does."""
+  axes = axis if isinstance(axis, Iterable) else (axis,)
+  return tuple(sorted({a + ndim if a < 0 else a for a in axes}))
+
+
+def switches(
+  layer: Layer,
+  use_running_average: bool | None,
+  normalize_with: Source | None,
+  update: bool | None,
+) -> tuple[Source, bool]:
+  """Returns what to normalize with, and whether to update."""
+  source = normalize_with or layer.normalize_with
+  if source is None:
+    source = "running" if use_running_average else "batch"
+  update = layer.update_running if update is None else update
+  if update is None:
+    update = source == "batch" and not use_running_average
+  return source, update
+
+
+def forward(
+  layer: Layer,
+  x: jax.Array,
+  running: Running,
+  scale: jax.Array | None,
+  bias: jax.Array | None,
+  *,
+  dtype: Any,
+  source: Source,
+  update: bool,
+  mask: jax.Array | None,
+  initializing: bool = False,
+) -> tuple[jax.Array, Running]:
+  """Returns the layer's output and what its running statistics become."""
+  axes = feature_axes(x.ndim, layer.axis)
+  shape = tuple(x.shape[axis] for axis in axes)
+  mask = None if mask is None else jnp.asarray(mask).astype(bool)
+  if initializing and mask is None:
+    # Flax models are initialized with one example, which ops refuses. With a
+    # mask it may not: there, the count is known at run time only.
+    mask = jnp.ones((1,) * x.ndim, bool)
+  shared = {
+    "rule": rule_of(layer),
+    "update": update,
+    "feature_axes": axes,
+    "epsilon": layer.epsilon,
+    "mask": mask,
+    **({} if initializing else _pool(layer)),
+  }
+  normalize: Callable[..., tuple[jax.Array, Running]]
+  if source == "running" or layer.groups is None or initializing:
+    normalize = partial(apply_batch_norm, normalize_with=source, **shared)
+  else:
+    normalize = partial(_ghosts, groups=layer.groups, **shared)
+  x = x.astype(_wider(x.dtype, dtype))
+  if all(v is None or v.shape == shape for v in (scale, bias)):
+    y, running = normalize(x, scale, bias, running, activation=layer.activation)
+    return y.astype(dtype), running
+  x = x.astype(_wider(x.dtype, jnp.float32))
+  y, running = normalize(x, None, None, running)
+  y = _modulate(y, scale, bias, axes)
+  y = jnp.maximum(y, 0) if layer.activation == "relu" else y
+  if mask is not None and source == "batch":
+    y = jnp.where(mask, y, jnp.zeros_like(y))
+  return y.astype(dtype), running
+
+
+def affine_of(
+  layer: Layer,
+  own: jax.Array | None,
+  given: jax.Array | None,
+  name: str,
+) -> jax.Array | None:
+  """Returns the layer's own scale or bias, or the one given in the call."""
+  if given is None:
+    frozen = own is not None and not layer.train_affine
+    return lax.stop_gradient(own) if frozen else own
+  if own is not None:
+    raise ValueError(
+      f"The call gave a {name} and the layer has one: say use_{name}=False."
+    )
+  return jnp.asarray(given)
+
+
+def _ghosts(
+  x: jax.Array,
+  scale: jax.Array | None,
+  bias: jax.Array | None,
+  running: Running,
+  *,
+  groups: int,
+  rule: Rule,
+  update: bool,
+  feature_axes: tuple[int, ...],
+  mask: jax.Array | None,
+  **options: Any,
+) -> tuple[jax.Array, Running]:
+  """Normalizes groups of rows apart, and updates with all of them together."""
+  axis = min(a for a in range(x.ndim) if a not in feature_axes)
+  rows = x.shape[axis]
+  if rows % groups:
+    raise ValueError(f"{groups} groups do not divide {rows} rows.")
+
+  def split(a: jax.Array) -> jax.Array:
+    shape = (*a.shape[:axis], groups, rows // groups, *a.shape[axis + 1 :])
+    return a.reshape(shape)
+
+  if mask is not None:
+    mask = lax.expand_dims(mask, range(x.ndim - mask.ndim))
+    whole = (*mask.shape[:axis], rows, *mask.shape[axis + 1 :])
+    mask = split(jnp.broadcast_to(mask, whole))
+
+  def normalize(
+    x: jax.Array, mask: jax.Array | None
+  ) -> tuple[jax.Array, Moments]:
+    return batch_norm(
+      x, scale, bias, feature_axes=feature_axes, mask=mask, **options
+    )
+
+  y, moments = jax.vmap(normalize, axis, (axis, 0))(split(x), mask)
+  if update:
+    moments = population_moments_stacked(
+      lambda part: part, lax.stop_gradient(moments)
+    )
+    running = update_running(running, moments, rule)
+  return y.reshape(x.shape), running
+
+
+def _modulate(
+  y: jax.Array,
+  scale: jax.Array | None,
+  bias: jax.Array | None,
+  axes: tuple[int, ...],
+) -> jax.Array:
+  """Returns y * scale + bias, where either may differ between examples."""
+  reduced = tuple(axis for axis in range(y.ndim) if axis not in axes)
+
+  def fit(value: jax.Array) -> jax.Array:
+    if value.ndim != y.ndim:
+      value = lax.expand_dims(value, reduced)
+    return value.astype(y.dtype)
+
+  y = y if scale is None else y * fit(scale)
+  return y if bias is None else y + fit(bias)
+
+
+def _pool(layer: Layer) -> dict[str, Any]:
+  """Returns the axes to pool over: those of the layer that are bound."""
+  names, groups = layer.axis_name, layer.axis_index_groups
+  if names is None or layer.missing_axis == "error":
+    return {"axis_name": names, "axis_index_groups": groups}
+  if layer.missing_axis != "ignore":
+    raise ValueError(
+      f"missing_axis must be 'error' or 'ignore', got {layer.missing_axis!r}."
+    )
+  names = (names,) if isinstance(names, str) else tuple(names)
+  bound = tuple(name for name in names if _is_bound(name))
+  return {
+    "axis_name": bound or None,
+    "axis_index_groups": groups if bound == names else None,
+  }
+
+
+def _is_bound(name: str) -> bool:
+  try:
+    lax.axis_size(name)
+  except NameError:
+    return False
+  return True
+
+
+def result_dtype(dtype: Any, *arrays: jax.Array | None) -> Any:
+  """Returns the dtype that was asked for, or that of the arrays together.
+
+  Mixed precision is meant here, so it holds under strict promotion, too.
+  """
+  with jax.numpy_dtype_promotion("standard"):
+    return canonicalize_dtype(*arrays, dtype=dtype)
+
+
+def _wider(a: Any, b: Any) -> Any:
+  """Returns the dtype to normalize in of an array to be cast."""
+  if not jnp.issubdtype(a, jnp.inexact):
+    a = jnp.float32
+  with jax.numpy_dtype_promotion("standard"):
+    return jnp.promote_types(a, b)

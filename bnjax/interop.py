@@ -1,0 +1,181 @@
+"""Batch norm in PyTorch's state dicts, to and from Flax's variables.
+
+Arrays are NumPy's on both sides, and torch is not imported. For all norms of
+a model, and back into one of PyTorch's:
+
+  state = {k: v.numpy() for k, v in model.state_dict().items()}
+  variables = {name: from_torch(state, name) for name in torch_norms(state)}
+
+  tensors = {k: torch.from_numpy(v) for k, v in to_torch(variables).items()}
+  torch_norm.load_state_dict(tensors)
+
+| PyTorch               | Flax                 |                              |
+|-----------------------|----------------------|------------------------------|
+| `weight`              | `params/scale`       | absent with affine=False     |
+| `bias`                | `params/bias`        | likewise                     |
+| `running_mean`        | `batch_stats/mean`   | absent with                  |
+| `running_var`         | `batch_stats/var`    | track_running_stats=False    |
+| `num_batches_tracked` | `batch_stats/weight` | of the rule `cumulative()`   |
+
+The state says nothing of what differs between the libraries' layers:
+
+- PyTorch's `momentum` is the share of the new batch, 0.1 by default: bnjax's
+  decay, and Flax's momentum, is one minus that, so 0.9.
+- PyTorch's `running_var` follows the unbiased variance (Bessel's correction),
+  though a batch is normalized by the biased one. `rule=PRESETS["pytorch"].rule`
+  goes on with that; Flax's rule would let it drift by a factor (n - 1) / n.
+- `momentum=None` is a cumulative average: `PRESETS["pytorch_cumulative"].rule`.
+- `epsilon` is 1e-5 in both by default; Keras' is 1e-3.
+- PyTorch's features are axis 1: `axis=1`, unless data are transposed as well.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Variables = dict[str, dict[str, np.ndarray]]
+
+_PARAMS = {"weight": "scale", "bias": "bias"}
+_STATS = {"running_mean": "mean", "running_var": "var"}
+_COUNT = "num_batches_tracked"
+
+
+def from_torch(
+  state_dict: Mapping[str, Any], prefix: str = "", *, cumulative: bool = False
+) -> Variables:
+  """Returns one norm of a PyTorch state dict as Flax variables.
+
+  Args:
+    state_dict: names to arrays: NumPy's, or whatever `np.asarray` takes, such
+      as torch tensors on the CPU. Other entries are ignored.
+    prefix: of the norm's names, with or without its last dot.
+    cumulative: take `num_batches_tracked` over as `weight`, for layers with
+      `rule=cumulative(...)`. Other rules do not keep it.
+
+  Returns:
+    {"params": {"scale", "bias"}, "batch_stats": {"mean", "var"}}, copied, in
+    the dtypes they had; without what the state dict lacks.
+
+  Raises:
+    KeyError: there is no batch norm of this prefix.
+    ValueError: shapes that do not fit each other.
+
+  Example:
+    >>> state = {"bn.weight": [2.0], "bn.bias": [0.0], "fc.weight": [[1.0]]}
+    >>> from_torch(state, "bn")
+    {'params': {'scale': array([2.]), 'bias': array([0.])}}
+  """
+  prefix = _dotted(prefix)
+
+  def group(names: Mapping[str, str]) -> dict[str, np.ndarray]:
+    return {
+      ours: np.asarray(state_dict[prefix + theirs]).copy()
+      for theirs, ours in names.items()
+      if prefix + theirs in state_dict
+    }
+
+  variables = {"params": group(_PARAMS), "batch_stats": group(_STATS)}
+  variables = {name: found for name, found in variables.items() if found}
+  if not variables:
+    raise KeyError(
+      f"No batch norm at {prefix!r}: it would have {prefix}weight or "
+      f"{prefix}running_mean. There are {torch_norms(state_dict)}."
+    )
+  _check_shapes(variables, prefix)
+  if cumulative:
+    mean = variables["batch_stats"]["mean"]
+    weight = np.full_like(mean, state_dict[prefix + _COUNT])
+    variables["batch_stats"]["weight"] = weight
+  return variables
+
+
+def to_torch(
+  variables: Mapping[str, Mapping[str, Any]],
+  prefix: str = "",
+  *,
+  num_batches_tracked: int | None = None,
+) -> dict[str, np.ndarray]:
+  """Returns the variables of one norm as PyTorch state-dict entries.
+
+  Args:
+    variables: {"params": {...}, "batch_stats": {...}} of one `BatchNorm`; of
+      a linen model, the two dicts found under its name. Either collection and
+      either parameter may be missing, as in layers made without them.
+    prefix: to put before the names, with or without its last dot.
+    num_batches_tracked: PyTorch counts batches and reads the count only with
+      momentum=None. By default that of a cumulative `weight`, else 0.
+
+  Returns:
+    Names to arrays, copied, in PyTorch's order. A lone scale gets a bias of
+    zeros and a lone bias a weight of ones, since PyTorch has both or none.
+
+  Raises:
+    ValueError: nothing to export, or shapes other than one vector's.
+
+  Example:
+    >>> stats = {"mean": np.zeros(1), "var": np.ones(1)}
+    >>> sorted(to_torch({"batch_stats": stats}, "bn"))
+    ['bn.num_batches_tracked', 'bn.running_mean', 'bn.running_var']
+  """
+  prefix = _dotted(prefix)
+  params = {k: np.array(v) for k, v in variables.get("params", {}).items()}
+  stats = {k: np.array(v) for k, v in variables.get("batch_stats", {}).items()}
+  if not params and not stats:
+    raise ValueError("There are neither params nor batch_stats to export.")
+  _check_shapes({"params": params, "batch_stats": stats}, prefix)
+  if params:
+    params.setdefault("scale", np.ones_like(params.get("bias")))
+    params.setdefault("bias", np.zeros_like(params["scale"]))
+  state: dict[str, np.ndarray] = {}
+  if params:
+    state |= {prefix + name: params[ours] for name, ours in _PARAMS.items()}
+  if stats:
+    state |= {prefix + name: stats[ours] for name, ours in _STATS.items()}
+    if num_batches_tracked is None:
+      num_batches_tracked = int(stats.get("weight", np.zeros(1)).max())
+    state[prefix + _COUNT] = np.array(num_batches_tracked, np.int64)
+  return state
+
+
+def torch_norms(state_dict: Mapping[str, Any]) -> list[str]:
+  """Returns the prefixes of all norms with running statistics, in order.
+
+  Without running statistics a norm cannot be told from a layer norm, and with
+  them an instance norm looks the same.
+
+  Args:
+    state_dict: of a whole PyTorch model.
+
+  Returns:
+    Prefixes for `from_torch`, without the last dot.
+
+  Example:
+    >>> torch_norms({"stem.bn.running_mean": 0, "fc.weight": 0})
+    ['stem.bn']
+  """
+  return [
+    name.removesuffix("running_mean").removesuffix(".")
+    for name in state_dict
+    if name == "running_mean" or name.endswith(".running_mean")
+  ]
+
+
+def _dotted(prefix: str) -> str:
+  return prefix if not prefix or prefix.endswith(".") else prefix + "."
+
+
+def _check_shapes(
+  variables: Mapping[str, Mapping[str, np.ndarray]], prefix: str
+) -> None:
+  shapes = {
+    name: value.shape
+    for group in variables.values()
+    for name, value in group.items()
+  }
+  if len(set(shapes.values())) > 1 or any(
+    len(shape) != 1 for shape in shapes.values()
+  ):
+    raise ValueError(
+      f"A norm of PyTorch has vectors of one length, but {prefix!r} {shapes}."
+    )

@@ -1,0 +1,142 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bnjax.interop import from_torch, to_torch, torch_norms
+from bnjax.linen import BatchNorm
+from bnjax.ops import PRESETS
+
+X = np.random.default_rng(0).normal(3, 2, (6, 3, 4, 4)).astype(np.float32)
+
+
+@pytest.fixture(name="torch", scope="module")
+def _torch():
+  return pytest.importorskip("torch")
+
+
+def _arrays(module):
+  return {k: v.numpy().copy() for k, v in module.state_dict().items()}
+
+
+def _trained(torch, **arguments):
+  """Returns a torch norm that has seen a batch, with any scale and bias."""
+  norm = torch.nn.BatchNorm2d(3, **arguments)
+  if norm.affine:
+    with torch.no_grad():
+      norm.weight.copy_(torch.tensor([1.0, -2.0, 0.5]))
+      norm.bias.copy_(torch.tensor([0.0, 1.0, -1.0]))
+  norm(torch.from_numpy(2 * X))
+  return norm
+
+
+def _flax(norm, **arguments):
+  return BatchNorm(
+    axis=1, use_scale=norm.affine, use_bias=norm.affine, **arguments
+  )
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_inference_equals_torch(torch, affine):
+  norm = _trained(torch, affine=affine).eval()
+  variables = from_torch(_arrays(norm))
+  module = _flax(norm)
+  expected = module.init(jax.random.key(0), X, use_running_average=True)
+  assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, expected)
+  y = module.apply(variables, X, use_running_average=True)
+  with torch.no_grad():
+    np.testing.assert_allclose(
+      y, norm(torch.from_numpy(X)).numpy(), rtol=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("cumulative", [False, True])
+def test_training_step_equals_torch(torch, cumulative):
+  arguments = {"momentum": None} if cumulative else {}
+  norm = _trained(torch, **arguments)
+  before = from_torch(_arrays(norm), cumulative=cumulative)
+  y = norm(torch.from_numpy(X)).detach().numpy()
+  preset = PRESETS["pytorch_cumulative" if cumulative else "pytorch"]
+  module = _flax(norm, rule=preset.rule, epsilon=preset.epsilon)
+  ours, updates = module.apply(
+    before, X, use_running_average=False, mutable=["batch_stats"]
+  )
+  np.testing.assert_allclose(ours, y, rtol=1e-5, atol=1e-6)
+  expected = _arrays(norm)
+  state = to_torch({**before, **updates})
+  if not cumulative:  # The rule does not count.
+    assert expected.pop("num_batches_tracked") == 2
+    assert state.pop("num_batches_tracked") == 0
+  assert state.keys() == expected.keys()
+  for name, value in expected.items():
+    assert state[name].dtype == value.dtype
+    np.testing.assert_allclose(state[name], value, rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("track_running_stats", [True, False])
+def test_round_trip(torch, affine, track_running_stats):
+  arguments = {"affine": affine, "track_running_stats": track_running_stats}
+  norm = _trained(torch, **arguments)
+  arrays = _arrays(norm)
+  if not arrays:
+    with pytest.raises(KeyError):
+      from_torch(arrays)
+    return
+  state = to_torch(from_torch(arrays), num_batches_tracked=1)
+  assert list(state) == list(arrays)
+  for name in arrays:
+    np.testing.assert_array_equal(state[name], arrays[name])
+  other = torch.nn.BatchNorm2d(3, **arguments)
+  other.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
+  x = torch.from_numpy(X)
+  np.testing.assert_array_equal(
+    other.eval()(x).detach().numpy(), norm.eval()(x).detach().numpy()
+  )
+
+
+def test_all_norms_of_a_model(torch):
+  nn = torch.nn
+  block = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5))
+  model = nn.Sequential(nn.BatchNorm2d(3), block, nn.Linear(5, 2))
+  model[:2](torch.from_numpy(X))
+  arrays = _arrays(model)
+  assert torch_norms(arrays) == ["0", "1.1"]
+  variables = {name: from_torch(arrays, name) for name in torch_norms(arrays)}
+  assert variables["1.1"]["batch_stats"]["mean"].shape == (5,)
+  for name, found in variables.items():
+    exported = to_torch(found, name + ".", num_batches_tracked=1)
+    for key, value in exported.items():
+      np.testing.assert_array_equal(value, arrays[key])
+    arrays |= exported
+  model.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
+
+
+def test_tensors_and_copies(torch):
+  norm = _trained(torch)
+  variables = from_torch(norm.state_dict())
+  variables["params"]["scale"][:] = 7
+  variables["batch_stats"]["mean"][:] = 7
+  assert (norm.weight != 7).all()
+  assert (norm.running_mean != 7).all()
+
+
+def test_lone_scale_or_bias_gets_its_partner():
+  state = to_torch({"params": {"scale": jnp.array([2.0, 3.0])}})
+  np.testing.assert_array_equal(state["weight"], [2, 3])
+  np.testing.assert_array_equal(state["bias"], [0, 0])
+  state = to_torch({"params": {"bias": jnp.array([2.0])}})
+  np.testing.assert_array_equal(state["weight"], [1])
+
+
+def test_what_is_no_norm():
+  linear = {"fc.weight": np.ones((2, 3)), "fc.bias": np.ones(2)}
+  with pytest.raises(ValueError, match="vectors of one length"):
+    from_torch(linear, "fc")
+  state = {"bn.running_mean": np.ones(2), "bn.running_var": np.ones(2)}
+  with pytest.raises(KeyError, match=r"No batch norm at 'norm\.'.*\['bn'\]"):
+    from_torch(state, "norm")
+  with pytest.raises(ValueError, match="vectors of one length"):
+    from_torch({**state, "bn.weight": np.ones(3)}, "bn")
+  with pytest.raises(ValueError, match="neither"):
+    to_torch({})
