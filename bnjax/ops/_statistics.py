@@ -55,7 +55,7 @@ def own(x: jax.Array, *vectors: jax.Array) -> tuple[jax.Array, ...]:
   `x - shift` in common, or x in float32 when it is bfloat16, it would be
   written to memory and read twice.
   """
-  if vectors and x.dtype == vectors[0].dtype:
+  if x.dtype == vectors[0].dtype:
     return x, *lax.optimization_barrier(vectors)
   return lax.optimization_barrier((x, *vectors))
 
@@ -74,16 +74,15 @@ def collect(
   x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]
 ) -> Statistics:
   """Returns the statistics of x over the given axes."""
-  x = valid(x, mask)
   shift = _shift(x, mask, axes)
   count = _count(x, mask, axes).astype(shift.dtype)
-  copy, shift_copy = own(x, shift)
-  near = centre(copy, shift_copy, None, axes)
-  copy, shift_copy = own(copy, shift_copy)
-  again = centre(copy, shift_copy, None, axes)
-  if mask is not None:  # A product, not a choice: XLA's sums absorb it.
-    weight = mask.astype(shift.dtype)
-    near, again = near * weight, again * own(weight)[0]
+  if mask is None:
+    copy, shift_copy = own(x, shift)
+    near = centre(copy, shift_copy, None, axes)
+    copy, shift_copy = own(copy, shift_copy)
+    again = centre(copy, shift_copy, None, axes)
+  else:  # A choice is written to memory in any case: once is enough.
+    near = again = valid(centre(x, shift, None, axes), mask)
   total = near.sum(axes)
   squares = jnp.square(again).sum(axes)
   rest = total / jnp.maximum(count, 1)
@@ -117,7 +116,7 @@ def _shift(
   others; for c of n cells d^2 is below n / c whatever the data. With a mask
   those might all be masked: it is the mean, for one more sum over x.
   """
-  x = x.astype(_axes.statistics_dtype(x.dtype))
+  x = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   if mask is not None:
     count = mask.sum(axes, dtype=jnp.int32, keepdims=True)
     repeats = math.prod(x.shape[axis] // mask.shape[axis] for axis in axes)
