@@ -45,7 +45,7 @@ def _parse_flags(argv: list[str]) -> list[str]:
     if rest[1:]:
       raise UserError(f"{rest[1]!r}: not a flag; write --config.field=value")
     return rest
-  except (AttributeError, TypeError, KeyError):  # an override of a field that does not exist
+  except (AttributeError, TypeError, KeyError):  # no such field
     try:
       _check_overrides(argv)
     except UserError as error:

@@ -4,7 +4,7 @@ The only reader of a config's values. It validates everything that can be wrong
 before it loads data or writes a file.
 """
 
-import shutil
+import functools
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -14,13 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bnjax import data, results
+from bnjax import data, results, workdirs
 from bnjax.arms import resolve_arms
 from bnjax.data.batches import SAMPLERS
 from bnjax.environment import describe_environment
 from bnjax.errors import UserError, choice
 from bnjax.models import MODELS, NORMS
-from bnjax.train.loop import Metrics, Program, Splits, make_program
+from bnjax.train.draw import draw
+from bnjax.train.loop import Metrics, Splits, make_program
 from bnjax.train.optim import OPTIMIZERS
 from bnjax.train.step import Batch, Task
 
@@ -74,14 +75,14 @@ def run(
   except ValueError as error:
     raise UserError(f"config: {error}") from None
   workdir = Path(workdir)
-  _check_workdir(workdir, config)
+  workdirs.check(workdir, config)
   names = {spec["dataset"]["name"] for spec in arms.values()}
   report_progress(Progress("", 0, 1, f"reading {', '.join(sorted(names))}"))
   datasets = {name: data.load(name, data_dir=data_dir) for name in names}
   environment = describe_environment() | {
     "datasets": [datasets[name].describe() for name in sorted(names)]
   }
-  _start_workdir(workdir, config, environment)
+  workdirs.start(workdir, config, environment)
   for arm, spec in arms.items():
     _run_arm(
       arm, spec, datasets[spec["dataset"]["name"]], workdir, report_progress
@@ -126,40 +127,6 @@ def _make(table: Mapping[str, Callable[..., Any]], group: Any) -> Any:
   return table[group["name"]](**{k: v for k, v in group.items() if k != "name"})
 
 
-def _check_workdir(workdir: Path, config: Mapping[str, Any]) -> None:
-  try:
-    old = results.read_json(workdir / "config.json").get("config", {})
-  except ValueError as error:
-    raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
-  except FileNotFoundError:
-    if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
-      raise UserError(
-        f"--workdir: {workdir} exists and holds no experiment; name another"
-      ) from None
-    return
-  differences = results.differences(old, results.to_strict(config))
-  if differences:
-    raise UserError(
-      f"--workdir: {workdir} holds an experiment with another config "
-      f"({'; '.join(differences[:3])}); name another directory or remove it"
-    )
-
-
-def _start_workdir(
-  workdir: Path, config: Mapping[str, Any], environment: Mapping[str, Any]
-) -> None:
-  try:
-    for name in ("metrics.jsonl", "summary.json"):
-      (workdir / name).unlink(missing_ok=True)
-    shutil.rmtree(workdir / "report", ignore_errors=True)
-    results.write_json(workdir / "config.json", {"config": config})
-    results.write_json(workdir / "environment.json", environment)
-  except OSError as error:
-    raise UserError(
-      f"--workdir: cannot write to {workdir}: {error.strerror}"
-    ) from None
-
-
 def _run_arm(
   arm: str,
   spec: Mapping[str, Any],
@@ -171,12 +138,26 @@ def _run_arm(
   tell = lambda step, text: report_progress(Progress(arm, step, steps, text))
   tell(0, "compiling")
   start = time.perf_counter()
-  program = make_arm_program(spec, dataset)
+  task = make_task(
+    spec, num_classes=dataset.num_classes, pixel_mean=dataset.mean
+  )
+  program = make_program(task, image_shape=dataset.train.images.shape[1:])
   splits = to_device(dataset)
   seeds = np.arange(spec["seed"], spec["seed"] + spec["seeds"])
   states = program.init(jnp.asarray(seeds, jnp.uint32))
+  drawing = functools.partial(
+    draw,
+    sampler=SAMPLERS[spec["sampler"]],
+    size=len(dataset.train),
+    batch_size=spec["batch_size"],
+  )
   chunks = {
-    size: program.chunk.lower(states, splits, jnp.int32(0), size).compile()
+    size: program.chunk.lower(
+      states,
+      splits,
+      drawing(states.key, jnp.int32(0), steps=size),
+      jnp.int32(0),
+    ).compile()
     for size in {every, steps % every} - {0}
   }
   compile_seconds = time.perf_counter() - start
@@ -184,7 +165,8 @@ def _run_arm(
   diverged: dict[int, int] = {}
   for first in range(0, steps, every):
     size = min(every, steps - first)
-    states, metrics = chunks[size](states, splits, jnp.int32(first))
+    draws = drawing(states.key, jnp.int32(first), steps=size)
+    states, metrics = chunks[size](states, splits, draws, jnp.int32(first))
     metrics = jax.device_get(metrics)
     for seed, step in zip(seeds.tolist(), metrics.diverged_step, strict=True):
       if step:
@@ -203,19 +185,6 @@ def _run_arm(
     results.append_rows(workdir / "metrics.jsonl", rows)
     accuracy = float(np.mean([row["validation_accuracy"] for row in rows]))
     tell(first + size, f"validation accuracy {accuracy:.3f}")
-
-
-def make_arm_program(spec: Mapping[str, Any], dataset: data.Dataset) -> Program:
-  """The compiled functions that train an arm on a data set."""
-  task = make_task(
-    spec, num_classes=dataset.num_classes, pixel_mean=dataset.mean
-  )
-  return make_program(
-    task,
-    SAMPLERS[spec["sampler"]],
-    batch_size=spec["batch_size"],
-    image_shape=dataset.train.images.shape[1:],
-  )
 
 
 def to_device(dataset: data.Dataset) -> Splits:

@@ -26,7 +26,7 @@ def experiment(rounds: int) -> str:
   try:
     whole = training.whole_run(config)
     title = "Ten runs of 1,000 steps on the full MNIST, evaluations included"
-    rows = [{"what": k, "seconds": v} for k, v in whole.items()]
+    rows = [{"what": k, "": v} for k, v in whole.items()]
   except UserError as error:
     title, rows = f"The whole run was not timed: {error}", []
   return "\n".join([*lines, "", title + ":", "", *table(rows)])

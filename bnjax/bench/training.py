@@ -1,8 +1,10 @@
 """What a training step costs beside its matrix products, and a whole run."""
 
+import functools
 import importlib.util
 import resource
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,12 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bnjax import data
+from bnjax import data, experiment, results
 from bnjax.arms import resolve_arms
 from bnjax.bench.timing import median_ratio, take_turns
 from bnjax.data.batches import SAMPLERS
 from bnjax.experiment import make_task
 from bnjax.train import loop
+from bnjax.train.draw import draw
 from bnjax.train.step import Batch
 
 STEPS = 100  # of a chunk, as in the config
@@ -70,18 +73,22 @@ def _random_images(n: int) -> Batch:
 
 def _steps(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:
   task = make_task(spec, num_classes=10, pixel_mean=0.13)
-  sampler, size = SAMPLERS[spec["sampler"]], spec["batch_size"]
-  program = loop.make_program(
-    task, sampler, batch_size=size, image_shape=(28, 28, 1)
-  )
+  program = loop.make_program(task, image_shape=(28, 28, 1))
   states = program.init(jnp.arange(networks, dtype=jnp.uint32))
   train = _random_images(55_000)
   advance = jax.jit(
-    lambda states, train: loop.advance(
-      task, sampler, states, train, jnp.int32(0), STEPS, size
-    )
+    lambda states, train, draws: loop.advance(task, states, train, draws)
   )
-  return lambda: advance(states, train)
+  drawing = functools.partial(
+    draw,
+    states.key,
+    jnp.int32(0),
+    sampler=SAMPLERS[spec["sampler"]],
+    steps=STEPS,
+    size=55_000,
+    batch_size=spec["batch_size"],
+  )
+  return lambda: advance(states, train, drawing())
 
 
 def _products(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:
@@ -112,29 +119,21 @@ def _products(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:
 def whole_run(config: Mapping[str, Any]) -> dict[str, float]:
   """Seconds of two arms of `config`, compilation included, and peak memory.
 
-  Trains `batch_norm` and `no_batch_norm` on the config's data set with all
-  seeds, evaluations included.
+  Runs `batch_norm` and `no_batch_norm` with all seeds, as `scripts/train.py`
+  does, evaluations and records included.
   """
-  from bnjax.experiment import make_arm_program, to_device
-
-  dataset = data.load(config["dataset"]["name"])
-  splits = to_device(dataset)
-  arms = resolve_arms(config)
-  start = time.perf_counter()
-  row: dict[str, float] = {}
-  for arm in ("batch_norm", "no_batch_norm"):
-    spec, begin = arms[arm], time.perf_counter()
-    program = make_arm_program(spec, dataset)
-    states = program.init(jnp.arange(spec["seeds"], dtype=jnp.uint32))
-    chunk = program.chunk.lower(
-      states, splits, jnp.int32(0), spec["eval_every"]
-    ).compile()
-    row[f"{arm}: compile"] = time.perf_counter() - begin
-    for first in range(0, spec["steps"], spec["eval_every"]):
-      states, metrics = chunk(states, splits, jnp.int32(first))
-    jax.block_until_ready(metrics)
-    row[f"{arm}: all"] = time.perf_counter() - begin
-  row["both arms"] = time.perf_counter() - start
+  data.load(config["dataset"]["name"])  # decoded once, then from a cache
+  arms = {arm: config["arms"][arm] for arm in ("batch_norm", "no_batch_norm")}
+  config = {**config, "arms": arms, "published": {}, "claims": {}}
+  with tempfile.TemporaryDirectory() as folder:
+    start = time.perf_counter()
+    experiment.run(config, f"{folder}/run")
+    row = {"both arms, seconds": time.perf_counter() - start}
+    rows = results.read_rows(f"{folder}/run/metrics.jsonl").rows
+  for arm in arms:
+    last = [r for r in rows if r["arm"] == arm][-1]
+    row[f"{arm}: compilation, seconds"] = last["compile_seconds"]
+    row[f"{arm}: training, seconds"] = last["train_seconds"]
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   row["peak memory, GB"] = peak / 2**20
   return row

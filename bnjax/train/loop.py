@@ -1,8 +1,8 @@
 """Many networks, many steps, one compiled program.
 
 The networks of an arm (its seeds) lie along a leading axis and are `vmap`ped;
-the steps between two evaluations are one `lax.scan`. Minibatches are drawn on
-the device. The host gets a handful of numbers per network and chunk.
+the steps between two evaluations are one `lax.scan`. The host gets a handful of
+numbers per network and chunk of steps.
 """
 
 from collections.abc import Callable
@@ -12,23 +12,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from bnjax.train.draw import Draws
+from bnjax.train.evaluation import evaluate_splits
 from bnjax.train.losses import Sums, l2_penalty
 from bnjax.train.state import TrainState
-from bnjax.train.step import (
-  BATCHES,
-  DROPOUT,
-  Batch,
-  Task,
-  add_l2,
-  evaluate,
-  init_state,
-  train_step,
-)
-
-# (key, first_step, steps, *, size, batch_size) -> indices, mask or None
-Sampler = Callable[..., tuple[jax.Array, jax.Array | None]]
-
-EVALUATION_BLOCK = 1000  # images at a time: bounds the memory of activations
+from bnjax.train.step import Batch, Task, add_l2, init_state, train_step
 
 
 class Metrics(NamedTuple):
@@ -67,21 +55,15 @@ class Program(NamedTuple):
 
   Attributes:
     init: seeds `[networks]` -> states.
-    chunk: (states, splits, first_step, steps) -> (states, metrics); `steps` is
-      static, the states are donated.
+    chunk: (states, splits, draws, first_step) -> (states, metrics); trains for
+      as many steps as there are draws, then evaluates. The states are donated.
   """
 
   init: Callable[..., TrainState]
   chunk: Any  # jitted
 
 
-def make_program(
-  task: Task,
-  sampler: Sampler,
-  *,
-  batch_size: int,
-  image_shape: tuple[int, ...],
-) -> Program:
+def make_program(task: Task, *, image_shape: tuple[int, ...]) -> Program:
   """The program that trains networks of `task` from any number of seeds."""
 
   def init(seeds: jax.Array) -> TrainState:
@@ -89,24 +71,23 @@ def make_program(
     return jax.vmap(one)(seeds)
 
   def chunk(
-    states: TrainState, splits: Splits, first_step: jax.Array, steps: int
+    states: TrainState, splits: Splits, draws: Draws, first_step: jax.Array
   ) -> tuple[TrainState, Metrics]:
-    states, losses, norms = advance(
-      task, sampler, states, splits.train, first_step, steps, batch_size
+    states, losses, norms = advance(task, states, splits.train, draws)
+    validation, test = evaluate_splits(
+      task, states, [splits.validation, splits.test]
     )
     return states, Metrics(
       data_loss=losses[-1],
       l2_loss=task.l2 * norms.penalty,
       grad_norm=norms.gradient,
       param_norm=norms.params,
-      validation=evaluate_split(task, states, splits.validation),
-      test=evaluate_split(task, states, splits.test),
+      validation=validation,
+      test=test,
       diverged_step=_first_not_finite(losses, first_step),
     )
 
-  return Program(
-    jax.jit(init), jax.jit(chunk, static_argnums=3, donate_argnums=0)
-  )
+  return Program(jax.jit(init), jax.jit(chunk, donate_argnums=0))
 
 
 class Norms(NamedTuple):
@@ -118,30 +99,14 @@ class Norms(NamedTuple):
 
 
 def advance(
-  task: Task,
-  sampler: Sampler,
-  states: TrainState,
-  train: Batch,
-  first_step: jax.Array,
-  steps: int,
-  batch_size: int,
+  task: Task, states: TrainState, train: Batch, draws: Draws
 ) -> tuple[TrainState, jax.Array, Norms]:
-  """Trains all networks for some steps.
+  """Trains all networks for as many steps as there are draws.
 
   Returns:
     The states, the data losses `[steps, networks]`, the last step's norms.
   """
-  numbers = first_step + jnp.arange(steps)
-  draw = lambda key: sampler(
-    jax.random.fold_in(key, BATCHES),
-    first_step,
-    steps,
-    size=train.labels.shape[0],
-    batch_size=batch_size,
-  )
-  indices, masks = jax.vmap(draw, out_axes=1)(states.key)
-  dropout_keys = jax.vmap(_keys_of_steps, (0, None), 1)(states.key, numbers)
-  last = first_step + steps - 1
+  steps, networks = draws.dropout_keys.shape
 
   def norms_of(params: Any, gradient: Any, new_params: Any) -> Norms:
     return Norms(
@@ -152,48 +117,29 @@ def advance(
 
   def body(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
     states, norms = carry
-    step, indices, masks, keys = inputs
+    is_last, draws = inputs
 
-    def one(state: Any, rows: jax.Array, mask: Any, key: jax.Array) -> Any:
-      batch = Batch(train.images[rows], train.labels[rows], mask)
-      return train_step(task, state, key, batch)
+    def one(state: TrainState, draw: Draws) -> Any:
+      batch = Batch(
+        train.images[draw.rows], train.labels[draw.rows], draw.masks
+      )
+      return train_step(task, state, draw.dropout_keys, batch)
 
-    new, data_loss, gradient = jax.vmap(one)(states, indices, masks, keys)
+    new, data_loss, gradient = jax.vmap(one)(states, draws)
     norms = jax.lax.cond(
-      step == last,
+      is_last,
       lambda: jax.vmap(norms_of)(states.params, gradient, new.params),
       lambda: norms,
     )
     return (new, norms), data_loss
 
-  zeros = jnp.zeros(states.key.shape[0])
+  zeros = jnp.zeros(networks)
   (states, norms), losses = jax.lax.scan(
     body,
     (states, Norms(zeros, zeros, zeros)),
-    (numbers, indices, masks, dropout_keys),
+    (jnp.arange(steps) == steps - 1, draws),
   )
   return states, losses, norms
-
-
-def _keys_of_steps(key: jax.Array, steps: jax.Array) -> jax.Array:
-  key = jax.random.fold_in(key, DROPOUT)
-  return jax.vmap(lambda step: jax.random.fold_in(key, step))(steps)
-
-
-def evaluate_split(task: Task, states: TrainState, split: Batch) -> Sums:
-  """Sums over a split, `[networks]`, in blocks of bounded memory."""
-  size = split.labels.shape[0]
-  block = min(size, EVALUATION_BLOCK)
-  blocks = -(-size // block)
-  indices = jnp.arange(blocks * block).reshape(blocks, block)
-
-  def one_block(indices: jax.Array) -> Sums:
-    rows = jnp.minimum(indices, size - 1)
-    batch = Batch(split.images[rows], split.labels[rows], indices < size)
-    return jax.vmap(lambda state: evaluate(task, state, batch))(states)
-
-  sums = jax.lax.map(one_block, indices)
-  return jax.tree.map(lambda x: jnp.sum(x, axis=0), sums)
 
 
 def _first_not_finite(losses: jax.Array, first_step: jax.Array) -> jax.Array:

@@ -8,7 +8,8 @@ import pytest
 
 from bnjax.data.batches import SAMPLERS
 from bnjax.models import NORMS, mlp
-from bnjax.train import loop
+from bnjax.train import evaluation, loop
+from bnjax.train.draw import draw
 from bnjax.train.losses import l2_penalty
 from bnjax.train.step import (
   BATCHES,
@@ -46,9 +47,20 @@ def _task(**arguments):
 
 
 def _program(task, sampler="fixed"):
-  return loop.make_program(
-    task, SAMPLERS[sampler], batch_size=16, image_shape=SHAPE
-  )
+  program = loop.make_program(task, image_shape=SHAPE)
+
+  def chunk(states, first, steps):
+    draws = draw(
+      states.key,
+      jnp.int32(first),
+      sampler=SAMPLERS[sampler],
+      steps=steps,
+      size=50,
+      batch_size=16,
+    )
+    return program.chunk(states, SPLITS, draws, jnp.int32(first))
+
+  return program._replace(chunk=chunk)
 
 
 def _close(a, b, **tolerance):
@@ -113,7 +125,7 @@ def _reference(task, seed, steps, sampler):
 def test_every_network_is_trained_as_if_alone(norm, sampler):
   task = _task(norm=norm)
   program = _program(task, sampler)
-  states, metrics = program.chunk(program.init(SEEDS), SPLITS, jnp.int32(0), 3)
+  states, metrics = program.chunk(program.init(SEEDS), 0, 3)
   for i in (0, 2):
     state, last = _reference(task, SEEDS[i], 3, sampler)
     _close(jax.tree.map(lambda x, i=i: x[i], states), state)
@@ -133,10 +145,10 @@ def test_every_network_is_trained_as_if_alone(norm, sampler):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_one_chunk_or_several_are_the_same(sampler):
   program = _program(_task(), sampler)
-  whole, last = program.chunk(program.init(SEEDS), SPLITS, jnp.int32(0), 6)
+  whole, last = program.chunk(program.init(SEEDS), 0, 6)
   states = program.init(SEEDS)
   for first in (0, 3):
-    states, metrics = program.chunk(states, SPLITS, jnp.int32(first), 3)
+    states, metrics = program.chunk(states, first, 3)
   _close(states, whole, rtol=0, atol=0)
   _close(metrics, last, rtol=1e-6)
 
@@ -144,7 +156,7 @@ def test_one_chunk_or_several_are_the_same(sampler):
 def test_seeds_differ_and_repeat():
   program = _program(_task())
   states = program.init(jnp.array([7, 8, 7], jnp.uint32))
-  states, _ = program.chunk(states, SPLITS, jnp.int32(0), 2)
+  states, _ = program.chunk(states, 0, 2)
   kernel = states.params["dense_0"]["kernel"]
   np.testing.assert_array_equal(kernel[0], kernel[2])
   assert not np.array_equal(kernel[0], kernel[1])
@@ -152,12 +164,10 @@ def test_seeds_differ_and_repeat():
 
 def test_a_diverged_network_is_told_and_leaves_the_others_alone():
   program = _program(_task())
-  alone, _ = program.chunk(program.init(SEEDS), SPLITS, jnp.int32(10), 5)
+  alone, _ = program.chunk(program.init(SEEDS), 10, 5)
   states = program.init(SEEDS)
   poisoned = jax.tree.map(lambda w: w.at[1].set(jnp.inf), states.params)
-  states, metrics = program.chunk(
-    states._replace(params=poisoned), SPLITS, jnp.int32(10), 5
-  )
+  states, metrics = program.chunk(states._replace(params=poisoned), 10, 5)
   np.testing.assert_array_equal(metrics.diverged_step, [0, 11, 0])
   assert not np.isfinite(metrics.data_loss[1])
   assert np.isfinite(metrics.data_loss[jnp.array([0, 2])]).all()
@@ -178,14 +188,18 @@ def test_the_step_of_divergence_is_counted_from_one():
 
 
 @pytest.mark.parametrize("block", [1, 7, 13, 1000])
-def test_blocks_cover_the_split_once(monkeypatch, block):
+def test_blocks_cover_each_split_once(monkeypatch, block):
   task = _task()
   states = _program(task).init(SEEDS)
-  monkeypatch.setattr(loop, "EVALUATION_BLOCK", block)
-  sums = loop.evaluate_split(task, states, SPLITS.validation)
-  np.testing.assert_array_equal(sums.examples, [13, 13, 13])
-  one = lambda state: evaluate(task, state, SPLITS.validation)
-  _close(sums, jax.vmap(one)(states), rtol=1e-5)
+  monkeypatch.setattr(evaluation, "BLOCK", block)
+  splits = [SPLITS.validation, SPLITS.test]
+  for split, sums in zip(
+    splits, evaluation.evaluate_splits(task, states, splits), strict=True
+  ):
+    n = len(split.labels)
+    np.testing.assert_array_equal(sums.examples, [n, n, n])
+    one = lambda state, split=split: evaluate(task, state, split)
+    _close(sums, jax.vmap(one)(states), rtol=1e-5)
 
 
 def test_l2_is_added_as_its_derivative():
