@@ -72,6 +72,10 @@ def switches(
   source = normalize_with or layer.normalize_with
   if source is None:
     source = "running" if use_running_average else "batch"
+  if source not in ("batch", "running"):
+    raise ValueError(
+      f"normalize_with must be 'batch' or 'running', got {source!r}."
+    )
   update = layer.update_running if update is None else update
   if update is None:
     update = source == "batch" and not use_running_average
@@ -158,7 +162,7 @@ def _ghosts(
   """Normalizes groups of rows apart, and updates with all of them together."""
   axis = min(a for a in range(x.ndim) if a not in feature_axes)
   rows = x.shape[axis]
-  if rows % groups:
+  if groups < 1 or rows % groups:
     raise ValueError(f"{groups} groups do not divide {rows} rows.")
 
   def split(a: jax.Array) -> jax.Array:
@@ -196,9 +200,17 @@ def _modulate(
   reduced = tuple(axis for axis in range(y.ndim) if axis not in axes)
 
   def fit(value: jax.Array) -> jax.Array:
-    if value.ndim != y.ndim:
-      value = lax.expand_dims(value, reduced)
-    return value.astype(y.dtype)
+    shape = tuple(y.shape[axis] for axis in axes)
+    if value.shape == shape:
+      return lax.expand_dims(value, reduced).astype(y.dtype)
+    if value.ndim == y.ndim and all(
+      m in (1, n) for m, n in zip(value.shape, y.shape, strict=True)
+    ):
+      return value.astype(y.dtype)
+    raise ValueError(
+      f"scale or bias {value.shape} fits neither features {shape} nor x "
+      f"{y.shape}, axis by axis."
+    )
 
   y = y if scale is None else y * fit(scale)
   return y if bias is None else y + fit(bias)

@@ -105,7 +105,8 @@ def test_equals_flax(name):
   y, stats = _train(ours, variables, x)
   expected, expected_stats = _train(theirs, variables, x)
   _close(y, expected, tolerance)
-  _close(stats, expected_stats, tolerance)
+  # Only what is kept in bfloat16 is rounded to it.
+  _close(stats, expected_stats, 2e-2 if name == "bf16_everything" else 1e-5)
   trained = {**variables, "batch_stats": stats}
   _close(
     ours.apply(trained, x, use_running_average=True),
@@ -195,10 +196,20 @@ class ResNet(nn.Module):
 
 
 def test_resnet_by_replacing_the_class():
-  x = jax.random.normal(jax.random.key(2), (8, 8, 8, 3))
-  variables = jax.jit(ResNet(nn.BatchNorm).init, static_argnums=2)(
-    jax.random.key(0), x, False
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(8, 8, 8, 3)).astype(np.float32)
+  shapes = jax.eval_shape(
+    lambda: ResNet(nn.BatchNorm).init(jax.random.key(0), x, False)
   )
+  assert shapes == jax.eval_shape(
+    lambda: ResNet(BatchNorm).init(jax.random.key(0), x, False)
+  )
+  # Drawn here: compiling the initializers takes longer than all the rest.
+  variables = jax.tree.map(
+    lambda s: rng.uniform(0.1, 1, s.shape).astype(s.dtype), shapes
+  )
+  for kernel in (v for v in jax.tree.leaves(variables) if v.ndim > 1):
+    kernel -= 0.55
 
   @partial(jax.jit, static_argnums=0)
   def step(cls, variables):
@@ -445,6 +456,11 @@ def test_switches(
     )
 
 
+def test_normalize_with_is_batch_or_running():
+  with pytest.raises(ValueError, match="'batch' or 'running', got 'ema'"):
+    _init(BatchNorm(normalize_with="ema"))
+
+
 def test_train_affine():
   def gradients(train_affine):
     norm = BatchNorm(train_affine=train_affine)
@@ -504,8 +520,9 @@ def test_groups_are_batches_of_their_own():
   parts = [_train(plain, variables, X[i : i + 2])[0] for i in (0, 2, 4)]
   _close(y, jnp.concatenate(parts))
   _close(stats, _train(plain, variables)[1])
-  with pytest.raises(ValueError, match="4 groups do not divide 6 rows"):
-    _train(BatchNorm(groups=4), variables)
+  for groups in (4, 0):
+    with pytest.raises(ValueError, match=f"{groups} groups do not divide 6"):
+      _train(BatchNorm(groups=groups), variables)
   _close(
     norm.apply(variables, X, use_running_average=True),
     plain.apply(variables, X, use_running_average=True),
@@ -584,6 +601,8 @@ def test_conditional_scale_and_bias():
   plain, _ = _train(norm, variables, mask=mask)
   expected = np.maximum(np.asarray(plain) * scale + vectors[1], 0) * mask
   np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+  with pytest.raises(ValueError, match="fits neither"):
+    _train(norm, variables, scale=scale[:, 0, 0])
   with pytest.raises(ValueError, match="use_scale=False"):
     _train(BatchNorm(), _init(BatchNorm()), scale=scale)
 
@@ -606,13 +625,27 @@ def test_statistics_keep_their_dtype():
   assert stats["mean"].dtype == jnp.bfloat16
 
 
-def test_strict_dtype_promotion():
+@pytest.mark.parametrize(
+  ("x_dtype", "dtype"),
+  [
+    (jnp.float32, None),
+    (jnp.bfloat16, None),
+    (jnp.float32, jnp.bfloat16),
+  ],
+)
+def test_strict_dtype_promotion(x_dtype, dtype):
+  x = jnp.asarray(X, x_dtype)
+  norm = BatchNorm(dtype=dtype, groups=2, rule=debiased_ema(0.9))
+  mask = np.arange(6).reshape(6, 1, 1, 1) < 4
   with jax.numpy_dtype_promotion("strict"):
-    for dtype in (jnp.float32, jnp.bfloat16):
-      norm = BatchNorm(dtype=dtype, groups=2, rule=debiased_ema(0.9))
-      variables = _init(norm)
-      mask = np.arange(6).reshape(6, 1, 1, 1) < 4
-      y, _ = jax.jit(partial(_train, norm))(variables, mask=mask)
-      assert y.dtype == dtype
-      y = norm.apply(variables, X, use_running_average=True)
-      assert y.dtype == dtype
+    variables = _init(norm, x)
+
+    @jax.jit
+    @partial(jax.grad, has_aux=True)
+    def gradient(params):
+      y, _ = _train(norm, {**variables, "params": params}, x, mask=mask)
+      return y.sum(), y
+
+    trained = gradient(variables["params"])[1]
+    inferred = norm.apply(variables, x, use_running_average=True)
+  assert trained.dtype == inferred.dtype == (dtype or jnp.float32)
