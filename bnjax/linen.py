@@ -46,7 +46,8 @@ class BatchNorm(nn.BatchNorm):
     train_affine: whether gradients reach `scale` and `bias`.
     rule: of the running statistics, see `bnjax.ops.rules`, instead of
       `ema(momentum)`. Rules that need to know how much has been averaged keep
-      it as `weight` in `batch_stats`.
+      it as `weight` in `batch_stats`; inference does without it. At 0, where
+      there was none, the first batch replaces the mean and variance.
     groups: number of groups of consecutive examples that are normalized apart
       (ghost batches). Each spans all devices of `axis_name`. The running
       statistics follow those of all groups together.
@@ -132,7 +133,7 @@ class BatchNorm(nn.BatchNorm):
       "mean": self.variable("batch_stats", "mean", jnp.zeros, shape, dtype),
       "var": self.variable("batch_stats", "var", jnp.ones, shape, dtype),
     }
-    if _layer.keeps_weight(self):
+    if _layer.keeps_weight(self) and (update or self.is_initializing()):
       kept["weight"] = self.variable(
         "batch_stats", "weight", jnp.zeros, shape, dtype
       )

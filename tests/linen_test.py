@@ -61,6 +61,7 @@ def test_takes_flax_arguments_in_flax_order():
     ]
 
   ours, theirs = parameters(BatchNorm), parameters(nn.BatchNorm)
+  assert len(theirs) == 14  # One more would need a meaning here.
   assert ours[: len(theirs)] == theirs
   assert all(
     p[1] is inspect.Parameter.KEYWORD_ONLY for p in ours[len(theirs) :]
@@ -510,6 +511,15 @@ def test_rules():
   expected = 0.25 + 0.25 * unbiased[0] + 0.5 * unbiased[1]
   np.testing.assert_allclose(stats["var"], expected, rtol=1e-5)
   assert set(stats) == {"mean", "var"}
+
+
+def test_inference_needs_no_weight():
+  variables = _init(nn.BatchNorm())
+  norm = BatchNorm(rule=debiased_ema(0.9))
+  y = norm.apply(variables, X, use_running_average=True)
+  np.testing.assert_allclose(y, X, rtol=1e-5)
+  _, stats = _train(norm, variables)
+  np.testing.assert_allclose(stats["var"], X.var((0, 1, 2)), rtol=1e-5)
 
 
 def test_groups_are_batches_of_their_own():
