@@ -62,7 +62,8 @@ def apply_batch_norm(
     activation: "relu" applies max(y, 0).
 
   Returns:
-    y with x's shape and dtype, and Running, through which no gradient flows.
+    y with x's shape and dtype, and Running, into which no gradient flows from
+    the batch.
 
   Raises:
     TypeError: x is complex or not floating; mask is not boolean.
@@ -124,7 +125,7 @@ def apply_batch_norm(
       )
   if update:
     running = update_running(running, lax.stop_gradient(moments), rule)
-  return y, lax.stop_gradient(running)
+  return y, running
 
 
 __all__ = ["apply_batch_norm"]
