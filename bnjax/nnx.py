@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from flax.nnx.nn import dtypes
+from jax import lax
 
 from bnjax import _layer
 from bnjax.ops import Rule, Running
@@ -155,6 +156,7 @@ class BatchNorm(nnx.BatchNorm):
       mask=mask,
     )
     if update:
+      running = lax.stop_gradient(running)
       self.mean[...], self.var[...] = running.mean, running.var
       if _layer.keeps_weight(self):
         self.weight[...] = running.weight

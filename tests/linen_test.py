@@ -635,14 +635,8 @@ def test_statistics_keep_their_dtype():
   assert stats["mean"].dtype == jnp.bfloat16
 
 
-@pytest.mark.parametrize(
-  ("x_dtype", "dtype"),
-  [
-    (jnp.float32, None),
-    (jnp.bfloat16, None),
-    (jnp.float32, jnp.bfloat16),
-  ],
-)
+@pytest.mark.parametrize("x_dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("dtype", [None, jnp.bfloat16])
 def test_strict_dtype_promotion(x_dtype, dtype):
   x = jnp.asarray(X, x_dtype)
   norm = BatchNorm(dtype=dtype, groups=2, rule=debiased_ema(0.9))
