@@ -41,7 +41,7 @@ def statistics_dtype(dtype: jnp.dtype) -> jnp.dtype:
       f"Batch normalization needs a real floating dtype, got {dtype}. "
       "Convert integers first; stack real and imaginary parts as features."
     )
-  return jnp.promote_types(dtype, jnp.float32)
+  return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype
 
 
 def as_mask(mask: jax.Array | None, shape: tuple[int, ...]) -> jax.Array | None:
