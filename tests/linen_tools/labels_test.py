@@ -59,3 +59,15 @@ def test_labels_boxed_parameters():
   variables = model.init(jax.random.key(0), jnp.ones((2, 3)))
   labels = jax.tree.leaves(norm_labels(variables))
   assert labels == ["batch_norm", "batch_norm"]
+
+
+def test_a_scale_beside_a_kernel_is_not_a_norm():
+  """As in layers that multiply their kernel by a learned scale."""
+  layer = {
+    "kernel": jnp.ones((3, 2)),
+    "scale": jnp.ones(2),
+    "bias": jnp.ones(2),
+  }
+  labels = norm_labels({"params": {"scaled": layer}})
+  want = {"kernel": "weight", "scale": "weight", "bias": "bias"}
+  assert labels == {"scaled": want}
