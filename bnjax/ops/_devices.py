@@ -80,8 +80,8 @@ def pool_sums(pool: Pool, sums: Any) -> Any:
 def vary_like(tree: Any, x: jax.Array) -> Any:
   """Marks small arrays as varying over x's manual axes, in one place.
 
-  Under shard_map the transpose of this mark is the sum over devices. Left to
-  JAX it would fall on arrays of x's size, and once per array.
+  Under shard_map the transpose of this mark is the sum over devices: here it
+  is one sum of all the arrays. Left to JAX it would be one for each.
   """
   flat, unravel = ravel_pytree(tree)
   missing = jax.typeof(x).mat.varying - jax.typeof(flat).mat.varying

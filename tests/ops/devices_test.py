@@ -121,6 +121,9 @@ def test_shard_map_takes_one_collective_each_way(sizes):
   assert collectives(lambda *a: total(*a)[1], X, SCALE, BIAS) == ["all-gather"]
   gradient = jax.grad(lambda *a: total(*a)[0], (0, 1, 2))
   assert collectives(gradient, X, SCALE, BIAS) == ["all-gather", "all-reduce"]
+  # By construction, before XLA combines any: the other sum is the loss's own.
+  program = str(jax.make_jaxpr(gradient)(X, SCALE, BIAS))
+  assert program.count("= psum_invariant[") == 2
 
 
 def test_shard_map_second_order():
