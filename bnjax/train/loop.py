@@ -14,6 +14,7 @@ import optax
 
 from bnjax.train.draw import Draws
 from bnjax.train.evaluation import evaluate_splits
+from bnjax.train.images import as_words, take
 from bnjax.train.losses import Sums, l2_penalty
 from bnjax.train.state import TrainState
 from bnjax.train.step import Batch, Task, add_l2, init_state, train_step
@@ -106,6 +107,7 @@ def advance(
   Returns:
     The states, the data losses `[steps, networks]`, the last step's norms.
   """
+  words = as_words(train.images)
   steps, networks = draws.dropout_keys.shape
 
   def norms_of(params: Any, gradient: Any, new_params: Any) -> Norms:
@@ -120,9 +122,8 @@ def advance(
     is_last, draws = inputs
 
     def one(state: TrainState, draw: Draws) -> Any:
-      batch = Batch(
-        train.images[draw.rows], train.labels[draw.rows], draw.masks
-      )
+      images = take(words, draw.rows, train.images.shape[1:])
+      batch = Batch(images, train.labels[draw.rows], draw.masks)
       return train_step(task, state, draw.dropout_keys, batch)
 
     new, data_loss, gradient = jax.vmap(one)(states, draws)
