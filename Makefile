@@ -20,7 +20,7 @@ reproduce: $(STAMP)
 	$(BIN)/python scripts/train.py --config=configs/init_robustness.py:mnist5k
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .

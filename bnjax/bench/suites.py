@@ -1,12 +1,14 @@
 """The suites of `scripts/bench.py`: each returns a Markdown page."""
 
+import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from bnjax.bench import training
+from bnjax.bench import ops as ops_bench, training
 from bnjax.bench.timing import describe_machine
 from bnjax.errors import UserError
 
@@ -32,7 +34,59 @@ def experiment(rounds: int) -> str:
   return "\n".join([*lines, "", title + ":", "", *table(rows)])
 
 
-SUITES: dict[str, Callable[[int], str]] = {"experiment": experiment}
+def ops(rounds: int) -> str:
+  """Forward and backward of batch norm, beside other libraries."""
+  lines = _heading("Batch norm, forward and backward")
+  shapes = ops_bench.SHAPES
+  if backend() != "cpu":
+    shapes += ops_bench.GPU_SHAPES
+  for dtype in (jnp.float32, jnp.bfloat16):
+    rows = [ops_bench.rows(shape, dtype, rounds) for shape in shapes]
+    for way, said in (("loop", _LOOP), ("call", _CALL)):
+      lines += [f"## {jnp.dtype(dtype).name}, {way}", "", said, ""]
+      lines += [*table(_beside_ours(rows, way)), ""]
+  return "\n".join(lines).rstrip()
+
+
+_LOOP = (
+  "Ten iterations in one compiled program, milliseconds for one. `floor` is 8 "
+  "passes (32 bytes per float32 element, 16 per bfloat16) at the bandwidth of "
+  "a copy of the same array in the same kind of loop; then each library's "
+  "time over ours."
+)
+_CALL = "One jitted call; each library's time over ours."
+
+
+def _beside_ours(
+  rows: Iterable[Mapping[str, Any]], way: str
+) -> list[dict[str, Any]]:
+  found: list[dict[str, Any]] = []
+  for row in rows:
+    times = dict(row[way])
+    ours = times.pop("bnjax")
+    entry = {"shape": row["shape"], "MB": row["MB"], "bnjax, ms": ours}
+    if way == "loop":
+      entry["bnjax / floor"] = ours / row["floor_ms"]
+    entry["GB/s"] = 8e-3 * row["MB"] / (1e-3 * ours)
+    found.append(entry | {k: v / ours for k, v in times.items()})
+  large = [row for row in found if row["MB"] > 4]
+  return [
+    *found,
+    _geometric_means("geometric mean", found),
+    _geometric_means("of those above 4 MB", large),
+  ]
+
+
+def _geometric_means(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+  means: dict[str, Any] = {"shape": title}
+  for name in dict.fromkeys(key for row in rows for key in row):
+    if name not in ("shape", "MB", "bnjax, ms", "GB/s"):
+      values = [row[name] for row in rows if name in row]
+      means[name] = statistics.geometric_mean(values)
+  return means
+
+
+SUITES: dict[str, Callable[[int], str]] = {"experiment": experiment, "ops": ops}
 
 
 def backend() -> str:
