@@ -7,6 +7,8 @@
 # done again after any change, an interruption or a move of the directory.
 
 PYTHON ?= python3
+# A .venv whose Python does not start (moved, half removed) is set up afresh.
+BROKEN := $(shell [ ! -e .venv ] || .venv/bin/python -c '' 2>/dev/null || rm -rf .venv)
 BIN := .venv/bin
 KEY := $(shell { cat pyproject.toml constraints.txt; pwd; $(PYTHON) -VV; } | cksum | cut -d' ' -f1)
 STAMP := .venv/ready-$(KEY)
@@ -35,7 +37,7 @@ format: $(DEV_STAMP)
 
 venv: $(DEV_STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP):
 	@echo "setting up .venv: once, about a minute"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bnjax needs Python 3.11 or later; this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
 	@$(PYTHON) -m venv --clear .venv

@@ -19,7 +19,7 @@ def describe_environment() -> dict[str, Any]:
   return {
     "python": platform.python_version(),
     **{name: _version(name) for name in _PACKAGES},
-    "platform": platform.platform(),
+    "platform": f"{platform.system()} {platform.machine()}",
     "cpus": os.cpu_count(),
     "devices": [d.device_kind for d in jax.devices()],
     "backend": jax.default_backend(),
