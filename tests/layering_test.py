@@ -47,8 +47,17 @@ ALLOWED = {
     "results",
     "train",
   },
+  "conformance": {"linen", "nnx", "ops"},
   "console": {"errors", "experiment", "report"},
-  "scripts": {"console", "experiment", "report", "errors", "bench", "data"},
+  "scripts": {
+    "bench",
+    "conformance",
+    "console",
+    "data",
+    "errors",
+    "experiment",
+    "report",
+  },
   "configs": set(),
 }
 # Third-party packages that a part must do without.
