@@ -13,6 +13,7 @@ import flax.linen as nn
 import jax
 
 from bnjax.linen import BatchNorm
+from bnjax.models import batch_norms, example_norms
 
 
 class Norm(Protocol):
@@ -76,20 +77,22 @@ class FlaxBatchNormalization:
     return module(x, use_running_average=not train, mask=mask)
 
 
-@dataclass(frozen=True)
-class LayerNormalization:
-  """Layer normalization (https://arxiv.org/abs/1607.06450)."""
-
-  epsilon: Any = 1e-6
-
-  def __call__(self, x, *, train, mask=None, name=None):  # type: ignore[no-untyped-def]
-    """Normalizes each example over its last axis."""
-    return nn.LayerNorm(epsilon=self.epsilon, name=name)(x)
-
-
 NORMS: dict[str, Callable[..., Norm]] = {
   "none": NoNorm,
   "batch_norm": BatchNormalization,
   "flax_batch_norm": FlaxBatchNormalization,
-  "layer_norm": LayerNormalization,
+  # Of the batch, with running statistics.
+  "batch_renorm": batch_norms.BatchRenormalization,
+  "evonorm_b0": batch_norms.EvoNormB0,
+  "ghost_batch_norm": batch_norms.GhostBatchNormalization,
+  "iter_norm": batch_norms.IterativeNormalization,
+  "l1_batch_norm": batch_norms.L1BatchNormalization,
+  "whitening": batch_norms.Whitening,
+  # Of each example.
+  "evonorm_s0": example_norms.EvoNormS0,
+  "filter_response_norm": example_norms.FilterResponseNormalization,
+  "group_norm": example_norms.GroupNormalization,
+  "instance_norm": example_norms.InstanceNormalization,
+  "layer_norm": example_norms.LayerNormalization,
+  "rms_norm": example_norms.RMSNormalization,
 }

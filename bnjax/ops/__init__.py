@@ -2,24 +2,65 @@
 
 from bnjax.ops.apply import apply_batch_norm as apply_batch_norm
 from bnjax.ops.batch_norm import batch_norm as batch_norm
-from bnjax.ops.folding import fold_conv as fold_conv
-from bnjax.ops.folding import fold_dense as fold_dense
-from bnjax.ops.moments import Moments as Moments
-from bnjax.ops.moments import batch_moments as batch_moments
-from bnjax.ops.moments import merge_moments as merge_moments
+from bnjax.ops.covariance import (
+  Covariance as Covariance,
+  batch_covariance as batch_covariance,
+  init_covariance as init_covariance,
+  update_covariance as update_covariance,
+)
+from bnjax.ops.evonorm import evonorm_b0 as evonorm_b0, evonorm_s0 as evonorm_s0
+from bnjax.ops.filter_response import (
+  filter_response_norm as filter_response_norm,
+)
+from bnjax.ops.folding import fold_conv as fold_conv, fold_dense as fold_dense
+from bnjax.ops.ghost import (
+  ghost_batch_norm as ghost_batch_norm,
+  merge_ghosts as merge_ghosts,
+)
+from bnjax.ops.l1 import l1_batch_norm as l1_batch_norm
+from bnjax.ops.moments import (
+  Moments as Moments,
+  batch_moments as batch_moments,
+  merge_moments as merge_moments,
+)
 from bnjax.ops.normalize import normalize as normalize
-from bnjax.ops.population import population_moments as population_moments
 from bnjax.ops.population import (
+  population_moments as population_moments,
   population_moments_stacked as population_moments_stacked,
 )
-from bnjax.ops.rules import PRESETS as PRESETS
-from bnjax.ops.rules import RULES as RULES
-from bnjax.ops.rules import Preset as Preset
-from bnjax.ops.rules import Rule as Rule
-from bnjax.ops.rules import cumulative as cumulative
-from bnjax.ops.rules import debiased_ema as debiased_ema
-from bnjax.ops.rules import ema as ema
-from bnjax.ops.running import Running as Running
-from bnjax.ops.running import empty_moments as empty_moments
-from bnjax.ops.running import init_running as init_running
-from bnjax.ops.running import update_running as update_running
+from bnjax.ops.renorm import (
+  RenormLimits as RenormLimits,
+  batch_renorm as batch_renorm,
+  renorm_schedule as renorm_schedule,
+)
+from bnjax.ops.rules import (
+  PRESETS as PRESETS,
+  RULES as RULES,
+  Preset as Preset,
+  Rule as Rule,
+  cumulative as cumulative,
+  debiased_ema as debiased_ema,
+  ema as ema,
+)
+from bnjax.ops.running import (
+  Running as Running,
+  empty_moments as empty_moments,
+  init_running as init_running,
+  update_running as update_running,
+)
+from bnjax.ops.siblings import (
+  group_norm as group_norm,
+  instance_norm as instance_norm,
+  layer_norm as layer_norm,
+  rms_norm as rms_norm,
+)
+from bnjax.ops.weight_standardization import (
+  standardize_kernel as standardize_kernel,
+)
+from bnjax.ops.whitening import (
+  apply_whitening as apply_whitening,
+  iter_norm as iter_norm,
+  newton_matrix as newton_matrix,
+  whiten as whiten,
+  zca_matrix as zca_matrix,
+)

@@ -43,7 +43,7 @@ def test_arms_share_their_initial_weights():
     )
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", sorted(NORMS.keys() - {"instance_norm"}))
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_every_norm_works_at_both_places(norm, placement):
   model, variables = _init(norm=norm, placement=placement, dropout_rate=0.5)

@@ -1,0 +1,90 @@
+"""Batch norm by the mean absolute deviation instead of the standard one."""
+
+import math
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from bnjax.ops import _axes, _devices, _shared
+from bnjax.ops._derivative import Plan, statistics
+from bnjax.ops._statistics import centre, valid
+from bnjax.ops.moments import Moments
+
+_GAUSSIAN = math.sqrt(math.pi / 2)  # Standard over mean absolute deviation.
+
+
+def l1_batch_norm(
+  x: Float[Array, "..."],
+  scale: Float[Array, "..."] | None = None,
+  bias: Float[Array, "..."] | None = None,
+  *,
+  feature_axes: int | Sequence[int] = -1,
+  epsilon: float = 1e-5,
+  mask: Bool[Array, "..."] | None = None,
+  axis_name: str | tuple[str, ...] | None = None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
+) -> tuple[Float[Array, "..."], Moments]:
+  """Normalizes a batch by its mean and its mean absolute deviation.
+
+  s = sqrt(pi / 2) * mean(|x - mean|)
+  y = (x - mean) / sqrt(s^2 + epsilon) * scale + bias
+
+  The factor makes s the standard deviation where x is Gaussian, so it can
+  replace batch norm in a network as it is. Epsilon enters as it does there
+  (the papers add it to s), so that s is the only difference.
+
+  Args:
+    x: real floating array; statistics are kept in at least float32.
+    scale: gamma, with the shape of the feature axes in array order; or None.
+    bias: beta, likewise.
+    feature_axes: the axes that keep statistics of their own.
+    epsilon: added to s^2.
+    mask: True where x counts; broadcasts to x. Masked cells of y are 0.
+    axis_name: named axes whose members are one batch.
+    axis_index_groups: lists of indices along axis_name that pool together.
+
+  Returns:
+    y with x's shape and dtype, and Moments whose `var` is s^2: for
+    `update_running`, whose result `normalize` takes for inference. They do not
+    merge as those of `batch_moments` do: |x - mean| moves with the mean.
+
+  Raises:
+    TypeError: x is complex or not floating; mask is not boolean.
+    ValueError: axes, shapes or groups that do not fit; or one number per
+      feature, as in `batch_norm`.
+
+  Reference:
+    Wu et al. (2018), arXiv:1802.09769; Hoffer et al. (2018), arXiv:1803.01814.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> _, moments = l1_batch_norm(jnp.array([[-1.0], [0.0], [0.0], [1.0]]))
+    >>> moments.var  # pi / 8
+    Array([0.3926991], dtype=float32)
+  """
+  x = jnp.asarray(x)
+  dtype = _axes.statistics_dtype(x.dtype)
+  axes = _axes.reduced_axes(x.ndim, feature_axes)
+  shape = _axes.feature_shape(x.shape, axes)
+  mask = _axes.as_mask(mask, x.shape)
+  if mask is None and axis_name is None:
+    _shared.check_count(x, axes)
+  pool = _devices.make_pool(axis_name, axis_index_groups)
+  stats = statistics(Plan(axes, pool), x, mask)
+  apart = centre(valid(x, mask), stats.shift, stats.rest, axes)
+  total = valid(jnp.abs(apart), mask).sum(axes)
+  total = _devices.pool_sums(pool, total)
+  var = jnp.square(_GAUSSIAN * total / jnp.maximum(stats.count, 1))
+  gain = 1 / jnp.sqrt(var + epsilon)
+  if scale is not None:
+    gain = gain * _axes.per_feature("scale", scale, shape, dtype)
+  if bias is None:
+    bias = jnp.zeros_like(gain)
+  bias = _axes.per_feature("bias", bias, shape, dtype)
+  y = _shared.standardized(x, mask, stats, gain, bias, axes)
+  mean = stats.shift + stats.rest
+  return y, Moments(stats.count, mean, var * stats.count)
+
+
+__all__ = ["l1_batch_norm"]
