@@ -147,4 +147,5 @@ def running(
   y = library.infer(library.array(probes), settings, state)
   slope = y[1, 0] - y[0, 0]
   var = 1 / slope**2 - EPSILON
-  return near - y[0, 0] / slope, var * (abs(var) > 1e-9)  # Rounding of 0.
+  # What is left of 0 by rounding is 0; NaN stays NaN.
+  return near - y[0, 0] / slope, var * ~(abs(var) <= 1e-9)
