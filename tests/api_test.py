@@ -22,9 +22,7 @@ def test_the_package_has_what_ops_has_and_nothing_else():
     for name, value in vars(bnjax).items()
     if not name.startswith("_") and not inspect.ismodule(value)
   }
-  there = {
-    name for name in PUBLIC if not inspect.ismodule(getattr(ops, name))
-  }
+  there = {name for name in PUBLIC if not inspect.ismodule(getattr(ops, name))}
   assert here == there
 
 

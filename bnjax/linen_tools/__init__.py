@@ -1,7 +1,9 @@
 """Whole Flax linen models: recalibrate, fold, and label their batch norms."""
 
-from bnjax.linen_tools.fold import Folded as Folded
-from bnjax.linen_tools.fold import apply_folded as apply_folded
-from bnjax.linen_tools.fold import fold as fold
+from bnjax.linen_tools.fold import (
+  Folded as Folded,
+  apply_folded as apply_folded,
+  fold as fold,
+)
 from bnjax.linen_tools.labels import norm_labels as norm_labels
 from bnjax.linen_tools.recalibrate import recalibrate as recalibrate

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import references
 from jax import lax
-from jax.sharding import AxisType, NamedSharding
-from jax.sharding import PartitionSpec as P
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 
 from bnjax.ops import batch_moments, batch_norm
 

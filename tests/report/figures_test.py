@@ -5,8 +5,7 @@ import math
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from matplotlib import colors
 from matplotlib.figure import Figure
 

@@ -4,8 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bnjax.results import append_rows, read_json, read_rows, write_json
 from bnjax.results.records import to_strict
