@@ -24,9 +24,9 @@ def _strict():
 def test_literal_values():
   x = jnp.array([[3.0, -4.0, 0.0, 0.0]])
   two = jnp.full(4, 2.0)
-  np.testing.assert_allclose(
-    ops.rms_norm(x, two, epsilon=0.0), x * (4 / 5), rtol=1e-6
-  )
+  # The mean square is 25 / 4, and 25 with epsilon.
+  y = ops.rms_norm(x, two, epsilon=18.75)
+  np.testing.assert_allclose(y, 2 / 5 * x, rtol=1e-6)
   y = ops.group_norm(x, two, two, groups=2, epsilon=0.25)
   half = 3.5 / (3.5**2 + 0.25) ** 0.5
   np.testing.assert_allclose(
