@@ -20,7 +20,8 @@ from bnjax.data.batches import SAMPLERS
 from bnjax.environment import describe_environment
 from bnjax.errors import UserError, choice
 from bnjax.models import MODELS, NORMS
-from bnjax.train.draw import draw
+from bnjax.train.draw import draw, draw_in_chunks
+from bnjax.train.images import as_words
 from bnjax.train.loop import Metrics, Splits, make_program
 from bnjax.train.optim import OPTIMIZERS
 from bnjax.train.step import Batch, Task
@@ -145,27 +146,24 @@ def _run_arm(
   splits = to_device(dataset)
   seeds = np.arange(spec["seed"], spec["seed"] + spec["seeds"])
   states = program.init(jnp.asarray(seeds, jnp.uint32))
-  drawing = functools.partial(
-    draw,
-    sampler=SAMPLERS[spec["sampler"]],
-    size=len(dataset.train),
-    batch_size=spec["batch_size"],
-  )
-  chunks = {
-    size: program.chunk.lower(
-      states,
-      splits,
-      drawing(states.key, jnp.int32(0), steps=size),
-      jnp.int32(0),
-    ).compile()
-    for size in {every, steps % every} - {0}
+  keys = jnp.copy(states.key)  # the states' own memory is given away
+  how = {
+    "sampler": SAMPLERS[spec["sampler"]],
+    "size": len(dataset.train),
+    "batch_size": spec["batch_size"],
   }
+  chunks = {}
+  for size in {every, steps % every} - {0}:
+    shapes = jax.eval_shape(
+      functools.partial(draw, steps=size, **how), keys, jnp.int32(0)
+    )
+    lowered = program.chunk.lower(states, splits, shapes, jnp.int32(0))
+    chunks[size] = lowered.compile()
   compile_seconds = time.perf_counter() - start
   start = time.perf_counter()
   diverged: dict[int, int] = {}
-  for first in range(0, steps, every):
+  for first, draws in draw_in_chunks(keys, steps, every, **how):
     size = min(every, steps - first)
-    draws = drawing(states.key, jnp.int32(first), steps=size)
     states, metrics = chunks[size](states, splits, draws, jnp.int32(first))
     metrics = jax.device_get(metrics)
     for seed, step in zip(seeds.tolist(), metrics.diverged_step, strict=True):
@@ -188,13 +186,16 @@ def _run_arm(
 
 
 def to_device(dataset: data.Dataset) -> Splits:
-  """The three splits as uint8 arrays on the default device."""
-  batch = lambda split: Batch(
-    jnp.asarray(split.images), jnp.asarray(split.labels)
+  """The three splits on the default device, a byte a pixel."""
+  train = Batch(
+    jnp.asarray(as_words(dataset.train.images)),
+    jnp.asarray(dataset.train.labels),
   )
-  return Splits(
-    batch(dataset.train), batch(dataset.validation), batch(dataset.test)
+  held_out = (
+    Batch(jnp.asarray(split.images), jnp.asarray(split.labels))
+    for split in (dataset.validation, dataset.test)
   )
+  return Splits(train, *held_out)
 
 
 def _row(metrics: Metrics, i: int) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """What a training step costs beside its matrix products, and a whole run."""
 
-import functools
 import importlib.util
 import resource
 import statistics
@@ -20,9 +19,11 @@ from bnjax.data.batches import SAMPLERS
 from bnjax.experiment import make_task
 from bnjax.train import loop
 from bnjax.train.draw import draw
+from bnjax.train.images import as_words
 from bnjax.train.step import Batch
 
 STEPS = 100  # of a chunk, as in the config
+IMAGE = (28, 28, 1)
 
 
 def step_times(config: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
@@ -45,7 +46,13 @@ def step_times(config: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
   candidates = {"matrix products": _products(arms["no_batch_norm"], networks)}
   for name in (*names, "batch_norm_no_dropout", "no_batch_norm_no_dropout"):
     candidates[name] = _steps(arms[name], networks)
+  keys = jax.random.split(jax.random.key(0), networks)
+  candidates["drawing, 1,000 steps at once"] = lambda: _draw(
+    arms["batch_norm"], keys, 10 * STEPS
+  )
   seconds = take_turns(candidates, rounds)
+  drawing = seconds["drawing, 1,000 steps at once"]
+  drawing[:] = [t / 10 for t in drawing]
   products = seconds["matrix products"]
   rows = [
     {
@@ -64,31 +71,30 @@ def step_times(config: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
   return rows
 
 
-def _random_images(n: int) -> Batch:
-  rng = np.random.default_rng(0)
-  images = rng.integers(0, 256, (n, 28, 28, 1), dtype=np.uint8)
-  labels = rng.integers(0, 10, n, dtype=np.int32)
-  return Batch(jnp.asarray(images), jnp.asarray(labels))
-
-
 def _steps(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (55_000, *IMAGE), dtype=np.uint8)
+  labels = rng.integers(0, 10, 55_000, dtype=np.int32)
+  train = Batch(jnp.asarray(as_words(images)), jnp.asarray(labels))
   task = make_task(spec, num_classes=10, pixel_mean=0.13)
-  program = loop.make_program(task, image_shape=(28, 28, 1))
+  program = loop.make_program(task, image_shape=IMAGE)
   states = program.init(jnp.arange(networks, dtype=jnp.uint32))
-  train = _random_images(55_000)
+  draws = _draw(spec, states.key, STEPS)
   advance = jax.jit(
-    lambda states, train, draws: loop.advance(task, states, train, draws)
+    lambda states, train, draws: loop.advance(task, states, train, draws, IMAGE)
   )
-  drawing = functools.partial(
-    draw,
-    states.key,
+  return lambda: advance(states, train, draws)
+
+
+def _draw(spec: Mapping[str, Any], keys: jax.Array, steps: int) -> Any:
+  return draw(
+    keys,
     jnp.int32(0),
     sampler=SAMPLERS[spec["sampler"]],
-    steps=STEPS,
+    steps=steps,
     size=55_000,
     batch_size=spec["batch_size"],
   )
-  return lambda: advance(states, train, drawing())
 
 
 def _products(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:

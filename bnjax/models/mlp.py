@@ -1,5 +1,6 @@
 """The multilayer perceptron of the 2015 and 2016 experiments."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 
 from bnjax.models.dropout import dropout, words_shape
 from bnjax.models.initializers import Initializer
+from bnjax.models.norms import BatchNormalization
 from bnjax.models.published import Normalized, reroute_gradient
 
 
@@ -63,6 +65,12 @@ class MLP(nn.Module):
     row_mask = None if mask is None else mask[:, None]
     drop = train and not _is_static_zero(self.dropout_rate)
     reroute = self.published_derivative and train and not self.is_initializing()
+    fused = (
+      isinstance(self.norm, BatchNormalization)
+      and self.activation is nn.relu
+      and not self.norm_after
+    )
+    norm = functools.partial(self.norm, relu=True) if fused else self.norm
     previous = None
     x = x.reshape(x.shape[0], -1)
     if drop:  # one draw for all layers: on a CPU each draw has its overhead
@@ -80,8 +88,8 @@ class MLP(nn.Module):
         previous = this
       if self.norm_after:
         x = self.activation(x)
-      x = self.norm(x, train=train, mask=row_mask, name=f"norm_{i}")
-      if not self.norm_after:
+      x = norm(x, train=train, mask=row_mask, name=f"norm_{i}")
+      if not self.norm_after and not fused:
         x = self.activation(x)
       if drop:
         x = dropout(x, words[i], self.dropout_rate)

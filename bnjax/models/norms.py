@@ -58,9 +58,14 @@ class BatchNormalization:
   epsilon: Any = 1e-5
   decay: Any = 0.99
 
-  def __call__(self, x, *, train, mask=None, name=None):  # type: ignore[no-untyped-def]
-    """Normalizes over all axes but the last."""
-    module = BatchNorm(momentum=self.decay, epsilon=self.epsilon, name=name)
+  def __call__(self, x, *, train, mask=None, name=None, relu=False):  # type: ignore[no-untyped-def]
+    """Normalizes over all axes but the last; then `relu`, in one derivative."""
+    module = BatchNorm(
+      momentum=self.decay,
+      epsilon=self.epsilon,
+      activation="relu" if relu else None,
+      name=name,
+    )
     return module(x, use_running_average=not train, mask=mask)
 
 

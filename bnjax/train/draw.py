@@ -1,8 +1,8 @@
 """What chance decides in a run of steps, drawn on the device beforehand."""
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,9 @@ from bnjax.train.step import BATCHES, DROPOUT
 
 # (key, first_step, steps, *, size, batch_size) -> indices, mask or None
 Sampler = Callable[..., tuple[jax.Array, jax.Array | None]]
+
+
+_INDICES = 1 << 22  # drawn at a time: 16 MB
 
 
 class Draws(NamedTuple):
@@ -67,3 +70,28 @@ def draw(
     return Draws(rows, mask, jax.vmap(fold)(first_step + jnp.arange(steps)))
 
   return jax.vmap(one, out_axes=1)(keys)
+
+
+def draw_in_chunks(
+  keys: jax.Array, steps: int, every: int, **how: Any
+) -> Iterator[tuple[int, Draws]]:
+  """The draws of a run, `every` steps at a time.
+
+  Args:
+    keys: the networks' keys.
+    steps: of the run.
+    every: steps in a chunk; the last chunk may be shorter.
+    **how: the keyword arguments of `draw`, but `steps`.
+
+  Yields:
+    The number of a chunk's first step, and its draws. Many chunks are drawn at
+    once, since a fixed shuffle costs as much for one as for all.
+  """
+  indices = every * len(keys) * how["batch_size"]
+  span = every * max(1, _INDICES // indices)
+  for start in range(0, steps, span):
+    end = min(start + span, steps)
+    drawn = draw(keys, jnp.int32(start), steps=end - start, **how)
+    for first in range(start, end, every):
+      part = slice(first - start, min(first + every, end) - start)
+      yield first, jax.tree.map(lambda x, part=part: x[part], drawn)

@@ -14,7 +14,7 @@ import optax
 
 from bnjax.train.draw import Draws
 from bnjax.train.evaluation import evaluate_splits
-from bnjax.train.images import as_words, take
+from bnjax.train.images import take
 from bnjax.train.losses import Sums, l2_penalty
 from bnjax.train.state import TrainState
 from bnjax.train.step import Batch, Task, add_l2, init_state, train_step
@@ -44,7 +44,13 @@ class Metrics(NamedTuple):
 
 
 class Splits(NamedTuple):
-  """Training, validation and test set on the device, uint8."""
+  """Training, validation and test set on the device.
+
+  Attributes:
+    train: images as `bnjax.train.images.as_words` gives them.
+    validation: images as uint8.
+    test: likewise.
+  """
 
   train: Batch
   validation: Batch
@@ -74,7 +80,9 @@ def make_program(task: Task, *, image_shape: tuple[int, ...]) -> Program:
   def chunk(
     states: TrainState, splits: Splits, draws: Draws, first_step: jax.Array
   ) -> tuple[TrainState, Metrics]:
-    states, losses, norms = advance(task, states, splits.train, draws)
+    states, losses, norms = advance(
+      task, states, splits.train, draws, image_shape
+    )
     validation, test = evaluate_splits(
       task, states, [splits.validation, splits.test]
     )
@@ -82,7 +90,7 @@ def make_program(task: Task, *, image_shape: tuple[int, ...]) -> Program:
       data_loss=losses[-1],
       l2_loss=task.l2 * norms.penalty,
       grad_norm=norms.gradient,
-      param_norm=norms.params,
+      param_norm=jax.vmap(optax.tree.norm)(states.params),
       validation=validation,
       test=test,
       diverged_step=_first_not_finite(losses, first_step),
@@ -92,44 +100,51 @@ def make_program(task: Task, *, image_shape: tuple[int, ...]) -> Program:
 
 
 class Norms(NamedTuple):
-  """Of one step: `½ Σ w²`, norms of the gradient and the new parameters."""
+  """`½ Σ w²` and the norm of the loss's gradient, before a step's update."""
 
   penalty: jax.Array
   gradient: jax.Array
-  params: jax.Array
 
 
 def advance(
-  task: Task, states: TrainState, train: Batch, draws: Draws
+  task: Task,
+  states: TrainState,
+  train: Batch,
+  draws: Draws,
+  image_shape: tuple[int, ...],
 ) -> tuple[TrainState, jax.Array, Norms]:
   """Trains all networks for as many steps as there are draws.
+
+  Args:
+    task: what is trained.
+    states: of all networks.
+    train: the training set, its images as `bnjax.train.images.as_words` gives
+      them.
+    draws: what each step draws.
+    image_shape: of one image.
 
   Returns:
     The states, the data losses `[steps, networks]`, the last step's norms.
   """
-  words = as_words(train.images)
   steps, networks = draws.dropout_keys.shape
 
-  def norms_of(params: Any, gradient: Any, new_params: Any) -> Norms:
-    return Norms(
-      l2_penalty(params),
-      optax.tree.norm(add_l2(task, gradient, params)),
-      optax.tree.norm(new_params),
-    )
+  def norms_of(params: Any, gradient: Any) -> Norms:
+    whole = add_l2(task, gradient, params)
+    return Norms(l2_penalty(params), optax.tree.norm(whole))
 
   def body(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
     states, norms = carry
     is_last, draws = inputs
 
     def one(state: TrainState, draw: Draws) -> Any:
-      images = take(words, draw.rows, train.images.shape[1:])
+      images = take(train.images, draw.rows, image_shape)
       batch = Batch(images, train.labels[draw.rows], draw.masks)
       return train_step(task, state, draw.dropout_keys, batch)
 
     new, data_loss, gradient = jax.vmap(one)(states, draws)
     norms = jax.lax.cond(
       is_last,
-      lambda: jax.vmap(norms_of)(states.params, gradient, new.params),
+      lambda: jax.vmap(norms_of)(states.params, gradient),
       lambda: norms,
     )
     return (new, norms), data_loss
@@ -137,7 +152,7 @@ def advance(
   zeros = jnp.zeros(networks)
   (states, norms), losses = jax.lax.scan(
     body,
-    (states, Norms(zeros, zeros, zeros)),
+    (states, Norms(zeros, zeros)),
     (jnp.arange(steps) == steps - 1, draws),
   )
   return states, losses, norms

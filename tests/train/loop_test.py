@@ -8,8 +8,9 @@ import pytest
 
 from bnjax.data.batches import SAMPLERS
 from bnjax.models import NORMS, mlp
-from bnjax.train import evaluation, loop
+from bnjax.train import draw as drawing, evaluation, loop
 from bnjax.train.draw import draw
+from bnjax.train.images import as_words
 from bnjax.train.losses import l2_penalty
 from bnjax.train.step import (
   BATCHES,
@@ -31,7 +32,12 @@ def _split(n):
   return Batch(images, jnp.asarray(RNG.integers(0, 3, n), jnp.int32))
 
 
-SPLITS = loop.Splits(_split(50), _split(13), _split(20))
+TRAIN = _split(50)
+SPLITS = loop.Splits(
+  TRAIN._replace(images=jnp.asarray(as_words(np.asarray(TRAIN.images)))),
+  _split(13),
+  _split(20),
+)
 SEEDS = jnp.arange(3, dtype=jnp.uint32)
 
 
@@ -86,7 +92,7 @@ def _reference(task, seed, steps, sampler):
   )
   losses = []
   for step in range(steps):
-    images, labels, _ = SPLITS.train
+    images, labels, _ = TRAIN
     images, labels = images[indices[step]], labels[indices[step]]
     mask = jnp.ones(16, bool) if masks is None else masks[step]
     key = jax.random.fold_in(jax.random.fold_in(state.key, DROPOUT), step)
@@ -151,6 +157,20 @@ def test_one_chunk_or_several_are_the_same(sampler):
     states, metrics = program.chunk(states, first, 3)
   _close(states, whole, rtol=0, atol=0)
   _close(metrics, last, rtol=1e-6)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_run_drawn_in_spans_is_drawn_as_one(monkeypatch, sampler):
+  keys = jax.random.split(jax.random.key(0), 3)
+  how = {"sampler": SAMPLERS[sampler], "size": 50, "batch_size": 16}
+  whole = drawing.draw(keys, jnp.int32(0), steps=11, **how)
+  monkeypatch.setattr(drawing, "_INDICES", 2 * 3 * 16 * 3)  # spans of 6 steps
+  parts = list(drawing.draw_in_chunks(keys, 11, 3, **how))
+  assert [first for first, _ in parts] == [0, 3, 6, 9]
+  joined = jax.tree.map(
+    lambda *x: jnp.concatenate(x), *[part for _, part in parts]
+  )
+  _close(joined, whole, rtol=0, atol=0)
 
 
 def test_seeds_differ_and_repeat():
