@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -16,8 +17,9 @@ def take_turns(
 ) -> dict[str, list[float]]:
   """Seconds of each candidate in each round, after one round of warm-up.
 
-  In every round each candidate runs once, in an order that rotates, so that a
-  drift of the machine's speed meets all of them alike.
+  In every round each candidate runs once, in a shuffled order, so that a drift
+  of the machine's speed meets all of them alike, and so does what the one
+  before leaves behind: PyTorch's threads go on spinning for a while.
 
   Args:
     candidates: functions without arguments; their result is waited for.
@@ -27,8 +29,9 @@ def take_turns(
   seconds: dict[str, list[float]] = {name: [] for name in names}
   for name in names:
     jax.block_until_ready(candidates[name]())
-  for i in range(rounds):
-    for name in names[i % len(names) :] + names[: i % len(names)]:
+  order = random.Random(0)
+  for _ in range(rounds):
+    for name in order.sample(names, len(names)):
       start = time.perf_counter()
       jax.block_until_ready(candidates[name]())
       seconds[name].append(time.perf_counter() - start)
