@@ -84,10 +84,10 @@ def run(
     "datasets": [datasets[name].describe() for name in sorted(names)]
   }
   workdirs.start(workdir, config, environment)
+  splits = {name: to_device(dataset) for name, dataset in datasets.items()}
   for arm, spec in arms.items():
-    _run_arm(
-      arm, spec, datasets[spec["dataset"]["name"]], workdir, report_progress
-    )
+    name = spec["dataset"]["name"]
+    _run_arm(arm, spec, datasets[name], splits[name], workdir, report_progress)
   return results.write_summary(workdir)
 
 
@@ -132,6 +132,7 @@ def _run_arm(
   arm: str,
   spec: Mapping[str, Any],
   dataset: data.Dataset,
+  splits: Splits,
   workdir: Path,
   report_progress: Callable[[Progress], None],
 ) -> None:
@@ -143,7 +144,6 @@ def _run_arm(
     spec, num_classes=dataset.num_classes, pixel_mean=dataset.mean
   )
   program = make_program(task, image_shape=dataset.train.images.shape[1:])
-  splits = to_device(dataset)
   seeds = np.arange(spec["seed"], spec["seed"] + spec["seeds"])
   states = program.init(jnp.asarray(seeds, jnp.uint32))
   keys = jnp.copy(states.key)  # the states' own memory is given away
