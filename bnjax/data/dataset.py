@@ -1,4 +1,4 @@
-"""What a data set is: three splits of uint8 images, a name and a digest."""
+"""What a data set is: three splits of images, a name and a digest."""
 
 import dataclasses
 import functools
@@ -17,16 +17,19 @@ class Spec:
     train: Number of training examples.
     validation: Number of validation examples.
     test: Number of test examples.
-    image_shape: (height, width, channels).
+    image_shape: (height, width, channels) of uint8 images; any shape of one
+      example of floating data.
     num_classes: Number of classes.
+    dtype: Name of the images' dtype: uint8, float32 or float64.
   """
 
   label: str
   train: int
   validation: int
   test: int
-  image_shape: tuple[int, int, int]
+  image_shape: tuple[int, ...]
   num_classes: int
+  dtype: str = "uint8"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,7 +37,9 @@ class Split:
   """Images and their labels.
 
   Attributes:
-    images: uint8 [N, H, W, C], as stored: nothing scaled or subtracted.
+    images: uint8 [N, H, W, C], as stored: nothing scaled or subtracted; or
+      float32 or float64 [N, ...], which a model gets as they are: nothing
+      divides them by 255.
     labels: int32 [N], in [0, num_classes).
 
   Raises:
@@ -46,14 +51,17 @@ class Split:
   labels: np.ndarray
 
   def __post_init__(self) -> None:
-    if (self.images.dtype, self.labels.dtype) != (np.uint8, np.int32):
+    pixels, labels = self.images.dtype, self.labels.dtype
+    if pixels not in (np.uint8, np.float32, np.float64) or labels != np.int32:
       raise TypeError(
-        "a split is uint8 images and int32 labels, not"
-        f" {self.images.dtype} and {self.labels.dtype}"
+        "a split is uint8, float32 or float64 images and int32 labels, not"
+        f" {pixels} and {labels}"
       )
-    if self.images.ndim != 4 or self.labels.shape != self.images.shape[:1]:
+    fits = self.images.ndim == 4 if pixels == np.uint8 else self.images.ndim > 1
+    if not fits or self.labels.shape != self.images.shape[:1]:
+      shape = "[N, H, W, C]" if pixels == np.uint8 else "[N, ...]"
       raise ValueError(
-        "a split is images [N, H, W, C] and labels [N], not"
+        f"a split is {pixels} images {shape} and labels [N], not"
         f" {self.images.shape} and {self.labels.shape}"
       )
 
@@ -95,9 +103,15 @@ class Dataset:
     """Mean of pixel / 255 over the whole training split: one scalar.
 
     From the sum in integers, so exact but for the last rounding, and the same
-    on every machine.
+    on every machine. It is of the data at hand, after a transform and a limit
+    of examples. An experiment subtracts it where its `dataset.center` is true.
+
+    Of floating data it is 0.0 by definition: such data is used as it is, and
+    subtracting this "mean" changes nothing.
     """
     images = self.train.images
+    if images.dtype != np.uint8:
+      return 0.0
     return float(int(images.sum(dtype=np.uint64)) / (255 * images.size))
 
   @functools.cached_property
@@ -105,17 +119,21 @@ class Dataset:
     """'sha256:' and 16 hex digits over names, shapes and bytes of all splits.
 
     The same on every machine, whatever its byte order, and independent of the
-    data set's own name.
+    data set's own name. Of floating data the dtype counts as well.
     """
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):
       split: Split = getattr(self, name)
-      for field, array in (
-        ("images", split.images),
-        ("labels", split.labels.astype("<i4", copy=False)),
-      ):
-        digest.update(f"{name}.{field}{array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).data)
+      images = split.images
+      kind = ""  # uint8, whose digests are older than floating data
+      if images.dtype != np.uint8:
+        images = images.astype(images.dtype.newbyteorder("<"), copy=False)
+        kind = f" {images.dtype.name}"
+      labels = split.labels.astype("<i4", copy=False)
+      digest.update(f"{name}.images{images.shape}{kind}\n".encode())
+      digest.update(np.ascontiguousarray(images).data)
+      digest.update(f"{name}.labels{labels.shape}\n".encode())
+      digest.update(np.ascontiguousarray(labels).data)
     return f"sha256:{digest.hexdigest()[:16]}"
 
   def describe(self) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 
 from bnjax import errors
-from bnjax.data import packaged, prepared
+from bnjax.data import generated, packaged, prepared
 from bnjax.data.dataset import Dataset, Spec
+from bnjax.data.transforms import transform_dataset, transform_spec
 
 PathLike = str | os.PathLike[str]
 
@@ -83,43 +84,75 @@ DATASETS: dict[str, Source] = {
     ),
     packaged.load_digits,
   ),
+  "gaussian": Source(
+    Spec(
+      label="gaussian: 100 features drawn from N(0, 1), float64, labels 0",
+      train=1_000,
+      validation=100,
+      test=100,
+      image_shape=(100,),
+      num_classes=1,
+      dtype="float64",
+    ),
+    generated.load_gaussian,
+  ),
 }
 
 
-def sizes(name: str) -> Spec:
+def sizes(name: str, transform: str = "none", *, examples: int = 0) -> Spec:
   """What is known of a data set without loading it.
 
   Args:
     name: A key of `DATASETS`.
+    transform: What is done to its images, a key of `TRANSFORMS`.
+    examples: Most examples of each split, the first ones; 0 for all.
 
   Returns:
-    Its split sizes, image shape, number of classes and label.
+    Its split sizes, image shape, dtype, number of classes and label.
 
   Raises:
-    UserError: The name is not known.
+    UserError: A name is not known, the transform does not take the images of
+      this data set, or `examples` is negative.
 
   Example:
     >>> sizes("mnist").train
     55000
+    >>> sizes("mnist", "rgb32", examples=512).image_shape
+    (32, 32, 3)
   """
-  return DATASETS[errors.choice("dataset.name", name, DATASETS)].spec
+  spec = DATASETS[errors.choice("dataset.name", name, DATASETS)].spec
+  return transform_spec(name, spec, transform, examples)
 
 
-def load(name: str, *, data_dir: PathLike | None = None) -> Dataset:
+def load(
+  name: str,
+  transform: str = "none",
+  *,
+  data_dir: PathLike | None = None,
+  examples: int = 0,
+) -> Dataset:
   """Loads a data set by name.
 
   Args:
     name: A key of `DATASETS`.
+    transform: What is done to the images of every split, a key of
+      `TRANSFORMS`.
     data_dir: Where tensorflow-datasets keeps its data; by default
-      $TFDS_DATA_DIR, then ~/tensorflow_datasets. Packaged sets ignore it.
+      $TFDS_DATA_DIR, then ~/tensorflow_datasets. Other sets ignore it.
+    examples: Keeps at most this many examples of each split, the first ones,
+      for a quick try; 0 keeps all. No set is in order of its classes, so the
+      first ones are a fair sample.
 
   Returns:
-    The data set; its split sizes are those of `sizes(name)`.
+    The data set, as `sizes(name, transform, examples=examples)` describes it:
+    label, digest and mean are those of the images after the transform.
 
   Raises:
-    UserError: The name is not known, a package is missing, or the data is
-      neither prepared nor to be had; says what was tried and what to do.
+    UserError: A name is not known, the transform does not take the images,
+      a package is missing, or the data is neither prepared nor to be had; says
+      what was tried and what to do.
   """
+  wanted = sizes(name, transform, examples=examples)
   spec = sizes(name)
   data = DATASETS[name].load(name, spec, data_dir)
   for split in ("train", "validation", "test"):
@@ -130,4 +163,4 @@ def load(name: str, *, data_dir: PathLike | None = None) -> Dataset:
         f"dataset.name: the {name!r} found has {split} images of shape"
         f" {found}, not {expected}; remove it and prepare it again"
       )
-  return data
+  return transform_dataset(data, transform, wanted)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -75,13 +76,63 @@ def test_describe_is_json():
   }
 
 
+def _floating(dtype, first=0):
+  values = np.arange(first, first + 6, dtype=dtype).reshape(3, 2)
+  split = Split(values, np.zeros(3, np.int32))
+  return Dataset("toy", "toy: numbers", split, split, split, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floating_data_is_used_as_it_is(dtype):
+  data = _floating(dtype, 1)
+  assert data.train.images.dtype == dtype
+  assert data.mean == 0.0
+  assert data.describe()["image_shape"] == [2]
+
+
+def test_digest_of_floating_data_counts_its_dtype():
+  values = struct.pack("<6f", *range(6))
+  text = b"".join(
+    name
+    + b".images(3, 2) float32\n"
+    + values
+    + name
+    + b".labels(3,)\n"
+    + bytes(12)
+    for name in (b"train", b"validation", b"test")
+  )
+  digest = "sha256:" + hashlib.sha256(text).hexdigest()[:16]
+  assert _floating(np.float32).digest == digest == "sha256:3360b10e2fe87681"
+  others = {_floating(np.float64).digest, _floating(np.float32, 1).digest}
+  assert len({digest, *others}) == 3
+
+
+def test_digest_tells_equal_bytes_of_two_dtypes_apart():
+  zeros = [
+    Dataset("z", "z: 0", *[Split(images, np.zeros(3, np.int32))] * 3, 1)
+    for images in (
+      np.zeros((3, 2, 2, 1), np.uint8),
+      np.zeros((3, 2, 2, 1), np.float32),
+      np.zeros((3, 2, 2, 1), np.float64),
+    )
+  ]
+  assert len({data.digest for data in zeros}) == 3
+
+
 def test_split_refuses_other_dtypes_and_shapes():
   images, labels = _split(0).images, _split(0).labels
-  with pytest.raises(TypeError, match="uint8 images and int32 labels, not f"):
-    Split(images.astype(np.float32), labels)
-  with pytest.raises(TypeError, match="not uint8 and int64"):
+  wanted = "uint8, float32 or float64 images and int32 labels, not"
+  with pytest.raises(TypeError, match=f"{wanted} float16 and int32"):
+    Split(images.astype(np.float16), labels)
+  with pytest.raises(TypeError, match=f"{wanted} uint8 and int64"):
     Split(images, labels.astype(np.int64))
   with pytest.raises(ValueError, match=r"not \(3, 2, 2, 1\) and \(2,\)"):
     Split(images, labels[:2])
-  with pytest.raises(ValueError, match=r"not \(3, 2, 2\) and"):
+  with pytest.raises(ValueError, match=r"\[N, H, W, C\] .* \(3, 2, 2\) and"):
     Split(images[..., 0], labels)
+  with pytest.raises(
+    ValueError, match=r"float32 images \[N, \.\.\.\] .*\(3,\)"
+  ):
+    Split(np.zeros(3, np.float32), labels)
+  with pytest.raises(ValueError, match=r"not \(3, 2\) and \(2,\)"):
+    Split(np.zeros((3, 2), np.float64), labels[:2])

@@ -92,6 +92,19 @@ def test_the_second_load_is_quick(cache, monkeypatch):
   assert time.perf_counter() - start < 2  # 0.07 s on an idle machine
 
 
+def test_mnist_transformed(cache, monkeypatch):
+  whole = _load("mnist", "3.0.1", cache, monkeypatch)
+  colour = data.load("mnist", "rgb32")
+  assert colour.train.images.shape == (55_000, 32, 32, 3)
+  # The same pixels, three times, among more.
+  assert colour.mean == pytest.approx(whole.mean * 28**2 / 32**2, rel=1e-15)
+  white = data.load("mnist", "binary", examples=10_000)
+  assert white.label.startswith("mnist: MNIST, from tensorflow-datasets 3.0.1;")
+  share = np.count_nonzero(whole.train.images[:10_000] > 127) / 7_840_000
+  assert white.mean == share
+  assert 0.12 < share < 0.14  # near the grey mean: MNIST is nearly binary
+
+
 def test_cifar10_jpeg(cache, monkeypatch):
   cifar = _load("cifar10_jpeg", "1.0.0", cache, monkeypatch)
   assert cifar.label == "cifar10_jpeg: CIFAR-10 re-encoded as JPEG"

@@ -1,14 +1,14 @@
 """Reading what TFDS prepared, without TensorFlow: on a tiny directory."""
 
-import io
-import json
+import dataclasses
 import logging
 import sys
 
 import numpy as np
 import pytest
+import tiny_tfds
 
-from bnjax import errors
+from bnjax import data, errors
 from bnjax.data import prepared, provide
 from bnjax.data.dataset import Spec
 
@@ -19,71 +19,13 @@ SPEC = Spec("tiny: noise", 7, 3, 4, (5, 6, 3), 10)
 
 
 def _examples(seed, count):
-  draw = np.random.default_rng(seed)
-  shape = (count, *SPEC.image_shape)
-  return draw.integers(0, 256, shape, np.uint8), draw.integers(0, 10, count)
-
-
-def _record(image, label):
-  from PIL import Image
-  from tensorflow_datasets.proto import tf_example_pb2
-
-  png = io.BytesIO()
-  Image.fromarray(image).save(png, "PNG")
-  example = tf_example_pb2.Example()
-  example.features.feature["image"].bytes_list.value.append(png.getvalue())
-  example.features.feature["label"].int64_list.value.append(int(label))
-  return example.SerializeToString()
-
-
-def _write_split(directory, split, images, labels):
-  from array_record.python import array_record_module
-
-  name = f"tiny-{split}.array_record-00000-of-00001"
-  writer = array_record_module.ArrayRecordWriter(str(directory / name), "")
-  for image, label in zip(images, labels, strict=True):
-    writer.write(_record(image, label))
-  writer.close()
-  return {
-    "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-    "name": split,
-    "numBytes": "1",
-    "shardLengths": [str(len(labels))],
-  }
+  return tiny_tfds.examples(seed, count, SPEC.image_shape)
 
 
 def _prepare_tiny(data_dir, file_format="array_record"):
-  directory = data_dir / "tiny" / "1.0.0"
-  directory.mkdir(parents=True)
-  size = {"dimensions": [str(n) for n in SPEC.image_shape]}
-  kind = "tensorflow_datasets.core.features."
-  features = {
-    "image": {
-      "image": {"dtype": "uint8", "shape": size},
-      "pythonClassName": kind + "image_feature.Image",
-    },
-    "label": {
-      "classLabel": {"numClasses": "10"},
-      "pythonClassName": kind + "class_label_feature.ClassLabel",
-    },
-  }
-  names = {
-    "featuresDict": {"features": features},
-    "pythonClassName": kind + "features_dict.FeaturesDict",
-  }
-  (directory / "features.json").write_text(json.dumps(names))
-  info = {
-    "fileFormat": file_format,
-    "moduleName": "tiny",
-    "name": "tiny",
-    "splits": [
-      _write_split(directory, "train", *_examples(0, 10)),
-      _write_split(directory, "test", *_examples(1, 4)),
-    ],
-    "version": "1.0.0",
-  }
-  (directory / "dataset_info.json").write_text(json.dumps(info))
-  return directory
+  return tiny_tfds.prepare(
+    data_dir, "tiny", "1.0.0", SPEC.image_shape, file_format=file_format
+  )
 
 
 @pytest.fixture
@@ -100,15 +42,41 @@ def _load(data_dir=None, **kwargs):
 
 def test_the_first_of_train_are_validation(data_dir):
   _prepare_tiny(data_dir)
-  data = _load(data_dir)
+  tiny = _load(data_dir)
   images, labels = _examples(0, 10)
-  np.testing.assert_array_equal(data.validation.images, images[:3])
-  np.testing.assert_array_equal(data.validation.labels, labels[:3])
-  np.testing.assert_array_equal(data.train.images, images[3:])
-  np.testing.assert_array_equal(data.train.labels, labels[3:])
-  np.testing.assert_array_equal(data.test.images, _examples(1, 4)[0])
-  np.testing.assert_array_equal(data.test.labels, _examples(1, 4)[1])
-  assert (data.name, data.label, data.num_classes) == ("tiny", SPEC.label, 10)
+  np.testing.assert_array_equal(tiny.validation.images, images[:3])
+  np.testing.assert_array_equal(tiny.validation.labels, labels[:3])
+  np.testing.assert_array_equal(tiny.train.images, images[3:])
+  np.testing.assert_array_equal(tiny.train.labels, labels[3:])
+  np.testing.assert_array_equal(tiny.test.images, _examples(1, 4)[0])
+  np.testing.assert_array_equal(tiny.test.labels, _examples(1, 4)[1])
+  assert (tiny.name, tiny.label, tiny.num_classes) == ("tiny", SPEC.label, 10)
+
+
+@pytest.mark.parametrize(
+  ("name", "version", "codec"),
+  [
+    ("mnist", "3.0.1", "PNG"),
+    ("cifar10", "3.0.2", "PNG"),
+    ("cifar10_jpeg", "1.0.0", "JPEG"),
+  ],
+)
+def test_what_the_registry_names(data_dir, monkeypatch, name, version, codec):
+  source = data.DATASETS[name]
+  spec = dataclasses.replace(source.spec, train=7, validation=3, test=4)
+  monkeypatch.setitem(
+    data.DATASETS, name, dataclasses.replace(source, spec=spec)
+  )
+  shape = spec.image_shape
+  tiny_tfds.prepare(data_dir, name, version, shape, codec=codec)
+  found = data.load(name, data_dir=data_dir)
+  images, labels = tiny_tfds.examples(0, 10, shape)
+  if codec == "JPEG":  # lossy: what was written is not what was drawn
+    images = [tiny_tfds.decode(tiny_tfds.encode(i, codec)) for i in images]
+  np.testing.assert_array_equal(found.validation.images, images[:3])
+  np.testing.assert_array_equal(found.train.images, images[3:])
+  np.testing.assert_array_equal(found.train.labels, labels[3:])
+  assert len(found.test) == 4
 
 
 def test_reading_in_several_chunks(data_dir, monkeypatch):
@@ -150,7 +118,7 @@ def test_the_second_load_does_not_decode(data_dir, monkeypatch):
 def test_a_directory_prepared_again_is_decoded_again(data_dir):
   directory = _prepare_tiny(data_dir)
   first = _load(data_dir)
-  _write_split(directory, "test", *_examples(2, 4))
+  tiny_tfds.write_split(directory, "test", *_examples(2, 4))
   assert _load(data_dir).digest != first.digest
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from bnjax import data, errors
@@ -14,6 +15,7 @@ SIZES = {
   "cifar10": (45_000, 5_000, 10_000, (32, 32, 3)),
   "cifar10_jpeg": (45_000, 5_000, 10_000, (32, 32, 3)),
   "digits": (1_197, 300, 300, (8, 8, 1)),
+  "gaussian": (1_000, 100, 100, (100,)),
 }
 
 
@@ -24,7 +26,11 @@ def test_sizes_are_known_without_loading():
     for spec in [data.sizes(name)]
   }
   assert found == SIZES
-  assert {data.sizes(name).num_classes for name in SIZES} == {10}
+  classes = {name: data.sizes(name).num_classes for name in SIZES}
+  assert {name for name in SIZES if classes[name] != 10} == {"gaussian"}
+  assert classes["gaussian"] == 1
+  floating = {name for name in SIZES if data.sizes(name).dtype != "uint8"}
+  assert floating == {"gaussian"}
 
 
 def test_labels_begin_with_the_name():
@@ -39,7 +45,7 @@ def test_an_unknown_name(function):
     function("mnsit")
   assert str(caught.value) == (
     "dataset.name: 'mnsit' is not known; did you mean 'mnist'? Choices:"
-    " cifar10, cifar10_jpeg, digits, mnist, mnist5k"
+    " cifar10, cifar10_jpeg, digits, gaussian, mnist, mnist5k"
   )
 
 
@@ -53,6 +59,36 @@ def test_other_sizes_than_promised_are_an_error(monkeypatch):
   assert str(caught.value) == (
     "dataset.name: the 'digits' found has train images of shape (1197, 8, 8,"
     " 1), not (1000, 8, 8, 1); remove it and prepare it again"
+  )
+
+
+def test_the_first_examples_of_each_split():
+  pytest.importorskip("sklearn", reason="scikit-learn carries digits")
+  whole = data.load("digits")
+  some = data.load("digits", examples=400)
+  np.testing.assert_array_equal(some.train.images, whole.train.images[:400])
+  np.testing.assert_array_equal(some.train.labels, whole.train.labels[:400])
+  np.testing.assert_array_equal(some.test.images, whole.test.images)
+  assert some.label == f"{whole.label}; at most 400 examples a split"
+  assert some.digest != whole.digest
+  # exact: of the 400 examples, in integers
+  total = int(whole.train.images[:400].astype(np.int64).sum())
+  assert some.mean == total / (255 * 400 * 64) != whole.mean
+  sizes = data.sizes("digits", examples=400)
+  assert (sizes.train, sizes.validation, sizes.test) == (400, 300, 300)
+
+
+def test_a_limit_above_every_split_changes_nothing():
+  assert data.sizes("digits", examples=1_197) == data.sizes("digits")
+  assert data.sizes("digits", examples=1_196) != data.sizes("digits")
+
+
+@pytest.mark.parametrize("function", [data.load, data.sizes])
+def test_a_negative_limit(function):
+  with pytest.raises(errors.UserError) as caught:
+    function("mnist", examples=-1)
+  assert str(caught.value) == (
+    "dataset.examples: -1 is negative; 0 means all examples"
   )
 
 
