@@ -2,7 +2,7 @@
 
     python -m bnjax.data.prepare mnist [--data_dir=...] [--manual_dir=...]
 
-Preparing needs TensorFlow (`pip install 'bnjax[tfds-prepare]'`); reading what
+Preparing needs TensorFlow (`pip install 'bnjax[tfds]'`); reading what
 was prepared does not. `--manual_dir` holds files already downloaded, under
 their original names, for a machine without network.
 """

@@ -135,7 +135,7 @@ def _examples(builder: Any, split: str) -> Iterator[Mapping[str, Any]]:
       raise errors.UserError(
         f"dataset.name: {builder.data_dir} is in the format"
         f" {builder.info.file_format.value!r}, which only TensorFlow reads:"
-        " pip install 'bnjax[tfds-prepare]', or prepare it again elsewhere,"
+        " pip install 'bnjax[tfds]', or prepare it again elsewhere,"
         f" python -m bnjax.data.prepare {builder.info.name}"
         " --data_dir=DIRECTORY"
       ) from error

@@ -140,7 +140,7 @@ def test_the_tfrecord_format_without_tensorflow(data_dir, monkeypatch):
     _load(data_dir)
   assert str(caught.value) == (
     f"dataset.name: {directory} is in the format 'tfrecord', which only"
-    " TensorFlow reads: pip install 'bnjax[tfds-prepare]', or prepare it again"
+    " TensorFlow reads: pip install 'bnjax[tfds]', or prepare it again"
     " elsewhere, python -m bnjax.data.prepare tiny --data_dir=DIRECTORY"
   )
 

@@ -64,7 +64,7 @@ def test_without_tensorflow(nothing, monkeypatch):
     data.load("mnist")
   assert str(caught.value) == (
     f"{nothing}; preparing it needs TensorFlow, which is not installed: pip"
-    " install 'bnjax[tfds-prepare]' && python -m bnjax.data.prepare mnist;"
+    " install 'bnjax[tfds]' && python -m bnjax.data.prepare mnist;"
     f" {OFFLINE}"
   )
 
