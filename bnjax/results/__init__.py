@@ -5,7 +5,7 @@ judged, on a machine without JAX.
 """
 
 from bnjax.results.aggregate import Curve, curves, diverged_steps
-from bnjax.results.parse import check_rules
+from bnjax.results.checks import check_rules
 from bnjax.results.records import (
   append_rows,
   read_json,

@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-# What a row holds beside metrics; times end in `_seconds` and are not either.
-KEYS = ("arm", "seed", "step", "diverged_step")
+# What a row holds beside metrics; times end in `_seconds` and are listed with
+# metrics only where a rule names them.
+KEYS = ("arm", "seed", "step", "point", "diverged_step")
 
 # Metrics are listed in this order, any others after them by name.
 ORDER = (
   "test_accuracy",
+  "population_test_accuracy",
   "validation_accuracy",
+  "population_validation_accuracy",
   "loss",
   "data_loss",
   "l2_loss",
@@ -40,6 +43,8 @@ class Curve:
     steps: the steps at which any seed recorded this metric, in order.
     values: float64 [seeds, steps]; NaN where not finite or not recorded.
     present: bool [seeds, steps]; whether the seed recorded it at this step.
+    bounds: int8 [seeds, steps]; 1 where the true value is known only to be at
+      least the one in `values`, -1 where at most, else 0. None means all 0.
   """
 
   arm: str
@@ -48,6 +53,7 @@ class Curve:
   steps: tuple[int, ...]
   values: np.ndarray
   present: np.ndarray
+  bounds: np.ndarray | None = None
 
   @property
   def last_step(self) -> int:
@@ -71,6 +77,17 @@ class Curve:
       if self.present[row, column]
     }
 
+  def bounds_at(self, step: int) -> dict[int, int]:
+    """The bound of each seed that recorded this step, see `bounds`."""
+    if self.bounds is None or step not in self.steps:
+      return dict.fromkeys(self.at(step), 0)
+    column = self.steps.index(step)
+    return {
+      seed: int(self.bounds[row, column])
+      for row, seed in enumerate(self.seeds)
+      if self.present[row, column]
+    }
+
   def over_seeds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, least and greatest finite value per step; NaN without any."""
     finite = np.isfinite(self.values)
@@ -87,18 +104,27 @@ class Curve:
     )
 
 
-def _is_metric(name: str, value: Any) -> bool:
-  if name in KEYS or name.endswith("_seconds") or isinstance(value, bool):
+def is_time(name: str) -> bool:
+  """Whether a field of a row is a time: seconds, and no metric of a network."""
+  return name.endswith("_seconds")
+
+
+def _is_metric(name: str, value: Any, times: bool) -> bool:
+  if name in KEYS or isinstance(value, bool) or is_time(name) > times:
     return False
   return value is None or isinstance(value, int | float)
 
 
-def curves(rows: Iterable[Row]) -> dict[tuple[str, str], Curve]:
+def curves(
+  rows: Iterable[Row], *, times: bool = False
+) -> dict[tuple[str, str], Curve]:
   """Groups rows into one curve per arm and metric.
 
   Args:
     rows: as `read_rows` gives them: `arm`, `seed`, `step` and numbers, where
-      None stands for a number that was not finite.
+      None stands for a number that was not finite. The point of a grid that
+      they may have is not looked at: see `grids`.
+    times: whether fields ending in `_seconds` are among the metrics.
 
   Returns:
     Curves by (arm, metric): arms in the order they first appear, metrics in
@@ -116,15 +142,20 @@ def curves(rows: Iterable[Row]) -> dict[tuple[str, str], Curve]:
       raise ValueError(f"a row of metrics has no {error}: {row}") from None
     seeds.setdefault(arm, set()).add(seed)
     for name, value in row.items():
-      if _is_metric(name, value):
+      if _is_metric(name, value, times):
         number = np.nan if value is None else float(value)
         cells.setdefault((arm, name), {})[seed, step] = number
   arms = list(seeds)
-  rank = {name: index for index, name in enumerate(ORDER)}
-  keys = sorted(
-    cells, key=lambda k: (arms.index(k[0]), rank.get(k[1], len(rank)), k[1])
-  )
+  order = {name: index for index, name in enumerate(ranked(cells))}
+  keys = sorted(cells, key=lambda k: (arms.index(k[0]), order[k[1]]))
   return {key: _curve(*key, sorted(seeds[key[0]]), cells[key]) for key in keys}
+
+
+def ranked(cells: Iterable[tuple[str, str]]) -> list[str]:
+  """The metrics of (arm, metric) pairs, in the order they are listed in."""
+  names = {metric for _, metric in cells}
+  rank = {name: index for index, name in enumerate(ORDER)}
+  return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))
 
 
 def _curve(
@@ -157,15 +188,16 @@ def diverged_steps(rows: Iterable[Row]) -> dict[str, dict[int, int]]:
 
 
 def total_seconds(rows: Iterable[Row]) -> float | None:
-  """What all arms took: the sum of each arm's times; None without any.
+  """What all runs took together; None without any times.
 
-  A field whose name ends in `_seconds` is a running total of its arm, which
-  trains all of its seeds at once: the greatest value is the whole.
+  A field whose name ends in `_seconds` is a running total of its run, and its
+  share of what was spent on several at once; `process_seconds` is of all that
+  were, and is left out.
   """
-  spent: dict[tuple[str, str], float] = {}
+  spent: dict[tuple[str, int, str, str], float] = {}
   for row in rows:
     for name, value in row.items():
-      if name.endswith("_seconds") and value is not None:
-        key = row["arm"], name
+      if is_time(name) and name != "process_seconds" and value is not None:
+        key = row["arm"], row["seed"], str(row.get("point")), name
         spent[key] = max(value, spent.get(key, 0.0))
   return sum(spent.values()) if spent else None

@@ -6,7 +6,8 @@ With `s` the sample standard deviation (divide by n - 1) of n values,
   difference:  mean(a) - mean(b) +- t(v) * sqrt(s_a^2 / n_a + s_b^2 / n_b)
 
 where `v` is Welch's number of degrees of freedom. A paired difference is the
-first formula applied to `a - b`.
+first formula applied to `a - b`, and a paired ratio is the exponential of the
+first formula applied to `log(a / b)`: its estimate is a geometric mean.
 
 References:
   B. L. Welch, "The generalization of 'Student's' problem when several
@@ -95,6 +96,18 @@ def welch_interval(a: Sample, b: Sample) -> Interval:
   degrees = 1 / (share_a**2 / (a.n - 1) + share_b**2 / (b.n - 1))
   half = t_quantile(degrees) * math.sqrt(square)
   return difference - half, difference + half
+
+
+def paired_logs(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+  """The logarithms of the ratios of positive values, pair by pair."""
+  pairs = zip(ours, theirs, strict=True)
+  # Each logarithm by itself: the ratio of tiny numbers may overflow.
+  return [math.log(a) - math.log(b) for a, b in pairs]
+
+
+def exp(value: float) -> float:
+  """The exponential; infinite where it overflows."""
+  return float(np.exp(value)) if value < 709 else math.inf
 
 
 def estimate(values: Sequence[float] | np.ndarray) -> Estimate:

@@ -2,60 +2,22 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Mapping
 from typing import Any
 
+from bnjax.results.names import parse_name
+from bnjax.results.points import is_number
 from bnjax.results.rules import (
   DIRECTIONS,
+  RATIOS,
   Claim,
   PublishedCurve,
   PublishedNumber,
 )
 
-_OPTIONAL = ("std", "tolerance")
-
-
-def _build(kind: type, path: str, fields: Any, **known: str) -> Any:
-  """Makes a rule of a config's mapping; errors name the field."""
-  if not isinstance(fields, Mapping):
-    raise ValueError(f"{path} is {fields!r}, but should be a mapping")
-  own = [f for f in dataclasses.fields(kind) if f.name not in known]
-  names = [field.name for field in own]
-  for name in fields:
-    if name not in names:
-      raise ValueError(f"{path}.{name} is unknown; valid: {', '.join(names)}")
-  for field in own:
-    if field.default is dataclasses.MISSING and field.name not in fields:
-      raise ValueError(f"{path}.{field.name} is missing")
-  for name in ("mean", "std", "tolerance", "margin"):
-    value = fields.get(name)
-    if name not in fields or (value is None and name in _OPTIONAL):
-      continue
-    if not isinstance(value, int | float) or not _is_number(value):
-      raise ValueError(f"{path}.{name} is {value!r}, but should be a number")
-    if name != "mean" and value < 0:
-      raise ValueError(f"{path}.{name} is {value}, but should be at least 0")
-  return kind(**known, **fields)
-
-
-def _is_number(value: Any) -> bool:
-  return (
-    isinstance(value, int | float)
-    and not isinstance(value, bool)
-    and math.isfinite(value)
-  )
-
-
-def _curve(path: str, fields: Mapping[str, Any], **known: str) -> Any:
-  curve = _build(PublishedCurve, path, fields, **known)
-  for name in ("steps", "values"):
-    series = getattr(curve, name)
-    if not isinstance(series, list | tuple) or not all(map(_is_number, series)):
-      raise ValueError(f"{path}.{name} should be a list of numbers")
-  steps, values = tuple(curve.steps), tuple(curve.values)
-  if len(steps) != len(values) or not steps:
-    raise ValueError(f"{path} has {len(steps)} steps, but {len(values)} values")
-  return dataclasses.replace(curve, steps=steps, values=values)
+_NUMBERS = ("mean", "std", "tolerance", "margin", "low", "high")
+_OPTIONAL = ("std", "tolerance", "low", "high")
 
 
 def published(
@@ -71,55 +33,176 @@ def published(
   for arm, metrics in (config.get("published") or {}).items():
     if not isinstance(metrics, Mapping):
       raise ValueError(f"published.{arm} should be a mapping of metrics")
-    for metric, fields in metrics.items():
-      path = f"published.{arm}.{metric}"
-      if isinstance(fields, Mapping) and "values" in fields:
-        lines.append(_curve(path, fields, arm=arm, metric=metric))
+    for key, fields in metrics.items():
+      path = f"published.{arm}.{key}"
+      own = dict(mapping(path, fields))
+      known = {"arm": arm, "metric": own.pop("metric", key)}
+      check_name(path, known["metric"])
+      if "steps" in own:
+        lines.append(_curve(path, own, **known))
       else:
-        number = _build(PublishedNumber, path, fields, arm=arm, metric=metric)
-        numbers.append(number)
+        numbers.append(_number(path, own, **known))
   return numbers, lines
 
 
 def claims(config: Mapping[str, Any]) -> list[Claim]:
   """The claims of a config; raises as `published` does."""
-  found = []
-  for name, fields in (config.get("claims") or {}).items():
-    claim = _build(Claim, f"claims.{name}", fields, name=name)
-    if claim.direction not in DIRECTIONS:
-      raise ValueError(
-        f"claims.{name}.direction is {claim.direction!r}; valid: "
-        + ", ".join(DIRECTIONS)
-      )
-    if not isinstance(claim.versus, str) and not _is_number(claim.versus):
-      raise ValueError(
-        f"claims.{name}.versus is {claim.versus!r}, but should be an arm or "
-        "a number"
-      )
-    found.append(claim)
-  return found
+  return [
+    _claim(name, f"claims.{name}", fields)
+    for name, fields in (config.get("claims") or {}).items()
+  ]
 
 
-def check_rules(config: Mapping[str, Any]) -> None:
-  """Checks a config's rules before training, arms they name included.
+def mapping(path: str, fields: Any) -> Mapping[str, Any]:
+  """`fields`, if it is a mapping; otherwise a ValueError that names it."""
+  if not isinstance(fields, Mapping):
+    raise ValueError(f"{path} is {fields!r}, but should be a mapping")
+  return fields
 
-  Raises:
-    ValueError: as `published`, or an arm is named that `config.arms` lacks.
+
+def check_name(path: str, name: Any) -> None:
+  """Raises a ValueError that names the field where `name` is no metric."""
+  try:
+    parse_name(name)
+  except ValueError as error:
+    raise ValueError(f"{path}: {error}") from None
+
+
+def build(kind: type, path: str, fields: Any, **known: str) -> Any:
+  """Makes a rule of a config's mapping; errors name the field.
+
+  Args:
+    kind: the rule's dataclass.
+    path: the mapping's dotted name.
+    fields: the mapping.
+    **known: fields of the rule that the mapping does not hold.
   """
-  arms = list(config.get("arms") or {})
-  numbers, lines = published(config)
-  named = [(f"published.{number.arm}", number.arm) for number in numbers]
-  named += [(f"published.{line.arm}", line.arm) for line in lines]
-  for claim in claims(config):
-    named.append((f"claims.{claim.name}.arm", claim.arm))
-    if isinstance(claim.versus, str):
-      named.append((f"claims.{claim.name}.versus", claim.versus))
-  _check_arms(named, arms)
+  fields = mapping(path, fields)
+  own = [f for f in dataclasses.fields(kind) if f.name not in known]
+  names = [field.name for field in own]
+  for name in fields:
+    if name not in names:
+      raise ValueError(f"{path}.{name} is unknown; valid: {', '.join(names)}")
+  for field in own:
+    absent = field.default is dataclasses.MISSING and field.name not in fields
+    if absent and field.default_factory is dataclasses.MISSING:
+      raise ValueError(f"{path}.{field.name} is missing")
+  for name in _NUMBERS:
+    value = fields.get(name)
+    if name not in fields or (value is None and name in _OPTIONAL):
+      continue
+    if not is_number(value):
+      raise ValueError(f"{path}.{name} is {value!r}, but should be a number")
+    if name not in ("mean", "low", "high") and value < 0:
+      raise ValueError(f"{path}.{name} is {value}, but should be at least 0")
+  return kind(**known, **fields)
 
 
-def _check_arms(named: Iterable[tuple[str, str]], arms: list[str]) -> None:
-  for path, arm in named:
-    if arm not in arms:
-      raise ValueError(
-        f"{path} names no arm: {arm!r}; valid: {', '.join(arms) or 'none'}"
-      )
+def numbers_of(path: str, values: Any) -> tuple[float, ...]:
+  """A list of numbers as a tuple; otherwise a ValueError that names it."""
+  if not isinstance(values, list | tuple) or not all(map(is_number, values)):
+    raise ValueError(f"{path} should be a list of numbers")
+  return tuple(values)
+
+
+def _curve(path: str, fields: dict[str, Any], **known: str) -> Any:
+  for name in ("steps", "values"):
+    if name in fields:
+      fields[name] = numbers_of(f"{path}.{name}", fields[name])
+  curve = build(PublishedCurve, path, fields, **known)
+  steps, values = len(curve.steps), len(curve.values)
+  if steps != values or not steps:
+    raise ValueError(f"{path} has {steps} steps, but {values} values")
+  return curve
+
+
+def _number(path: str, fields: dict[str, Any], **known: str) -> Any:
+  ways = [way for way in ("mean", "values", "low", "high") if way in fields]
+  if len(ways) > 1 and ways != ["low", "high"]:
+    raise ValueError(
+      f"{path} has {' and '.join(ways)}: give mean, or values, or low and high"
+    )
+  if "values" in ways:
+    fields |= _runs(path, fields)
+  elif ways in (["low"], ["high"]):
+    other = {"low": "high", "high": "low"}[ways[0]]
+    raise ValueError(f"{path} has {ways[0]}, but no {other}")
+  elif ways == ["low", "high"]:
+    build(PublishedNumber, path, {**fields, "mean": 0.0}, **known)
+    fields |= _range(path, fields)
+  number = build(PublishedNumber, path, fields, **known)
+  least = min((number.mean, *number.values))
+  if number.relative_to is not None and least <= 0:
+    raise ValueError(f"{path} is a ratio and should be above 0")
+  return number
+
+
+def _runs(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+  """What `values` say: their mean, standard deviation and count."""
+  values = numbers_of(f"{path}.values", fields["values"])
+  if not values:
+    raise ValueError(f"{path}.values should be a list of numbers")
+  for name in ("std", "seeds"):
+    if name in fields:
+      raise ValueError(f"{path}.{name} follows from values; leave it out")
+  positive = fields.get("relative_to") is not None and min(values) > 0
+  middle = statistics.geometric_mean if positive else statistics.fmean
+  return {
+    "values": values,
+    "mean": middle(values),
+    "std": statistics.pstdev(values),
+    "seeds": len(values),
+  }
+
+
+def _range(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+  """A range: its middle, and half of its width as tolerance."""
+  low, high = fields["low"], fields["high"]
+  if low > high:
+    raise ValueError(f"{path}.low is {low}, which is above high, {high}")
+  return {
+    "mean": (low + high) / 2,
+    "tolerance": (high - low) / 2 + (fields.get("tolerance") or 0.0),
+  }
+
+
+def _claim(name: str, path: str, fields: Any) -> Claim:
+  fields = dict(mapping(path, fields))
+  ratio = fields.get("direction") in RATIOS
+  if ratio:
+    fields.setdefault("margin", 1.0)
+  claim = build(Claim, path, fields, name=name)
+  if claim.direction not in DIRECTIONS:
+    raise ValueError(
+      f"{path}.direction is {claim.direction!r}; valid: {', '.join(DIRECTIONS)}"
+    )
+  if ratio and claim.margin < 1:
+    raise ValueError(
+      f"{path}.margin is {claim.margin}, but is the factor of a ratio and "
+      "should be at least 1"
+    )
+  versus = claim.versus
+  if versus is None and claim.versus_metric is None:
+    raise ValueError(
+      f"{path}.versus is None, but should be an arm or a number, or "
+      "versus_metric a metric of the same arm"
+    )
+  if not isinstance(versus, str | None) and not is_number(versus):
+    raise ValueError(
+      f"{path}.versus is {versus!r}, but should be an arm or a number"
+    )
+  if is_number(versus):
+    if claim.versus_metric is not None:
+      raise ValueError(f"{path}.versus is a number and has no versus_metric")
+    if ratio and float(versus or 0) <= 0:
+      raise ValueError(f"{path}.versus is {versus}: a ratio needs more than 0")
+  check_name(f"{path}.metric", claim.metric)
+  if claim.versus_metric is not None:
+    check_name(f"{path}.versus_metric", claim.versus_metric)
+  if claim.step is not None and not _is_step(claim.step):
+    raise ValueError(f"{path}.step is {claim.step!r}, but should be a step")
+  return claim
+
+
+def _is_step(value: Any) -> bool:
+  return is_number(value) and value >= 0 and math.floor(value) == value

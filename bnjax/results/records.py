@@ -58,10 +58,25 @@ def to_strict(value: Any) -> Any:
   raise TypeError(f"{type(value).__name__} has no form in JSON: {value!r}")
 
 
-def _dumps(value: Any, indent: int | None = None) -> str:
-  return json.dumps(
-    to_strict(value), indent=indent, allow_nan=False, ensure_ascii=False
+def _dumps(value: Any) -> str:
+  return json.dumps(to_strict(value), allow_nan=False, ensure_ascii=False)
+
+
+def _pretty(value: Any, indent: str = "") -> str:
+  """Strict values as JSON on several lines; a list of scalars stays on one."""
+  nested = isinstance(value, dict) or (
+    isinstance(value, list) and any(isinstance(v, dict | list) for v in value)
   )
+  if not nested or not value:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+  deeper = indent + "  "
+  if isinstance(value, dict):
+    parts = [f"{_dumps(k)}: {_pretty(v, deeper)}" for k, v in value.items()]
+  else:
+    parts = [_pretty(item, deeper) for item in value]
+  inside = ",\n".join(deeper + part for part in parts)
+  opened, closed = "{}" if isinstance(value, dict) else "[]"
+  return f"{opened}\n{inside}\n{indent}{closed}"
 
 
 def _mend(path: pathlib.Path) -> None:
@@ -139,7 +154,7 @@ def read_rows(path: Path) -> Rows:
 def write_json(path: Path, value: Any) -> None:
   """Replaces a JSON file as a whole: a reader sees the old or the new."""
   path = pathlib.Path(path)
-  text = _dumps(value, indent=2) + "\n"
+  text = _pretty(to_strict(value)) + "\n"
   path.parent.mkdir(parents=True, exist_ok=True)
   descriptor, temporary = tempfile.mkstemp(
     dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"

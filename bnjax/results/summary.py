@@ -2,17 +2,30 @@
 
     {"title", "datasets", "seconds", "notes", "notices",
      "entries": [{"arm", "metric", "step", "dataset", "mean", "std",
-                  "sample_std", "interval", "seeds", "finite", "diverged",
-                  "published", "difference", "difference_interval",
-                  "verdict", "reason"}],
-     "claims": [{"name", "text", ..., "difference", "interval", "seeds",
-                 "verdict", "reason"}],
+                  "sample_std", "interval", "seeds", "finite", "bounds",
+                  "diverged", "published", "difference",
+                  "difference_interval", "ratio", "ratio_interval", "verdict",
+                  "reason"}],
+     "claims": [{"name", "text", ..., "difference", "interval", "ratio",
+                 "ratio_interval", "bound", "seeds", "verdict", "reason"}],
      "curves": [{"arm", "metric", "source", "dataset", "measured_on",
-                 "points": [{"step", "published", "ours", ...}]}]}
+                 "points": [{"step", "published", "ours", ...}]}],
+     "grids": see `grid_summary`, "layers": see below}
+
+An arm has an entry for every metric at its last step, an arm of a grid for
+what follows from the grid as a whole; and either has one for whatever else a
+published number names, at its step if there are rows of it.
 
 `std` is divided by n, as the published code divides; `sample_std` by n - 1,
-which is what the intervals rest on. `diverged` counts runs of the arm and
-names their seeds and steps; their metrics are among the values all the same.
+which is what the intervals rest on. `bounds` counts the seeds whose value is
+known only to be "at_least" or "at_most" the one that enters the mean, which
+then has no interval. `diverged` counts runs of the arm and names their seeds
+and steps; their metrics are among the values all the same.
+
+`layers` holds the tables that `config.tables` asks for:
+
+    [{"name", "title", "probe", "step", "layers": [...],
+      "arms": {arm: [number of each layer]}, "seeds"}]
 """
 
 import dataclasses
@@ -21,17 +34,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bnjax.results import aggregate, parse, rules, verdicts
-from bnjax.results.aggregate import Curve
+from bnjax.results.claims import judge_claim
+from bnjax.results.figures import layer_tables
+from bnjax.results.grid_summary import grid_summary
 from bnjax.results.intervals import estimate
-from bnjax.results.settings import arm_names, missing_rows, setting
-
-Curves = Mapping[tuple[str, str], Curve]
+from bnjax.results.layers import profiles
+from bnjax.results.measured import Measured
+from bnjax.results.missing import missing_rows
+from bnjax.results.records import to_strict
+from bnjax.results.settings import setting
 
 
 def summarize(
   config: Mapping[str, Any],
   environment: Mapping[str, Any],
   rows: Iterable[Mapping[str, Any]],
+  probes: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
   """Summarizes the rows of a run and judges its published numbers and claims.
 
@@ -39,6 +57,7 @@ def summarize(
     config: the resolved config as a nested dictionary.
     environment: holds `datasets`, a list of what describes each.
     rows: the rows of `metrics.jsonl`, of a finished run or of a part of one.
+    probes: the rows of `probes.jsonl`.
 
   Returns:
     The dictionary described above, strict JSON.
@@ -47,71 +66,103 @@ def summarize(
     ValueError: a rule of the config, or a row, is not as it should be.
   """
   rows = list(rows)
-  curves = aggregate.curves(rows)
-  diverged = aggregate.diverged_steps(rows)
+  measured = Measured(config, rows, list(probes))
   numbers, lines = parse.published(config)
-  wanted = {(rule.arm, rule.metric): rule for rule in numbers}
-  arms = arm_names(config, rows)
-  steps = {arm: setting(config, arm, "steps") or 0 for arm in arms}
-  ordered = sorted(curves, key=lambda key: arms.index(key[0]))
-  return {
+  summary = {
     "title": str(config.get("title") or "Results"),
     "datasets": list(environment.get("datasets") or []),
     "seconds": aggregate.total_seconds(rows),
     "notes": [str(note) for note in config.get("notes") or []],
-    "notices": missing_rows(config, arms, curves, steps),
-    "entries": [
-      _entry(
-        curves[key],
-        diverged.get(key[0], {}),
-        wanted.get(key),
-        setting(config, key[0], "dataset", "name"),
-      )
-      for key in ordered
-    ],
+    "notices": missing_rows(measured),
+    "entries": _entries(measured, numbers),
     "claims": [
-      _claim(claim, verdicts.judge_claim(claim, curves, steps=steps))
+      _claim(claim, judge_claim(claim, measured))
       for claim in parse.claims(config)
     ],
     "curves": [
-      _points(line, curves)
+      _points(line, measured)
       | {"measured_on": setting(config, line.arm, "dataset", "name")}
       for line in lines
     ],
+    "grids": [grid_summary(grid) for grid in measured.grids.values()],
+    "layers": _layers(measured),
   }
+  strict: dict[str, Any] = to_strict(summary)
+  return strict
+
+
+def _entries(
+  measured: Measured, numbers: Sequence[rules.PublishedNumber]
+) -> list[dict[str, Any]]:
+  entries = []
+  for arm in measured.arms:
+    left = [rule for rule in numbers if rule.arm == arm]
+    for metric in measured.metrics(arm):
+      curve = measured.curve(arm, metric)
+      assert curve is not None
+      rule = next((r for r in left if r.metric == metric), None)
+      if rule is not None and _step(rule, measured) == curve.last_step:
+        left.remove(rule)
+      else:
+        rule = None
+      entries.append(_entry(arm, metric, curve.last_step, rule, measured))
+    entries += [
+      _entry(arm, rule.metric, step, rule, measured)
+      for rule in left
+      if (step := _step(rule, measured)) is not None
+    ]
+  return entries
+
+
+def _step(rule: rules.PublishedNumber, measured: Measured) -> int | None:
+  """The published step, or the last one where there are no rows of that."""
+  curve = measured.curve(rule.arm, rule.metric)
+  if curve is None:
+    return None
+  return rule.step if rule.step in curve.steps else curve.last_step
 
 
 def _entry(
-  curve: Curve,
-  runs: Mapping[int, int],
+  arm: str,
+  metric: str,
+  step: int,
   rule: rules.PublishedNumber | None,
-  dataset: str | None,
+  measured: Measured,
 ) -> dict[str, Any]:
-  step = curve.last_step
-  ours = estimate(list(curve.at(step).values()))
+  values = measured.values(arm, metric, step)
+  ours = estimate(list(values.numbers.values()))
+  dataset = setting(measured.config, arm, "dataset", "name")
+  signs = list(values.bounds.values())
+  bounds = {"at_least": signs.count(1), "at_most": signs.count(-1)}
+  exact = not any(bounds.values()) and not values.shared
   entry = {
-    "arm": curve.arm,
-    "metric": curve.metric,
+    "arm": arm,
+    "metric": metric,
     "step": step,
     "dataset": dataset,
     "mean": ours.mean,
     "std": ours.std,
     "sample_std": ours.sample_std,
-    "interval": _listed(ours.interval),
+    "interval": _listed(ours.interval) if exact else None,
     "seeds": ours.n,
     "finite": ours.finite,
-    "diverged": {
-      "count": len(runs),
-      "runs": [{"seed": seed, "step": at} for seed, at in runs.items()],
-    },
+    "bounds": bounds,
+    "diverged": _diverged(arm, measured),
     "published": None,
     "difference": None,
     "difference_interval": None,
+    "ratio": None,
+    "ratio_interval": None,
     "verdict": None,
     "reason": "",
   }
   if rule is not None:
-    judged = verdicts.judge_published(ours, rule, dataset=dataset, step=step)
+    theirs = None
+    if rule.relative_to is not None:
+      theirs = measured.values(rule.relative_to, metric, step)
+    judged = verdicts.judge_published(
+      values, rule, dataset=dataset, theirs=theirs
+    )
     published = dataclasses.asdict(rule)
     entry |= {
       "published": {
@@ -121,23 +172,37 @@ def _entry(
       },
       "difference": judged.difference,
       "difference_interval": _listed(judged.interval),
+      "ratio": judged.ratio,
+      "ratio_interval": _listed(judged.ratio_interval),
       "verdict": judged.verdict,
       "reason": judged.reason,
     }
   return entry
 
 
+def _diverged(arm: str, measured: Measured) -> dict[str, Any]:
+  """How many runs diverged, and which; those of a grid are only counted."""
+  if grid := measured.grids.get(arm):
+    return {"count": sum(map(len, grid.diverged)), "runs": []}
+  runs = measured.diverged.get(arm, {})
+  listed = [{"seed": seed, "step": at} for seed, at in runs.items()]
+  return {"count": len(runs), "runs": listed}
+
+
 def _claim(claim: rules.Claim, judged: verdicts.Verdict) -> dict[str, Any]:
   return dataclasses.asdict(claim) | {
     "difference": judged.difference,
     "interval": _listed(judged.interval),
+    "ratio": judged.ratio,
+    "ratio_interval": _listed(judged.ratio_interval),
+    "bound": judged.bound,
     "seeds": judged.seeds,
     "verdict": judged.verdict,
     "reason": judged.reason,
   }
 
 
-def _points(line: rules.PublishedCurve, curves: Curves) -> dict[str, Any]:
+def _points(line: rules.PublishedCurve, measured: Measured) -> dict[str, Any]:
   """A published curve, and ours at its steps; a loss also in its parts."""
   metrics = {"ours": line.metric}
   if line.metric == "loss":
@@ -146,9 +211,8 @@ def _points(line: rules.PublishedCurve, curves: Curves) -> dict[str, Any]:
   for step, value in zip(line.steps, line.values, strict=True):
     point: dict[str, Any] = {"step": step, "published": value}
     for name, metric in metrics.items():
-      curve = curves.get((line.arm, metric))
-      values = list(curve.at(step).values()) if curve else []
-      ours = estimate(values)
+      found = measured.values(line.arm, metric, step)
+      ours = estimate(list(found.numbers.values()))
       point[name] = ours.mean
       if name == "ours":
         point |= {"std": ours.std, "seeds": ours.n, "finite": ours.finite}
@@ -160,6 +224,33 @@ def _points(line: rules.PublishedCurve, curves: Curves) -> dict[str, Any]:
     "dataset": line.dataset,
     "points": points,
   }
+
+
+def _layers(measured: Measured) -> list[dict[str, Any]]:
+  tables = []
+  for name, wanted in layer_tables(measured.config).items():
+    found = profiles(measured, wanted)
+    layers = list(dict.fromkeys(layer for p in found for layer in p.layers))
+    arms = {}
+    for profile in found:
+      numbers = dict(zip(profile.layers, profile.mean.tolist(), strict=True))
+      arms[profile.arm] = [_finite(numbers.get(layer)) for layer in layers]
+    table = {
+      "name": name,
+      "title": wanted.title,
+      "probe": wanted.probe,
+      "step": max((profile.step for profile in found), default=None),
+      "geometric": wanted.log_y,
+      "layers": layers,
+      "arms": arms,
+      "seeds": max((profile.seeds for profile in found), default=0),
+    }
+    tables.append(table)
+  return tables
+
+
+def _finite(value: float | None) -> float | None:
+  return value if value is not None and math.isfinite(value) else None
 
 
 def _listed(interval: Sequence[float] | None) -> list[float] | None:

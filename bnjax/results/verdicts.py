@@ -6,22 +6,32 @@ interval of the difference, paired by seed, lies wholly on its side of the
 margin, *does not hold* when wholly on the other, and is *undecided* between.
 Either *cannot be compared* where the comparison would mean nothing; the
 reason says why. A rule asks for no correction for several comparisons.
+
+Ratios are judged in the same way on their logarithms: see `intervals`.
+
+Some values are known only to be at least, or at most, a number (steps to an
+accuracy that was never reached; the largest learning rate of a grid). A claim
+is then judged on those numbers and its verdict kept only where the true values
+could not change it; otherwise it is undecided. A published number is not
+compared with them.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from bnjax.results.aggregate import Curve
 from bnjax.results.intervals import (
   Estimate,
   Interval,
   Sample,
+  estimate,
+  exp,
   mean_interval,
+  paired_logs,
   to_sample_std,
   welch_interval,
 )
-from bnjax.results.rules import Claim, PublishedNumber
+from bnjax.results.measured import Values
+from bnjax.results.rules import PublishedNumber
 
 HOLDS = "holds"
 FAILS = "does not hold"
@@ -29,7 +39,7 @@ UNDECIDED = "undecided"
 INCOMPARABLE = "cannot be compared"
 
 # Differences below this are rounding of float64 means, not findings.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 class Verdict(NamedTuple):
@@ -39,8 +49,12 @@ class Verdict(NamedTuple):
     verdict: HOLDS, FAILS, UNDECIDED or INCOMPARABLE.
     difference: ours - published, or arm - versus; None if not computable.
     interval: its 95% interval, where there is one.
-    reason: why it cannot be compared; empty otherwise.
+    reason: why it cannot be compared or is undecided; otherwise empty.
     seeds: how many seeds, or pairs of them, it rests on.
+    ratio: of the two arms, where that is what is judged.
+    ratio_interval: its 95% interval, where there is one.
+    bound: 1 where the true difference or ratio is known only to be at least
+      this one, -1 where at most.
   """
 
   verdict: str
@@ -48,132 +62,140 @@ class Verdict(NamedTuple):
   interval: Interval | None = None
   reason: str = ""
   seeds: int = 0
+  ratio: float | None = None
+  ratio_interval: Interval | None = None
+  bound: int = 0
 
 
 def judge_published(
-  ours: Estimate, rule: PublishedNumber, *, dataset: str | None, step: int
+  ours: Values,
+  rule: PublishedNumber,
+  *,
+  dataset: str | None,
+  theirs: Values | None = None,
 ) -> Verdict:
   """Compares a measured metric with a published number.
 
   The interval is Welch's, of both standard deviations; the published one is
   divided by n and is corrected to n - 1. Where the published spread or number
   of seeds is unknown it is the interval of our mean alone, and the rule has
-  to say what `tolerance` that deserves.
+  to say what `tolerance` that deserves; a range does.
+
+  A rule with `relative_to` is compared with the ratio of the two arms, paired
+  by seed; a published standard deviation counts relative to its mean.
 
   Args:
     ours: the metric over our seeds.
     rule: the published number.
     dataset: the name of the data set ours was measured on.
-    step: the training step ours was measured at.
+    theirs: the metric of the arm `rule.relative_to`.
 
   Returns:
     The verdict. The difference is stated wherever there are two numbers.
   """
-  difference = None if ours.mean is None else ours.mean - rule.mean
-
-  def refuse(reason: str) -> Verdict:
-    return Verdict(INCOMPARABLE, difference, None, reason, ours.n)
-
-  if dataset != rule.dataset:
-    return refuse(f"measured on {dataset}, published on {rule.dataset}")
-  if step != rule.step:
-    return refuse(f"measured at step {step}, published at step {rule.step}")
-  if ours.n < 2:
-    return refuse(f"{ours.n} seed: an interval needs at least 2")
-  if ours.finite < ours.n or ours.mean is None or ours.sample_std is None:
-    return refuse(f"only {ours.finite} of {ours.n} seeds are finite")
-  known = rule.std is not None and (rule.seeds or 0) >= 2
-  if not known and rule.tolerance is None:
-    return refuse("the published spread is unknown and no tolerance is set")
+  if rule.relative_to is not None:
+    return _judge_ratio(ours, theirs or ours, rule, dataset)
+  mine = estimate(list(ours.numbers.values()))
+  difference = None if mine.mean is None else mine.mean - rule.mean
+  if reason := _refusal(ours, rule, dataset) or _too_little(mine, rule):
+    return Verdict(INCOMPARABLE, difference, None, reason, mine.n)
+  assert mine.mean is not None
+  assert mine.sample_std is not None
+  known = _spread_is_known(rule)
   spread = to_sample_std(rule.std or 0.0, rule.seeds or 2) if known else 0.0
   # An exact number has no variance: Welch's formula is then our own interval.
   low, high = welch_interval(
-    Sample(ours.mean, ours.sample_std, ours.n),
+    Sample(mine.mean, mine.sample_std, mine.n),
     Sample(rule.mean, spread, (rule.seeds or 2) if known else 2),
   )
   tolerance = rule.tolerance or 0.0
   interval = low - tolerance, high + tolerance
-  holds = interval[0] <= _ROUNDING and interval[1] >= -_ROUNDING
-  verdict = HOLDS if holds else FAILS
-  return Verdict(verdict, difference, interval, "", ours.n)
+  return Verdict(_contains_none(interval), difference, interval, "", mine.n)
 
 
-def judge_claim(
-  claim: Claim,
-  curves: Mapping[tuple[str, str], Curve],
-  *,
-  steps: Mapping[str, int],
+def _judge_ratio(
+  ours: Values, theirs: Values, rule: PublishedNumber, dataset: str | None
 ) -> Verdict:
-  """Judges a claim on the seeds that both of its arms have.
+  seeds = sorted({*ours.numbers} & {*theirs.numbers})
+  pairs = [(ours.numbers[seed], theirs.numbers[seed]) for seed in seeds]
+  if reason := _refusal(ours, rule, dataset) or _refusal(theirs, rule, dataset):
+    return Verdict(INCOMPARABLE, reason=reason, seeds=len(seeds))
+  if not all(0 < number < float("inf") for pair in pairs for number in pair):
+    reason = "a ratio needs finite numbers above 0"
+    return Verdict(INCOMPARABLE, reason=reason, seeds=len(seeds))
+  logs = paired_logs(*zip(*pairs, strict=True)) if pairs else []
+  mine = estimate(logs)
+  ratio = None if mine.mean is None else exp(mine.mean)
+  difference = None if ratio is None else ratio - rule.mean
+  if reason := _too_little(mine, rule, "common seed"):
+    return Verdict(INCOMPARABLE, difference, None, reason, mine.n, ratio)
+  assert mine.mean is not None
+  assert ratio is not None
+  low, high = (exp(bound) for bound in mean_interval(logs))
+  between = _between_ratios(
+    Sample(mine.mean, mine.sample_std or 0, mine.n), rule
+  )
+  tolerance = rule.tolerance or 0.0
+  interval = between[0] - tolerance, between[1] + tolerance
+  verdict = _contains_none(interval)
+  return Verdict(verdict, difference, interval, "", mine.n, ratio, (low, high))
 
-  Runs of one seed share their initial weights and minibatches, so their
-  difference is taken seed by seed and the interval is that of a paired t
-  test; against a number, that of a one-sample t test.
 
-  Args:
-    claim: the rule.
-    curves: by (arm, metric), as `aggregate.curves` gives them.
-    steps: how many steps each arm is to train for; where the claim is judged
-      if it names no step.
-
-  Returns:
-    The verdict with the mean difference, arm - versus.
-  """
-  names = [claim.arm]
-  if isinstance(claim.versus, str):
-    names.append(claim.versus)
-  found = []
-  for arm in names:
-    step = steps.get(arm, 0) if claim.step is None else claim.step
-    curve = curves.get((arm, claim.metric))
-    values = curve.at(step) if curve else {}
-    if not values:
-      reason = f"{arm} has no {claim.metric} at step {step}"
-      return Verdict(INCOMPARABLE, reason=reason)
-    found.append(values)
-  seeds = sorted(set.intersection(*map(set, found)))
-  ours = [found[0][seed] for seed in seeds]
-  if isinstance(claim.versus, str):
-    theirs = [found[1][seed] for seed in seeds]
+def _between_ratios(mine: Sample, rule: PublishedNumber) -> Interval:
+  """The interval of our ratio less the published one, from its logarithm."""
+  published = estimate(paired_logs(rule.values, [1.0] * len(rule.values)))
+  if published.sample_std is not None and published.mean is not None:
+    theirs = Sample(published.mean, published.sample_std, published.n)
   else:
-    theirs = [float(claim.versus)] * len(seeds)
-  return _judge_differences(claim, seeds, ours, theirs)
+    known = _spread_is_known(rule)
+    n = (rule.seeds or 2) if known else 2
+    relative = to_sample_std(rule.std or 0.0, n) / rule.mean if known else 0.0
+    theirs = Sample(paired_logs([rule.mean], [1.0])[0], relative, n)
+  low, high = welch_interval(mine, theirs)
+  return rule.mean * (exp(low) - 1), rule.mean * (exp(high) - 1)
 
 
-def _judge_differences(
-  claim: Claim, seeds: list[int], ours: list[float], theirs: list[float]
-) -> Verdict:
-  n = len(seeds)
-  pairs = list(zip(ours, theirs, strict=True))
-  infinite = [
-    seed
-    for seed, pair in zip(seeds, pairs, strict=True)
-    if not all(map(math.isfinite, pair))
-  ]
-  if infinite:
-    listed = ", ".join(map(str, infinite))
-    reason = f"{claim.metric} is not finite for seed {listed}"
-    return Verdict(INCOMPARABLE, reason=reason, seeds=n)
-  differences = [a - b for a, b in pairs]
-  mean = math.fsum(differences) / n if n else None
-  if n < 2:
-    kind = "common seed" if isinstance(claim.versus, str) else "seed"
-    reason = f"{n} {kind}: an interval needs at least 2"
-    return Verdict(INCOMPARABLE, mean, None, reason, n)
-  interval = mean_interval(differences)
-  verdict = _side(claim, *interval)
-  return Verdict(verdict, mean, interval, "", n)
+def _refusal(ours: Values, rule: PublishedNumber, dataset: str | None) -> str:
+  """Why a measurement is not that of the published number; "" if it is."""
+  if dataset != rule.dataset:
+    return f"measured on {dataset}, published on {rule.dataset}"
+  if ours.step != rule.step:
+    return f"measured at step {ours.step}, published at step {rule.step}"
+  if ours.shared:
+    return SHARED.format(n=len(ours.numbers))
+  return bounded(list(ours.bounds.values()))
 
 
-def _side(claim: Claim, low: float, high: float) -> str:
-  margin = claim.margin
-  if claim.direction == "less":
-    low, high = -high, -low
-  if claim.direction == "within":
-    if -margin - _ROUNDING <= low and high <= margin + _ROUNDING:
-      return HOLDS
-    outside = low > margin + _ROUNDING or high < -margin - _ROUNDING
-    return FAILS if outside else UNDECIDED
-  if low > margin + _ROUNDING:
-    return HOLDS
-  return FAILS if high <= margin + _ROUNDING else UNDECIDED
+def _too_little(
+  mine: Estimate, rule: PublishedNumber, kind: str = "seed"
+) -> str:
+  """Why there is no interval to judge by; "" if there is."""
+  if mine.n < 2:
+    return f"{mine.n} {kind}: an interval needs at least 2"
+  if mine.finite < mine.n:
+    return f"only {mine.finite} of {mine.n} seeds are finite"
+  if not _spread_is_known(rule) and rule.tolerance is None:
+    return "the published spread is unknown and no tolerance is set"
+  return ""
+
+
+def _spread_is_known(rule: PublishedNumber) -> bool:
+  return rule.std is not None and (rule.seeds or 0) >= 2
+
+
+SHARED = "its {n} seeds ran together and took one time, not {n}"
+
+
+def bounded(bounds: Sequence[int]) -> str:
+  """Says how many values are known only to a bound; "" if none are."""
+  parts = []
+  for sign, word in ((1, "least"), (-1, "most")):
+    if count := sum(bound == sign for bound in bounds):
+      total = len(bounds)
+      parts.append(f"known only to be at {word} that for {count} of {total}")
+  return " and ".join(parts) + " seeds" if parts else ""
+
+
+def _contains_none(interval: Interval) -> str:
+  low, high = interval
+  return HOLDS if low <= ROUNDING and high >= -ROUNDING else FAILS

@@ -17,16 +17,18 @@ class Workdir(NamedTuple):
     environment: versions, devices, data sets, command.
     rows: the rows of `metrics.jsonl`.
     notices: what was odd about the files, one line each.
+    probes: the rows of `probes.jsonl`; none where there is no such file.
   """
 
   config: dict[str, Any]
   environment: dict[str, Any]
   rows: list[dict[str, Any]]
   notices: list[str]
+  probes: list[dict[str, Any]]
 
 
 def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
-  """Reads `config.json`, `environment.json` and `metrics.jsonl`.
+  """Reads `config.json`, `environment.json`, `metrics.jsonl`, `probes.jsonl`.
 
   Raises:
     FileNotFoundError: one of them is missing; its `filename` says which.
@@ -38,7 +40,11 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
     raise ValueError("config.json does not hold a config")
   environment = read_json(folder / "environment.json")
   rows, notices = read_rows(folder / "metrics.jsonl")
-  return Workdir(config, environment, rows, notices)
+  probes: list[dict[str, Any]] = []
+  if (folder / "probes.jsonl").exists():
+    probes, more = read_rows(folder / "probes.jsonl")
+    notices += more
+  return Workdir(config, environment, rows, notices, probes)
 
 
 def write_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
@@ -54,7 +60,7 @@ def write_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
     FileNotFoundError, ValueError: as `read_workdir` and `summarize`.
   """
   run = read_workdir(workdir)
-  summary = summarize(run.config, run.environment, run.rows)
+  summary = summarize(run.config, run.environment, run.rows, run.probes)
   summary["notices"] = [*run.notices, *summary["notices"]]
   write_json(pathlib.Path(workdir) / "summary.json", summary)
   return summary

@@ -33,6 +33,20 @@ def test_arms_keep_their_order_and_times_are_no_metrics():
   ]
 
 
+def test_times_are_metrics_where_they_are_asked_for():
+  found = curves(ROWS, times=True)
+  assert found["b", "train_seconds"].at(20) == {0: 2.0, 1: 2.0}
+  assert found["a", "compile_seconds"].steps == (20,)
+
+
+def test_a_metric_may_start_later_than_others():
+  rows = [row("a", 0, 0, test_accuracy=0.1), row("a", 0, 5, loss=2.0)]
+  found = curves(rows)
+  assert found["a", "test_accuracy"].steps == (0,)
+  assert found["a", "loss"].steps == (5,)
+  assert found["a", "test_accuracy"].reached == (0,)
+
+
 def test_a_null_is_recorded_but_a_missing_row_is_not():
   rows = [*ROWS, row("b", 2, 10, loss=4.0)]
   curve = curves(rows)["b", "loss"]
@@ -84,6 +98,11 @@ def test_a_diverged_run_is_known_by_its_first_step():
   assert diverged_steps(rows) == {"b": {0: 17, 3: 25}}
 
 
-def test_seconds_are_running_totals_of_each_arm():
-  assert total_seconds(ROWS) == 2.0 + 4.0
+def test_seconds_are_running_totals_of_each_run():
+  assert total_seconds(ROWS) == 2.0 + 2.0 + 4.0
+  more = [row("a", 1, 20, process_seconds=100.0, train_seconds=0.5)]
+  more += [
+    row("a", 1, 20, point={"l2": l2}, train_seconds=0.5) for l2 in (0, 1)
+  ]
+  assert total_seconds([*ROWS, *more]) == 8.0 + 1.5
   assert total_seconds([row("a", 0, 1)]) is None

@@ -132,3 +132,20 @@ def test_a_file_without_one_object_is_an_error(tmp_path, text):
   (tmp_path / "config.json").write_text(text)
   with pytest.raises(ValueError, match=r"config.json does not hold"):
     read_json(tmp_path / "config.json")
+
+
+@given(st.dictionaries(st.text(), VALUES))
+def test_a_json_file_holds_what_was_written(tmp_path_factory, value):
+  path = tmp_path_factory.mktemp("json") / "summary.json"
+  write_json(path, value)
+  text = path.read_text(encoding="utf-8")
+  parsed = json.loads(text, parse_constant=refuse_constant)
+  assert parsed == to_strict(value) == read_json(path)
+
+
+def test_lists_of_numbers_take_one_line(tmp_path):
+  write_json(tmp_path / "x.json", {"a": [1, 2], "b": {"c": [[1], {}]}})
+  assert (tmp_path / "x.json").read_text() == (
+    '{\n  "a": [1, 2],\n  "b": {\n    "c": [\n      [1],\n      {}\n    ]\n'
+    "  }\n}\n"
+  )

@@ -123,7 +123,7 @@ def test_claims_and_notes_are_in_the_summary():
   assert claim["verdict"] == "holds"
   assert summary["notes"] == ["mind the gap"]
   assert summary["title"] == "a test"
-  assert summary["seconds"] == 4.0
+  assert summary["seconds"] == 8.0
   assert summary["notices"] == []
 
 
@@ -155,7 +155,7 @@ def test_a_work_directory_is_summarized_into_strict_json(tmp_path):
   append_rows(tmp_path / "metrics.jsonl", ROWS)
   summary = write_summary(tmp_path)
   assert summary == read_json(tmp_path / "summary.json")
-  assert read_workdir(tmp_path) == (CONFIG, ENVIRONMENT, ROWS, [])
+  assert read_workdir(tmp_path) == (CONFIG, ENVIRONMENT, ROWS, [], [])
 
 
 def test_a_torn_line_is_noticed_in_the_summary(tmp_path):
@@ -178,3 +178,118 @@ def test_a_torn_line_is_noticed_in_the_summary(tmp_path):
 )
 def test_differences_name_fields(old, new, lines):
   assert differences(old, new) == lines
+
+
+def test_a_rule_is_judged_at_its_own_step_beside_the_last_one():
+  rule = {"mean": 0.35, "tolerance": 0.0, "step": 10, "dataset": "mnist",
+          "source": "a post"}  # fmt: skip
+  config = {**CONFIG, "published": {"b": {"test_accuracy": rule}}}
+  found = summarize(config, ENVIRONMENT, ROWS)["entries"]
+  (early,) = [e for e in found if e["published"]]
+  assert (early["arm"], early["step"], early["verdict"]) == ("b", 10, "holds")
+  assert early["mean"] == pytest.approx(0.35)
+  last, = [e for e in found if (e["arm"], e["metric"], e["step"]) == (
+    "b", "test_accuracy", 20)]  # fmt: skip
+  assert last["verdict"] is None
+
+
+def test_a_number_relative_to_another_arm():
+  rule = {"mean": 2.0, "tolerance": 0.1, "step": 20, "dataset": "mnist",
+          "source": "a post", "relative_to": "a"}  # fmt: skip
+  config = {**CONFIG, "published": {"b": {"test_accuracy": rule}}}
+  entry = entries(summarize(config, ENVIRONMENT, ROWS))["b", "test_accuracy"]
+  # 0.5 / 0.1 and 0.7 / 0.3
+  assert entry["ratio"] == pytest.approx((5 * 7 / 3) ** 0.5)
+  assert entry["mean"] == pytest.approx(0.6)
+  assert entry["ratio_interval"][0] < 2 < entry["ratio_interval"][1]
+  assert entry["verdict"] == "holds"
+
+
+def test_what_a_rule_names_is_an_entry():
+  probes = [
+    {"arm": "b", "seed": seed, "step": 0, "probe": "v", "layer": "h_1",
+     "values": 1.0 + seed}
+    for seed in (0, 1)
+  ]  # fmt: skip
+  number = {"mean": 1.5, "std": 0.1, "seeds": 3, "step": 0, "source": "x",
+            "dataset": "mnist"}  # fmt: skip
+  never = number | {"metric": "steps_to:test_accuracy>=0.65"}
+  rules = {"v/h_1": number, "v/h_2": number, "never": never}
+  config = {**CONFIG, "published": {"b": rules}, "probes": {"v": {}}}
+  summary = summarize(config, ENVIRONMENT, ROWS, probes)
+  found = entries(summary)
+  assert found["b", "v/h_1"]["mean"] == 1.5
+  assert found["b", "v/h_1"]["verdict"] == "holds"
+  assert ("b", "v/h_2") not in found
+  never = found["b", "steps_to:test_accuracy>=0.65"]
+  assert never["bounds"] == {"at_least": 1, "at_most": 0}
+  assert (never["mean"], never["interval"]) == (20.0, None)
+  assert [m for _, m in found if "/" in m or ":" in m] == [
+    "v/h_1", "steps_to:test_accuracy>=0.65",
+  ]  # fmt: skip
+
+
+def test_tables_of_layers_are_in_the_summary():
+  probes = [
+    {"arm": arm, "seed": 0, "step": 0, "probe": "v", "layer": layer,
+     "values": value}
+    for arm, layer, value in (("a", "h_1", 1.0), ("b", "h_1", None),
+                              ("b", "h_10", 1.0))
+  ]  # fmt: skip
+  tables = {"deep": {"kind": "layers", "probe": "v", "title": "Variance"}}
+  config = {**CONFIG, "tables": tables, "probes": {"v": {}}}
+  (table,) = summarize(config, ENVIRONMENT, ROWS, probes)["layers"]
+  assert table == {
+    "name": "deep", "title": "Variance", "probe": "v", "step": 0,
+    "geometric": True, "layers": ["h_1", "h_10"], "seeds": 1,
+    "arms": {"b": [None, 1.0], "a": [1.0, None]},
+  }  # fmt: skip
+
+
+GRID = {**CONFIG, "grid": {"l2": [0.0, 0.5]}, "grid_metric": "test_accuracy",
+        "grid_threshold": 0.3, "published": {}, "claims": {}}  # fmt: skip
+POINTS = [r | {"point": {"l2": l2}} for l2 in (0.0, 0.5) for r in ROWS]
+
+
+def test_an_arm_of_a_grid_has_entries_for_the_whole_of_it():
+  summary = summarize(GRID, ENVIRONMENT, POINTS)
+  found = entries(summary)
+  assert [metric for arm, metric in found if arm == "a"] == [
+    "trained_fraction", "best_test_accuracy", "largest_l2",
+  ]  # fmt: skip
+  trained = found["a", "trained_fraction"]
+  assert (trained["mean"], trained["seeds"]) == (0.5, 2)
+  assert trained["diverged"] == {"count": 2, "runs": []}
+  assert found["b", "largest_l2"]["bounds"] == {"at_least": 2, "at_most": 0}
+  assert [grid["arm"] for grid in summary["grids"]] == ["a", "b"]
+  assert summary["notices"] == []
+  json.dumps(summary, allow_nan=False)
+
+
+def test_a_claim_may_be_about_a_grid():
+  claim = {"text": "b trains more", "metric": "trained_fraction", "arm": "b",
+           "versus": "a"}  # fmt: skip
+  summary = summarize({**GRID, "claims": {"c": claim}}, ENVIRONMENT, POINTS)
+  assert summary["claims"][0]["difference"] == 0.5
+
+
+def test_what_an_unfinished_grid_lacks_is_noticed():
+  rows = [r for r in POINTS if r["point"]["l2"] or r["arm"] == "b"]
+  rows = [r for r in rows if (r["arm"], r["seed"], r["step"]) != ("b", 1, 20)]
+  config = {**GRID, "seeds": 3}
+  assert summarize(config, ENVIRONMENT, rows)["notices"] == [
+    "b: 2 points have less than 3 seeds",
+    "b: 2 runs stopped before step 20",
+    "a: 1 of 2 points have rows",
+    "a: 1 points have less than 3 seeds",
+  ]
+
+
+def test_a_run_that_only_measured_at_initialization():
+  config = {"arms": {"a": {}}, "steps": 0, "seeds": 2, "dataset": {"name": "d"}}
+  rows = [
+    {"arm": "a", "seed": s, "step": 0, "test_accuracy": 0.1} for s in (0, 1)
+  ]
+  summary = summarize(config, {}, rows)
+  assert summary["notices"] == []
+  assert summary["entries"][0]["step"] == 0

@@ -2,13 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
 from scipy import stats
 
-from bnjax.results.aggregate import curves
 from bnjax.results.intervals import estimate
-from bnjax.results.rules import Claim, PublishedNumber
-from bnjax.results.verdicts import judge_claim, judge_published
+from bnjax.results.measured import Values
+from bnjax.results.rules import PublishedNumber
+from bnjax.results.verdicts import bounded, judge_published
 
 OURS = [0.951, 0.948, 0.955, 0.949, 0.953]
 RULE = PublishedNumber(
@@ -23,9 +22,15 @@ RULE = PublishedNumber(
 )
 
 
-def judge(values, *, dataset="mnist", step=1000, **changes):
+def of(numbers, *, step=1000, bounds=(), shared=False):
+  return Values(dict(enumerate(numbers)), dict(enumerate(bounds)), step, shared)
+
+
+def judge(values, /, *, dataset="mnist", step=1000, theirs=None, **changes):
   rule = dataclasses.replace(RULE, **changes)
-  return judge_published(estimate(values), rule, dataset=dataset, step=step)
+  if not isinstance(values, Values):
+    values = of(values, step=step)
+  return judge_published(values, rule, dataset=dataset, theirs=theirs)
 
 
 def test_published_interval_is_welchs_with_corrected_std():
@@ -84,120 +89,100 @@ def test_published_without_any_variance():
   assert judge([0.1] * 3, mean=0.1001, std=0.0).verdict == "does not hold"
 
 
-B = [0.93, 0.95, 0.94, 0.92, 0.96]
-
-
-def rows(values, arm, step=10, metric="acc"):
-  return [
-    {"arm": arm, "seed": seed, "step": step, metric: value}
-    for seed, value in enumerate(values)
-  ]
-
-
-def claim(a, b, versus="b", steps=None, **fields):
-  rule = Claim(
-    name="c", text="a against b", metric="acc", arm="a", versus=versus, **fields
+def test_a_number_known_only_to_a_bound_is_not_compared():
+  got = judge(of([900.0, 1000.0, 1000.0], bounds=[0, 1, 1]), mean=800)
+  assert got.verdict == "cannot be compared"
+  assert got.reason == "known only to be at least that for 2 of 3 seeds"
+  assert bounded([1, -1, 0]) == (
+    "known only to be at least that for 1 of 3 and known only to be at most "
+    "that for 1 of 3 seeds"
   )
-  found = curves([*rows(a, "a"), *rows(b, "b")])
-  return judge_claim(rule, found, steps=steps or {"a": 10, "b": 10})
 
 
-def test_claim_interval_is_that_of_the_paired_t_test():
-  got = claim(OURS, B)
-  expected = stats.ttest_rel(OURS, B).confidence_interval(0.95)
-  assert got.interval == pytest.approx(tuple(expected))
-  assert got.difference == pytest.approx(0.0112)
-  assert (got.verdict, got.seeds) == ("undecided", 5)
+def test_a_time_that_seeds_share_is_one_and_not_several():
+  got = judge(of([3.0, 3.0], shared=True), mean=3.0)
+  assert got.verdict == "cannot be compared"
+  assert got.reason == "its 2 seeds ran together and took one time, not 2"
 
 
-def test_claim_is_paired_by_seed_not_by_order():
-  found = curves([*rows(OURS, "a"), *rows(OURS, "b")[::-1]])
-  rule = Claim(name="c", text="", metric="acc", arm="a", versus="b")
-  got = judge_claim(rule, found, steps={"a": 10, "b": 10})
-  assert (got.difference, got.interval) == (0.0, (0.0, 0.0))
+def test_a_range_is_its_middle_with_half_its_width_as_tolerance():
+  # 0.9512 +- 0.00355 meets [0.954, 0.956] but not [0.956, 0.975].
+  near = judge(OURS, mean=0.955, std=None, tolerance=0.001)
+  far = judge(OURS, mean=0.9655, std=None, tolerance=0.0095)
+  assert (near.verdict, far.verdict) == ("holds", "does not hold")
+
+
+# Logarithms of the ratios: log 1.2, log 1.25, log 1.3.
+FAST, SLOW = [10.0, 20.0, 40.0], [12.0, 25.0, 52.0]
+LOGS = np.log([1.2, 1.25, 1.3])
+
+
+def ratio(ours=SLOW, theirs=FAST, **changes):
+  changes = {"std": None, "tolerance": 0.0, "mean": 1.31} | changes
+  return judge(ours, theirs=of(theirs), relative_to="b", **changes)
+
+
+def test_ratio_is_the_geometric_mean_with_the_interval_of_its_logarithm():
+  got = ratio()
+  low, high = stats.ttest_1samp(LOGS, 0).confidence_interval(0.95)
+  assert got.ratio == pytest.approx((1.2 * 1.25 * 1.3) ** (1 / 3))
+  assert got.ratio_interval == pytest.approx((np.exp(low), np.exp(high)))
+  assert got.ratio_interval == pytest.approx((1.131093, 1.379933), abs=1e-6)
+  assert got.difference == pytest.approx(got.ratio - 1.31)
+  # Of an exact number: the interval of the ratio less it.
+  expected = (np.exp(low) - 1.31, np.exp(high) - 1.31)
+  assert got.interval == pytest.approx(expected)
+  assert (got.verdict, got.seeds) == ("holds", 3)
 
 
 @pytest.mark.parametrize(
-  ("direction", "margin", "verdict"),
+  ("changes", "verdict"),
   [
-    # The difference is 0.2 with a 95% interval of 0.2 +- 0.0098.
-    ("greater", 0.0, "holds"),
-    ("greater", 0.18, "holds"),
-    ("greater", 0.195, "undecided"),
-    ("greater", 0.22, "does not hold"),
-    ("less", 0.0, "does not hold"),
-    ("within", 0.22, "holds"),
-    ("within", 0.2, "undecided"),
-    ("within", 0.18, "does not hold"),
+    ({"mean": 1.14}, "holds"),
+    ({"mean": 1.5}, "does not hold"),
+    ({"mean": 1.5, "tolerance": 0.13}, "holds"),
+    ({"mean": 1.0}, "does not hold"),
   ],
 )
-def test_claim_verdicts(direction, margin, verdict):
-  a = [0.69, 0.70, 0.71, 0.695, 0.705]
-  got = claim(a, [0.5] * 5, direction=direction, margin=margin)
-  assert got.interval == pytest.approx((0.190184, 0.209816), abs=1e-6)
-  assert got.verdict == verdict
+def test_ratio_verdicts(changes, verdict):
+  assert ratio(**changes).verdict == verdict
 
 
-def test_claim_less_is_greater_with_the_arms_exchanged():
-  a, b = [0.2, 0.21, 0.19], [0.5, 0.49, 0.51]
-  assert claim(a, b, direction="less", margin=0.2).verdict == "holds"
-  assert claim(a, b, direction="less", margin=0.4).verdict == "does not hold"
+def test_ratio_of_published_runs_is_welchs_on_logarithms():
+  runs = (1.6, 1.7, 1.9)
+  mean = float(stats.gmean(runs))
+  got = ratio(values=runs, mean=mean, std=float(np.std(runs)), seeds=3)
+  test = stats.ttest_ind(LOGS, np.log(runs), equal_var=False)
+  low, high = test.confidence_interval(0.95)
+  assert got.interval == pytest.approx(
+    (mean * (np.exp(low) - 1), mean * (np.exp(high) - 1))
+  )
+  assert got.verdict == "does not hold"
 
 
-@given(
-  st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6),
-  st.floats(0, 0.5),
-)
-def test_a_claim_and_its_opposite_never_both_hold(pairs, margin):
-  a, b = [p[0] for p in pairs], [p[1] for p in pairs]
-  verdicts = {
-    claim(a, b, direction=d, margin=margin).verdict
-    for d in ("greater", "less", "within")
-  }
-  assert sum(1 for _ in verdicts if _ == "holds") <= 1
-  greater = claim(a, b, margin=margin)
-  exchanged = claim(b, a, direction="less", margin=margin)
-  assert greater.verdict == exchanged.verdict
-
-
-def test_claim_against_a_number_is_a_one_sample_test():
-  got = claim(OURS, B, versus=0.9)
-  low, high = stats.ttest_1samp(OURS, 0.9).confidence_interval(0.95)
-  assert got.interval == pytest.approx((low - 0.9, high - 0.9))
-  assert got.verdict == "holds"
-
-
-def test_claim_without_variance():
-  same = [0.25] * 3
-  assert claim(same, same).verdict == "does not hold"
-  assert claim([0.75] * 3, same, margin=0.25).verdict == "holds"
-  assert claim([0.75] * 3, same, margin=0.5).verdict == "does not hold"
+def test_ratio_with_a_published_std_counts_it_relative_to_the_mean():
+  wide = ratio(mean=1.6, std=0.3, seeds=2, tolerance=None)
+  assert wide.verdict == "holds"
+  assert ratio(mean=1.6, std=0.01, seeds=2, tolerance=None).verdict == (
+    "does not hold"
+  )
 
 
 @pytest.mark.parametrize(
-  ("a", "b", "fields", "reason"),
+  ("got", "reason"),
   [
-    ([0.5], B, {}, "1 common seed: an interval needs at least 2"),
-    ([0.5], B, {"versus": 0.1}, "1 seed: an interval needs at least 2"),
-    (OURS, [], {}, "b has no acc at step 10"),
-    (OURS, B, {"step": 20}, "a has no acc at step 20"),
-    (OURS, B, {"steps": {"a": 10, "b": 99}}, "b has no acc at step 99"),
-    (OURS, [None, *B[1:4], None], {}, "acc is not finite for seed 0, 4"),
+    (ratio(tolerance=None), "the published spread is unknown and no tolerance"),
+    (ratio(ours=[1.0, 0.0]), "a ratio needs finite numbers above 0"),
+    (ratio(ours=[1.0, np.nan]), "a ratio needs finite numbers above 0"),
+    (ratio(ours=[1.0]), "1 common seed: an interval needs at least 2"),
+    (ratio(ours=[]), "0 common seed: an interval needs at least 2"),
+    (ratio(dataset="cifar10"), "measured on cifar10, published on mnist"),
+    (
+      judge(SLOW, theirs=of(FAST, shared=True), relative_to="b"),
+      "its 3 seeds ran together and took one time, not 3",
+    ),
   ],
 )
-def test_claim_that_cannot_be_judged_says_why(a, b, fields, reason):
-  got = claim(a, b, **fields)
-  assert (got.verdict, got.reason) == ("cannot be compared", reason)
-
-
-def test_claim_can_be_judged_at_an_earlier_step():
-  early = [*rows([0.9, 0.91], "a", 5), *rows([0.1, 0.12], "b", 5)]
-  late = [*rows([0.5, 0.6], "a", 10), *rows([0.6, 0.5], "b", 10)]
-  found = curves(early + late)
-  rule = Claim(
-    name="c", text="", metric="acc", arm="a", versus="b", step=5, margin=0.5
-  )
-  steps = {"a": 10, "b": 10}
-  assert judge_claim(rule, found, steps=steps).verdict == "holds"
-  last = dataclasses.replace(rule, step=None)
-  assert judge_claim(last, found, steps=steps).verdict == "undecided"
+def test_ratio_that_cannot_be_compared_says_why(got, reason):
+  assert got.verdict == "cannot be compared"
+  assert got.reason.startswith(reason)

@@ -1,0 +1,233 @@
+"""How rules and figures name what was measured.
+
+    test_accuracy                         a metric of the rows
+    test_accuracy@learning_rate=1,l2=0    the same at a point of the grid
+    trained_fraction                      derived from a grid, see `grids`
+    weight_variance/dense_18/kernel       a probe's number at a layer
+    percentiles/preactivation_2[0][1]     an element of a probe's list
+    steps_to:test_accuracy>=0.95          the first step that reaches it
+    max:test_accuracy                     the greatest over steps
+    min:loss                              the least over steps
+    range:percentiles/preactivation_2[1]  greatest minus least over steps
+    growth:gradient_variance/activation_{1..18}
+                                          per layer, from layer 18 back to 1
+
+What follows `steps_to:`, `max:`, `min:` and `range:` is any of the names above
+them. `derived` says how each is computed.
+"""
+
+import dataclasses
+import re
+from typing import Any
+
+EXTREMES = ("max", "min", "range")
+
+_STEPS_TO = re.compile(r"(?P<of>.+?)(?P<sign>>=|<=)(?P<threshold>[^<>=]+)")
+_GROWTH = re.compile(
+  r"(?P<before>[^/]+/[^{}]*)\{(?P<last>\d+)\.\.(?P<first>\d+)\}"
+  r"(?P<after>[^{}@]*)(?P<point>@.*)?"
+)
+_INDEX = re.compile(r"(?P<layer>[^\[\]]+)(?P<index>(\[\d+\])*)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+  """A metric of the rows, or one that a grid gives; perhaps at a point."""
+
+  metric: str
+  point: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+  """A number that a probe recorded at a layer, or one of a list of them."""
+
+  probe: str
+  layer: str
+  index: tuple[int, ...] = ()
+  point: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class StepsTo:
+  """The first recorded step at which something is on the wanted side."""
+
+  of: "Name"
+  threshold: float
+  at_least: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Extreme:
+  """The greatest or least over steps, or the distance between the two."""
+
+  kind: str
+  of: "Name"
+
+
+@dataclasses.dataclass(frozen=True)
+class Growth:
+  """The factor per layer by which a probe's number grows.
+
+  Attributes:
+    layers: names of probe and layer, from where it grows to where: backwards
+      for a gradient.
+  """
+
+  layers: tuple[Probe, ...]
+
+
+Name = Metric | Probe | StepsTo | Extreme | Growth
+
+
+def parse_name(text: str) -> Name:
+  """Reads a name.
+
+  Raises:
+    ValueError: it is none; the one-line message says what would be.
+
+  >>> parse_name("steps_to:loss<=0.5")
+  StepsTo(of=Metric(metric='loss', point=()), threshold=0.5, at_least=False)
+  >>> parse_name("norm/dense_{1..3}") # doctest: +IGNORE_EXCEPTION_DETAIL
+  Traceback (most recent call last):
+  ValueError: 'norm/dense_{1..3}' names several layers...
+  """
+  if not isinstance(text, str) or not text:
+    raise ValueError(f"{text!r} is not the name of a metric")
+  kind, colon, rest = text.partition(":")
+  if not colon:
+    return _simple(text)
+  if kind == "steps_to":
+    found = _STEPS_TO.fullmatch(rest)
+    threshold = _number(found["threshold"]) if found else None
+    if found is None or not isinstance(threshold, int | float):
+      raise ValueError(f"{text!r}: write steps_to:METRIC>=NUMBER, or <=")
+    of, at_least = parse_name(found["of"]), found["sign"] == ">="
+    return StepsTo(of, float(threshold), at_least)
+  if kind in EXTREMES:
+    return Extreme(kind, parse_name(rest))
+  if kind == "growth":
+    return _growth(text, rest)
+  kinds = ", ".join((*EXTREMES, "steps_to", "growth"))
+  raise ValueError(
+    f"{text!r}: {kind!r} is unknown before a colon; valid: {kinds}"
+  )
+
+
+def _simple(text: str) -> Metric | Probe:
+  name, at, place = text.partition("@")
+  point = _point(text, place) if at else ()
+  if re.search(r"[{}<>=]", name):
+    raise ValueError(
+      f"{text!r} names several layers or a threshold: write "
+      "growth:PROBE/LAYER_{1..18} or steps_to:METRIC>=NUMBER"
+    )
+  probe, slash, layer = name.partition("/")
+  if not slash:
+    return Metric(name, point)
+  found = _INDEX.fullmatch(layer)
+  if not found or not probe:
+    raise ValueError(f"{text!r}: write PROBE/LAYER or PROBE/LAYER[INDEX]")
+  index = tuple(map(int, re.findall(r"\d+", found["index"])))
+  return Probe(probe, found["layer"], index, point)
+
+
+def _growth(text: str, rest: str) -> Growth:
+  found = _GROWTH.fullmatch(rest)
+  if not found or found["first"] == found["last"]:
+    raise ValueError(
+      f"{text!r}: write growth:PROBE/LAYER_{{1..18}}, which goes from layer "
+      "18 back to layer 1"
+    )
+  pattern = f"{{{found['last']}..{found['first']}}}"
+  layers = expand(f"{found['before']}{pattern}{found['after']}")
+  place = found["point"] or ""
+  names = tuple(_simple(layer + place) for layer in reversed(layers))
+  return Growth(tuple(name for name in names if isinstance(name, Probe)))
+
+
+def expand(pattern: str) -> list[str]:
+  """The names that a pattern with one range stands for.
+
+  >>> expand("activation_{1..3}"), expand("dense_{2..1}/kernel")
+  (['activation_1', 'activation_2', 'activation_3'],
+   ['dense_2/kernel', 'dense_1/kernel'])
+  """
+  found = re.fullmatch(r"([^{}]*)\{(\d+)\.\.(\d+)\}([^{}]*)", pattern)
+  if not found:
+    if re.search(r"[{}]", pattern):
+      raise ValueError(f"{pattern!r}: write a range of layers as {{1..18}}")
+    return [pattern]
+  before, first, last, after = found.groups()
+  sign = 1 if int(first) <= int(last) else -1
+  numbers = range(int(first), int(last) + sign, sign)
+  return [f"{before}{number}{after}" for number in numbers]
+
+
+def _point(text: str, place: str) -> tuple[tuple[str, Any], ...]:
+  pairs = []
+  for part in place.split(","):
+    field, equals, value = part.partition("=")
+    if not (field.strip() and equals and value.strip()):
+      raise ValueError(f"{text!r}: write a point as METRIC@FIELD=VALUE,...")
+    pairs.append((field.strip(), _number(value.strip())))
+  return tuple(pairs)
+
+
+def _number(text: str) -> Any:
+  """A number where the text is one, and the text itself where not."""
+  for kind in (int, float):
+    try:
+      return kind(text)
+    except ValueError:
+      continue
+  return {"True": True, "False": False}.get(text, text)
+
+
+def words(text: str) -> str:
+  """A name in words, for tables and titles.
+
+  >>> words("steps_to:test_accuracy>=0.95"), words("max:test_accuracy")
+  ('steps to test accuracy ≥ 0.95', 'greatest test accuracy')
+  >>> words("growth:gradient_variance/activation_{1..18}")
+  'growth per layer of gradient variance, activation 18 to 1'
+  """
+  try:
+    return _words(parse_name(text))
+  except ValueError:
+    return text.replace("_", " ")
+
+
+def _words(name: Name) -> str:
+  match name:
+    case Metric():
+      return name.metric.replace("_", " ") + _place(name.point)
+    case Probe():
+      at = "".join(f"[{index}]" for index in name.index)
+      return (
+        f"{name.probe.replace('_', ' ')}, {name.layer.replace('_', ' ')}{at}"
+        + _place(name.point)
+      )
+    case StepsTo():
+      sign = "≥" if name.at_least else "≤"
+      return f"steps to {_words(name.of)} {sign} {name.threshold:g}"
+    case Extreme():
+      kind = {"max": "greatest ", "min": "least ", "range": "range of "}
+      return kind[name.kind] + _words(name.of)
+    case Growth():
+      first, last = (
+        re.split(r"(\d+)", layer.layer)
+        for layer in (name.layers[0], name.layers[-1])
+      )
+      to = next(b for a, b in zip(first, last, strict=True) if a != b)
+      return f"growth per layer of {_words(name.layers[0])} to {to}"
+
+
+def _place(point: tuple[tuple[str, Any], ...]) -> str:
+  if not point:
+    return ""
+  parts = [
+    f"{field.rpartition('.')[2].replace('_', ' ')} {value}"
+    for field, value in point
+  ]
+  return " at " + ", ".join(parts)

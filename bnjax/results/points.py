@@ -1,0 +1,99 @@
+"""Points of a grid: which values of which fields a run was trained with.
+
+A config's `grid` maps dotted fields to values, and every arm is trained at
+every point of their product. A row says at which point its run is:
+
+    {"arm": ..., "seed": ..., "step": ...,
+     "point": {"optimizer.learning_rate": 0.1, "model.init_scale": 1.0}}
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# (field, value) pairs in the order of the fields' names; empty without a grid.
+Point = tuple[tuple[str, Any], ...]
+
+
+def point_of(row: Mapping[str, Any]) -> Point:
+  """The point of a row's run.
+
+  >>> point_of({"arm": "a", "point": {"l2": 0.1, "batch_size": 2}})
+  (('batch_size', 2), ('l2', 0.1))
+  >>> point_of({"arm": "a"})
+  ()
+  """
+  return tuple(sorted((row.get("point") or {}).items()))
+
+
+def grid_axes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+  """The fields of a config's grid and the values of each.
+
+  Args:
+    config: its `grid` has dotted fields, or nested groups of fields.
+
+  Returns:
+    Dotted field -> values, in the config's order; empty without a grid.
+
+  >>> grid_axes({"grid": {"optimizer": {"learning_rate": [1, 2]}}})
+  {'optimizer.learning_rate': (1, 2)}
+  """
+  axes: dict[str, tuple[Any, ...]] = {}
+
+  def visit(prefix: str, group: Mapping[str, Any]) -> None:
+    for key, value in group.items():
+      if isinstance(value, Mapping):
+        visit(f"{prefix}{key}.", value)
+      else:
+        values = value if isinstance(value, list | tuple) else (value,)
+        axes[f"{prefix}{key}"] = tuple(values)
+
+  visit("", config.get("grid") or {})
+  return axes
+
+
+def short_names(fields: Iterable[str]) -> dict[str, str]:
+  """The last part of each field, or all of it where two end alike.
+
+  >>> short_names(["optimizer.learning_rate", "model.decay", "norm.decay"])
+  {'optimizer.learning_rate': 'learning_rate', 'model.decay': 'model.decay',
+   'norm.decay': 'norm.decay'}
+  """
+  fields = list(fields)
+  last = [field.rpartition(".")[2] for field in fields]
+  return {
+    field: short if last.count(short) == 1 else field
+    for field, short in zip(fields, last, strict=True)
+  }
+
+
+def is_number(value: Any) -> bool:
+  """Whether a value is a finite number, and no truth value."""
+  return (
+    isinstance(value, int | float)
+    and not isinstance(value, bool)
+    and math.isfinite(value)
+  )
+
+
+def same_value(one: Any, other: Any) -> bool:
+  """Whether two values of a field are meant to be the same.
+
+  Numbers are compared to nine digits: one of them may have been through
+  float32's or a person's decimals.
+
+  >>> same_value(0.1, 0.1000000000001), same_value("relu", "tanh")
+  (True, False)
+  """
+  if is_number(one) and is_number(other):
+    return math.isclose(one, other, rel_tol=1e-9)
+  return bool(one == other)
+
+
+def matches(point: Point, wanted: Iterable[tuple[str, Any]]) -> bool:
+  """Whether a point has the wanted values; fields may be short names."""
+  names = short_names(field for field, _ in point)
+  have = dict(point) | {names[field]: value for field, value in point}
+  return all(
+    name in have and same_value(have[name], value) for name, value in wanted
+  )
