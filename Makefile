@@ -1,6 +1,7 @@
 # make reproduce   batch norm on real digits: trains, prints, draws
 # make test        the tests
-# make check       before each commit: format, lint, types, tests
+# make docs        the site in build/docs, its notebooks run; warnings are errors
+# make check       before each commit: format, lint, types, tests, docs
 #
 # Each sets up .venv first, if it is not there as constraints.txt says; the
 # stamp's name holds what the set-up depends on, so that it is done once and
@@ -13,10 +14,11 @@ BIN := .venv/bin
 KEY := $(shell { cat pyproject.toml constraints.txt; pwd; $(PYTHON) -VV; } | cksum | cut -d' ' -f1)
 STAMP := .venv/ready-$(KEY)
 DEV_STAMP := .venv/ready-dev-$(KEY)
+DOCS_STAMP := .venv/ready-docs-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
   --no-compile --constraint constraints.txt
 
-.PHONY: reproduce test lint check format venv clean
+.PHONY: reproduce test lint docs check format venv clean
 
 reproduce: $(STAMP)
 	$(BIN)/python scripts/train.py --config=configs/init_robustness.py:mnist5k
@@ -29,13 +31,17 @@ lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check: lint test
+docs: $(DOCS_STAMP)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
+
+check: lint test docs
 
 format: $(DEV_STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-venv: $(DEV_STAMP)
+venv: $(DEV_STAMP) $(DOCS_STAMP)
 
 $(STAMP):
 	@echo "setting up .venv: once, about a minute"
@@ -48,5 +54,9 @@ $(DEV_STAMP): $(STAMP)
 	@$(PIP) --editable '.[experiments,dev]'
 	@touch $@
 
+$(DOCS_STAMP): $(STAMP)
+	@$(PIP) --editable '.[experiments,docs]'
+	@touch $@
+
 clean:
-	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
