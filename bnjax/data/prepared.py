@@ -21,6 +21,7 @@ import numpy as np
 from bnjax import errors
 from bnjax.data import cache, provide
 from bnjax.data.dataset import Dataset, Spec, Split
+from bnjax.data.records import Records
 
 # Part of a cached file's identity: change it when decoding or splitting does.
 _FORMAT = 1
@@ -55,17 +56,61 @@ def load(
     UserError: Nothing is prepared and it cannot be prepared here, a package
       is missing, or the files cannot be read.
   """
-  directory = provide.find(name, version, data_dir)
-  if directory is None:
-    if not downloadable:
-      raise errors.UserError(
-        provide.not_prepared(name, version, data_dir)
-        + "; it cannot be downloaded: it exists only as a prepared directory"
-      )
-    directory = provide.prepare(name, version, data_dir)
+  directory = _directory(name, version, data_dir, downloadable)
   build = functools.partial(_decode, name, spec, directory)
   fingerprint = _fingerprint(directory, spec)
   return cache.load_or_build(f"{name}-{version}.npz", fingerprint, build)
+
+
+def open_records(
+  name: str,
+  spec: Spec,
+  split: str,
+  data_dir: str | os.PathLike[str] | None = None,
+  *,
+  version: str,
+  downloadable: bool = True,
+) -> Records:
+  """Random access to what `load` would decode at once: the same examples.
+
+  Args:
+    name: TFDS name.
+    spec: Its description.
+    split: "train", "validation" or "test".
+    data_dir: Where TFDS keeps its data; see `provide.search_path`.
+    version: TFDS version.
+    downloadable: Whether TFDS can download and prepare it.
+
+  Returns:
+    The encoded examples of the split, in the order of `load`.
+
+  Raises:
+    UserError: Nothing is prepared and it cannot be prepared here.
+  """
+  stored, first, size = {
+    "train": ("train", spec.validation, spec.train),
+    "validation": ("train", 0, spec.validation),
+    "test": ("test", 0, spec.test),
+  }[split]
+  directory = _directory(name, version, data_dir, downloadable)
+  return Records(directory, stored, first, size, spec.image_shape[-1])
+
+
+def _directory(
+  name: str,
+  version: str,
+  data_dir: str | os.PathLike[str] | None,
+  downloadable: bool,
+) -> pathlib.Path:
+  directory = provide.find(name, version, data_dir)
+  if directory is not None:
+    return directory
+  if not downloadable:
+    raise errors.UserError(
+      provide.not_prepared(name, version, data_dir)
+      + "; it cannot be downloaded: it exists only as a prepared directory"
+    )
+  return provide.prepare(name, version, data_dir)
 
 
 def _fingerprint(directory: pathlib.Path, spec: Spec) -> str:

@@ -104,9 +104,7 @@ def not_prepared(name: str, version: str, data_dir: PathLike | None) -> str:
 
 def advice(name: str) -> str:
   """The commands that prepare a data set."""
-  return (
-    f"pip install 'bnjax[tfds]' && python -m bnjax.data.prepare {name}"
-  )
+  return f"pip install 'bnjax[tfds]' && python -m bnjax.data.prepare {name}"
 
 
 def first_line(error: BaseException) -> str:

@@ -4,10 +4,12 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable
+from typing import Any
 
 from bnjax import errors
 from bnjax.data import generated, packaged, prepared
 from bnjax.data.dataset import Dataset, Spec
+from bnjax.data.records import Records
 from bnjax.data.transforms import transform_dataset, transform_spec
 
 PathLike = str | os.PathLike[str]
@@ -20,16 +22,27 @@ class Source:
   Attributes:
     spec: What is known without loading.
     load: `(name, spec, data_dir) -> Dataset`.
+    records: `(name, spec, split, data_dir) -> Records`, for reading examples
+      while they are used; None where that makes no sense.
   """
 
   spec: Spec
   load: Callable[[str, Spec, PathLike | None], Dataset]
+  records: Callable[[str, Spec, str, PathLike | None], Records] | None = None
+
+
+def _from_tfds(spec: Spec, **known: Any) -> Source:
+  return Source(
+    spec,
+    functools.partial(prepared.load, **known),
+    functools.partial(prepared.open_records, **known),
+  )
 
 
 # The published code's split of MNIST: validation is the first 5,000 training
 # examples. See `bnjax.data.prepared` for what "first" means.
 DATASETS: dict[str, Source] = {
-  "mnist": Source(
+  "mnist": _from_tfds(
     Spec(
       label="mnist: MNIST, from tensorflow-datasets 3.0.1",
       train=55_000,
@@ -38,7 +51,7 @@ DATASETS: dict[str, Source] = {
       image_shape=(28, 28, 1),
       num_classes=10,
     ),
-    functools.partial(prepared.load, version="3.0.1"),
+    version="3.0.1",
   ),
   "mnist5k": Source(
     Spec(
@@ -51,7 +64,7 @@ DATASETS: dict[str, Source] = {
     ),
     packaged.load_mnist5k,
   ),
-  "cifar10": Source(
+  "cifar10": _from_tfds(
     Spec(
       label="cifar10: CIFAR-10, from tensorflow-datasets 3.0.2",
       train=45_000,
@@ -60,9 +73,9 @@ DATASETS: dict[str, Source] = {
       image_shape=(32, 32, 3),
       num_classes=10,
     ),
-    functools.partial(prepared.load, version="3.0.2"),
+    version="3.0.2",
   ),
-  "cifar10_jpeg": Source(
+  "cifar10_jpeg": _from_tfds(
     Spec(
       label="cifar10_jpeg: CIFAR-10 re-encoded as JPEG",
       train=45_000,
@@ -71,7 +84,8 @@ DATASETS: dict[str, Source] = {
       image_shape=(32, 32, 3),
       num_classes=10,
     ),
-    functools.partial(prepared.load, version="1.0.0", downloadable=False),
+    version="1.0.0",
+    downloadable=False,
   ),
   "digits": Source(
     Spec(
@@ -164,3 +178,32 @@ def load(
         f" {found}, not {expected}; remove it and prepare it again"
       )
   return transform_dataset(data, transform, wanted)
+
+
+def open_records(
+  name: str, split: str, *, data_dir: PathLike | None = None
+) -> Records:
+  """Random access to the encoded examples of a split: what a `Stream` reads.
+
+  Args:
+    name: A key of `DATASETS`.
+    split: "train", "validation" or "test".
+    data_dir: As for `load`.
+
+  Returns:
+    The same examples as `load(name)` holds, in the same order.
+
+  Raises:
+    UserError: A name is not known, the data set is made for memory alone, or
+      nothing is prepared and it cannot be prepared here.
+  """
+  spec = sizes(name)
+  errors.choice("split", split, ("train", "validation", "test"))
+  read = DATASETS[name].records
+  if read is None:
+    others = ", ".join(sorted(n for n, row in DATASETS.items() if row.records))
+    raise errors.UserError(
+      f"dataset.name: {name!r} is small and only loaded as a whole; what can be"
+      f" read while it is used: {others}"
+    )
+  return read(name, spec, split, data_dir)
