@@ -4,23 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 
 from bnjax.errors import UserError, choice
+from bnjax.models.arguments import (
+  ACTIVATIONS,
+  check_at_least,
+  check_dropout_rate,
+)
 from bnjax.models.initializers import INITIALIZERS
+from bnjax.models.lenet import lenet
 from bnjax.models.mlp import MLP
 from bnjax.models.norms import NORMS, BatchNormalization, Norm
 from bnjax.named import lookup
-
-ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
-  "identity": lambda x: x,
-  "relu": nn.relu,
-  "sigmoid": nn.sigmoid,
-  "tanh": jnp.tanh,
-  "gelu": nn.gelu,
-  "leaky_relu": nn.leaky_relu,
-}
 
 PLACEMENTS = ("before", "after")
 DERIVATIVES = ("corrected", "as_published")
@@ -60,13 +55,9 @@ def mlp(
   Raises:
     UserError: a name is unknown, or a value out of its range.
   """
-  _at_least("model.width", width, 1)
-  _at_least("model.depth", depth, 0)
-  if isinstance(dropout_rate, (int, float)) and not 0 <= dropout_rate < 1:
-    raise UserError(
-      f"model.dropout_rate: {dropout_rate} is not in [0, 1); it is the "
-      "probability to drop a unit"
-    )
+  check_at_least("model.width", width, 1)
+  check_at_least("model.depth", depth, 0)
+  check_dropout_rate(dropout_rate)
   make_init = lookup("model.init", init, INITIALIZERS)
   after = choice("model.placement", placement, PLACEMENTS) == "after"
   published = choice("model.derivative", derivative, DERIVATIVES) != "corrected"
@@ -89,11 +80,6 @@ def mlp(
   )
 
 
-def _at_least(field: str, value: int, minimum: int) -> None:
-  if value < minimum:
-    raise UserError(f"{field}: {value} is too small; at least {minimum}")
+MODELS: dict[str, Callable[..., nn.Module]] = {"lenet": lenet, "mlp": mlp}
 
-
-MODELS: dict[str, Callable[..., nn.Module]] = {"mlp": mlp}
-
-__all__ = ["ACTIVATIONS", "INITIALIZERS", "MODELS", "NORMS", "mlp"]
+__all__ = ["ACTIVATIONS", "INITIALIZERS", "MODELS", "NORMS", "lenet", "mlp"]

@@ -38,6 +38,29 @@ def xavier(scale: Any = 1.0) -> Initializer:
   return _scaled(scale, variance_scaling(1.0, "fan_avg", "normal"))
 
 
+def lecun(scale: Any = 1.0) -> Initializer:
+  """`N(0, 1 / fan_in)` (LeCun et al. 1998, "Efficient backprop")."""
+  return _scaled(scale, variance_scaling(1.0, "fan_in", "normal"))
+
+
+def torch_default(scale: Any = 1.0) -> Initializer:
+  """`U(-b, b)` with `b = 1 / sqrt(fan_in)`, as PyTorch's dense and conv layers.
+
+  Their documentation says so; the code calls `kaiming_uniform_(a=sqrt(5))`.
+  """
+  return _scaled(scale, variance_scaling(1 / 3, "fan_in", "uniform"))
+
+
+def truncated_normal(scale: Any = 1.0) -> Initializer:
+  """`N(0, scale²)` drawn again beyond twice `scale`, as in TensorFlow.
+
+  Its standard deviation is 0.88 `scale`.
+  """
+  return lambda key, shape, dtype=float: (
+    scale * jax.random.truncated_normal(key, -2.0, 2.0, shape, dtype)
+  )
+
+
 def _scaled(scale: Any, initializer: Initializer) -> Initializer:
   return lambda key, shape, dtype=float: scale * initializer(key, shape, dtype)
 
@@ -49,4 +72,7 @@ INITIALIZERS: dict[str, Callable[..., Initializer]] = {
   "uniform": uniform,
   "he": he,
   "xavier": xavier,
+  "lecun": lecun,
+  "torch_default": torch_default,
+  "truncated_normal": truncated_normal,
 }
