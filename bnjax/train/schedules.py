@@ -1,0 +1,78 @@
+"""Learning rates over the steps of a run, by name.
+
+An entry takes the arguments of the config's `schedule` group and returns a
+function from the learning rate, perhaps traced, to what an optax optimizer
+takes: the rate itself, or a function of the number of steps done.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Schedule = Callable[[Any], Any]
+
+
+def constant() -> Schedule:
+  """The learning rate as it is."""
+  return lambda learning_rate: learning_rate
+
+
+def exponential(
+  *, rate: float = 0.5, decay_steps: int = 1000, speed: float = 1.0
+) -> Schedule:
+  """`learning_rate * rate ** (speed * step / decay_steps)`.
+
+  Args:
+    rate: what the learning rate is multiplied by every `decay_steps`.
+    decay_steps: how many those are.
+    speed: so many times as fast: 6 in the list of changes in section 4.2.1 of
+      Ioffe and Szegedy (2015), arXiv:1502.03167.
+  """
+  return _scaled(lambda step: rate ** (speed * step / decay_steps))
+
+
+def cosine(*, decay_steps: int = 1000, final: float = 0.0) -> Schedule:
+  """Half a cosine from the learning rate down to `final` times it.
+
+  Args:
+    decay_steps: steps of the way down; the rate stays there.
+    final: what is left of the learning rate.
+
+  Reference:
+    Loshchilov and Hutter (2017), arXiv:1608.03983, without restarts.
+  """
+
+  def factor(step: jax.Array) -> jax.Array:
+    way = jnp.minimum(step / decay_steps, 1.0)
+    return final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * way))
+
+  return _scaled(factor)
+
+
+def piecewise(
+  *, boundaries: tuple[int, ...] = (), factor: float = 0.1
+) -> Schedule:
+  """The learning rate times `factor` once for every boundary passed.
+
+  Args:
+    boundaries: numbers of steps.
+    factor: what each multiplies the rate by.
+  """
+  places = jnp.asarray(boundaries, jnp.int32)
+  return _scaled(lambda step: factor ** jnp.sum(step >= places))
+
+
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
+  "constant": constant,
+  "cosine": cosine,
+  "exponential": exponential,
+  "piecewise": piecewise,
+}
+
+
+def _scaled(factor: Callable[[jax.Array], jax.Array]) -> Schedule:
+  return lambda learning_rate: lambda step: learning_rate * factor(
+    jnp.asarray(step)
+  )
