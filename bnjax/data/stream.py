@@ -200,6 +200,10 @@ class Stream(Iterator[Batch]):
         " absl.flags.FLAGS.mark_as_parsed() first, or use workers=0"
       ) from error
     self._step += 1
+    if self._workers:
+      # Out of memory shared with the worker, which is scarce and which JAX on
+      # CPU would go on using as its own.
+      batch = {name: np.array(value) for name, value in batch.items()}
     return batch
 
   def get_state(self) -> dict[str, int | None]:

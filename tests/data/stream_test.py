@@ -149,7 +149,10 @@ def test_a_stream_is_its_batches_in_order(records, workers):
   batches = Batches(records, 4, 0, lambda e, g: _jitter(decode_image(e), g))
   with Stream(batches, workers=workers, step=3) as found:
     for step in range(3, 9):
-      _assert_equal(next(found), batches[step])
+      batch = next(found)
+      _assert_equal(batch, batches[step])
+      assert {type(value) for value in batch.values()} == {np.ndarray}
+      assert all(value.flags.owndata for value in batch.values())
     # What was handed out counts, not what was read ahead.
     assert found.get_state()["step"] == 9
 
