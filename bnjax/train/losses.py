@@ -1,5 +1,6 @@
 """Losses and accuracy, as sums over the examples that count."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,14 +12,17 @@ class Sums(NamedTuple):
   """Mergeable by addition: what an average needs.
 
   Attributes:
-    loss: sum of the examples' cross-entropies, in nats.
-    correct: number of examples classified correctly.
-    examples: how many there are.
+    loss: sum of the examples' losses: cross-entropies in nats.
+    correct: number of examples classified correctly; None where nothing is.
+    examples: how many there are: what `loss` is divided by.
   """
 
   loss: jax.Array
-  correct: jax.Array
+  correct: jax.Array | None
   examples: jax.Array
+
+
+Loss = Callable[[jax.Array, jax.Array, jax.Array | None], Sums]
 
 
 def classification_sums(
@@ -32,8 +36,9 @@ def classification_sums(
     mask: `[n]` of bool, False where the row is padding.
 
   Returns:
-    Float32 sums. Logits that are not finite count as class 0 or whichever
-    class `argmax` gives: a diverged network has an accuracy, of guessing.
+    Sums in float32, the loss in float64 if the logits are. Logits that are not
+    finite count as class 0 or whichever class `argmax` gives: a diverged
+    network has an accuracy, of guessing.
   """
   losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
   correct = jnp.argmax(logits, -1) == labels
@@ -44,10 +49,46 @@ def classification_sums(
     correct = correct & mask
     examples = jnp.sum(mask, dtype=jnp.float32)
   return Sums(
-    jnp.sum(losses, dtype=jnp.float32),
+    jnp.sum(losses, dtype=_at_least_float32(losses)),
     jnp.sum(correct, dtype=jnp.float32),
     examples,
   )
+
+
+def linear_loss(*, scale: float = 1.0) -> Loss:
+  """`Σ G y` of the outputs `y`, with `G ~ N(0, scale²)` of their shape.
+
+  The gradient that enters the network is `G`: what "Training very deep
+  networks with Batchnorm" (Varma, 2018) back-propagates. It is a sum and not a
+  mean, counted as one example, and the same `G` for every network.
+  """
+
+  def loss(
+    outputs: jax.Array, labels: jax.Array, mask: jax.Array | None = None
+  ) -> Sums:
+    del labels
+    entering = scale * jax.random.normal(
+      jax.random.key(0), outputs.shape, outputs.dtype
+    )
+    terms = entering * outputs
+    if mask is not None:
+      rows = mask.reshape(mask.shape + (1,) * (terms.ndim - 1))
+      terms = jnp.where(rows, terms, 0)
+    total = jnp.sum(terms, dtype=_at_least_float32(terms))
+    return Sums(total, None, jnp.ones((), jnp.float32))
+
+  return loss
+
+
+# Entries take the arguments of the config's `loss` group.
+LOSSES: dict[str, Callable[..., Loss]] = {
+  "cross_entropy": lambda: classification_sums,
+  "linear": linear_loss,
+}
+
+
+def _at_least_float32(x: jax.Array) -> Any:
+  return jnp.promote_types(x.dtype, jnp.float32)
 
 
 def kernel_mask(params: Any) -> Any:

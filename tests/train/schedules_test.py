@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from bnjax.errors import UserError
 from bnjax.train.schedules import SCHEDULES
 
 STEPS = jnp.arange(0, 60, 7)
@@ -33,7 +34,7 @@ def test_six_times_the_speed_is_a_sixth_of_the_steps():
 
 
 def test_cosine():
-  ours = _values(SCHEDULES["cosine"](decay_steps=40, final=0.1))
+  ours = _values(SCHEDULES["cosine"](steps=40, final=0.1))
   theirs = optax.cosine_decay_schedule(0.2, 40, alpha=0.1)
   np.testing.assert_allclose(ours, theirs(STEPS), rtol=1e-6)
   assert ours[0] == pytest.approx(0.2)
@@ -53,7 +54,7 @@ def test_rates_may_be_traced(name):
   """One program for many learning rates."""
 
   def train(rate):
-    optimizer = optax.sgd(SCHEDULES[name]()(rate))
+    optimizer = optax.sgd(SCHEDULES[name](steps=3)(rate))
     w = jnp.float32(1.0)
     state = optimizer.init(w)
     for _ in range(3):
@@ -64,3 +65,18 @@ def test_rates_may_be_traced(name):
   rates = jnp.array([0.01, 0.1])
   many = jax.jit(jax.vmap(train))(rates)
   np.testing.assert_allclose(many, [train(0.01), train(0.1)], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ("name", "arguments", "message"),
+  [
+    ("exponential", {"rate": 0.0}, r"schedule\.rate: 0\.0 is not positive"),
+    ("exponential", {"decay_steps": 0}, r"schedule\.decay_steps: 0 is not"),
+    ("exponential", {"speed": -6.0}, r"schedule\.speed: -6\.0 is not"),
+    ("piecewise", {"boundaries": (3, 3)}, r"schedule\.boundaries: \(3, 3\)"),
+    ("piecewise", {"boundaries": (0,)}, r"schedule\.boundaries: \(0,\) are"),
+  ],
+)
+def test_what_is_wrong_is_named(name, arguments, message):
+  with pytest.raises(UserError, match=message):
+    SCHEDULES[name](steps=10, **arguments)
