@@ -4,22 +4,29 @@ An arm is a name and the fields of the config that it sets otherwise. This
 module merges and checks them; it builds nothing and touches no disk.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from bnjax.build import TABLES
 from bnjax.errors import UserError, choice
-from bnjax.models import MODELS, NORMS
 from bnjax.named import select_arguments
-from bnjax.train.optim import OPTIMIZERS
 
 # What describes the experiment as a whole and no single arm.
-_NOT_FOR_ARMS = ("arms", "published", "claims", "notes", "title")
-
-_TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
-  "model": MODELS,
-  "norm": NORMS,
-  "optimizer": OPTIMIZERS,
-}
+_NOT_FOR_ARMS = (
+  "arms",
+  "claims",
+  "figures",
+  "grid",
+  "grid_metric",
+  "grid_threshold",
+  "interleave",
+  "max_networks",
+  "memory_gb",
+  "notes",
+  "published",
+  "tables",
+  "title",
+)
 
 
 def resolve_arms(
@@ -33,8 +40,8 @@ def resolve_arms(
       `optimizer.momentum`: setting one that does not apply is an error.
 
   Returns:
-    Arm name -> the config's fields with the arm's overrides in place, each of
-    `model`, `norm`, `optimizer` reduced to its `name` and the arguments that
+    Arm name -> the config's fields with the arm's overrides in place, each
+    group of `bnjax.build.TABLES` reduced to its `name` and the arguments that
     this one takes.
 
   Raises:
@@ -57,8 +64,8 @@ def _resolve(
   overrides: Mapping[str, Any],
   explicit: frozenset[str],
 ) -> dict[str, Any]:
-  spec = _override(f"arms.{arm}", base, overrides)
-  for group, table in _TABLES.items():
+  spec = override(f"arms.{arm}", base, overrides)
+  for group, table in TABLES.items():
     ours = overrides.get(group, {})
     set_here = set(ours)
     if "name" not in ours:  # what the user set is meant for the config's name
@@ -69,9 +76,19 @@ def _resolve(
   return spec
 
 
-def _override(
+def override(
   field: str, base: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
+  """`base` with the overrides in place of its values, at any depth.
+
+  Args:
+    field: what the overrides are called in messages.
+    base: nested dicts.
+    overrides: some of its fields, nested likewise.
+
+  Raises:
+    UserError: a field that `base` has not, or a value of another type.
+  """
   merged = dict(base)
   for key, value in overrides.items():
     name = f"{field}.{key}"
@@ -80,7 +97,7 @@ def _override(
     if isinstance(old, Mapping) != isinstance(value, Mapping):
       raise UserError(f"{name}: {value!r} cannot replace {old!r}")
     if isinstance(old, Mapping):
-      merged[key] = _override(name, old, value)
+      merged[key] = override(name, old, value)
     else:
       merged[key] = _same_type(name, old, value)
   return merged

@@ -6,11 +6,13 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import jax
 
+_IMPORTED = time.monotonic()
 _PACKAGES = ("bnjax", "jax", "jaxlib", "flax", "optax", "numpy")
 
 
@@ -27,6 +29,17 @@ def describe_environment() -> dict[str, Any]:
     "command": " ".join([os.path.basename(sys.executable), *sys.argv]),
     "started": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
   }
+
+
+def process_seconds() -> float:
+  """Seconds since this process began; where unknown, since this import."""
+  try:
+    stat = Path("/proc/self/stat").read_text(encoding="utf-8")
+    ticks = int(stat.rpartition(")")[2].split()[19])
+    begun = ticks / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - begun
+  except (OSError, ValueError, AttributeError):
+    return time.monotonic() - _IMPORTED
 
 
 def _version(package: str) -> str | None:

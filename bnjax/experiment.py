@@ -1,37 +1,33 @@
-"""Runs a config: data, model, training of every arm and seed, records.
+"""Runs a config: data, models, training of every arm and seed, records.
 
 The only reader of a config's values. It validates everything that can be wrong
 before it loads data or writes a file.
 """
 
+import collections
 import functools
-import time
-from collections.abc import Callable, Collection, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from bnjax import data, results, workdirs
+from bnjax import data, plan, results, workdirs
 from bnjax.arms import resolve_arms
-from bnjax.data.batches import SAMPLERS
-from bnjax.environment import describe_environment
-from bnjax.errors import UserError, choice
-from bnjax.models import MODELS, NORMS
-from bnjax.train.draw import draw, draw_in_chunks
-from bnjax.train.images import as_words
-from bnjax.train.loop import Metrics, Splits, make_program
-from bnjax.train.optim import OPTIMIZERS
-from bnjax.train.step import Batch, Task
+from bnjax.environment import describe_environment, process_seconds
+from bnjax.errors import UserError
+from bnjax.plan import Group, Network
+from bnjax.predictions import Predictions
+from bnjax.runner import Records, Source, Trainer, to_device
+from bnjax.validation import networks_at_once, validate
 
 
 class Progress(NamedTuple):
   """What an experiment tells about its course, after every chunk.
 
   Attributes:
-    arm: name of the arm in training; "" while data is loaded.
+    arm: name of the arm in training, or of several; "" while data is loaded.
     step: steps done of this arm.
     steps: of how many.
     message: what else there is to say, such as the current accuracy.
@@ -54,8 +50,9 @@ def run(
   """Trains every arm of `config` and leaves the records in `workdir`.
 
   Args:
-    config: nested dicts with the fields of `configs/init_robustness.py`.
-    workdir: gets config.json, environment.json, metrics.jsonl, summary.json.
+    config: nested dicts with the fields of `bnjax.config.base()`.
+    workdir: gets config.json, environment.json, metrics.jsonl, summary.json,
+      and probes.jsonl and predictions.jsonl where the config asks for them.
       Records of the same config are replaced; another config is refused.
     explicit: dotted names of the fields that the user set by hand.
     data_dir: where prepared data sets are, see `bnjax.data.load`.
@@ -69,145 +66,143 @@ def run(
       is not to be written to; nothing has been written then.
   """
   arms = resolve_arms(config, explicit)
-  for spec in arms.values():
-    validate(spec)
+  networks = plan.networks(arms, config["grid"])
+  groups = plan.groups(networks)
+  for group in groups:
+    for spec in {id(n.spec): n.spec for n in group.networks}.values():
+      validate(spec)
   try:
     results.check_rules(config)
   except ValueError as error:
     raise UserError(f"config: {error}") from None
   workdir = Path(workdir)
   workdirs.check(workdir, config)
-  names = {spec["dataset"]["name"] for spec in arms.values()}
-  report_progress(Progress("", 0, 1, f"reading {', '.join(sorted(names))}"))
-  datasets = {name: data.load(name, data_dir=data_dir) for name in names}
+  loader = _Loader(data_dir)
+  for group in groups:
+    name = group.spec["dataset"]["name"]
+    report_progress(Progress("", 0, 1, f"reading {name}"))
+    loader.load(group.spec)
   environment = describe_environment() | {
-    "datasets": [datasets[name].describe() for name in sorted(names)]
+    "datasets": [dataset.describe() for dataset in loader.datasets.values()]
   }
   workdirs.start(workdir, config, environment)
-  splits = {name: to_device(dataset) for name, dataset in datasets.items()}
-  for arm, spec in arms.items():
-    name = spec["dataset"]["name"]
-    _run_arm(arm, spec, datasets[name], splits[name], workdir, report_progress)
+  jobs = _jobs(groups, loader, config)
+  predictions = Predictions()
+  for job, records in _take_turns(jobs, together=config["interleave"]):
+    results.append_rows(workdir / "metrics.jsonl", records.rows)
+    if records.probe_rows:
+      results.append_rows(workdir / "probes.jsonl", records.probe_rows)
+    if records.probabilities is not None:
+      predictions.add(job.networks, records.probabilities)
+    report_progress(_progress(job.networks, records))
+  if predictions:
+    labels = loader.load(groups[0].spec).test.labels
+    predictions.write(workdir / "predictions.jsonl", labels)
   return results.write_summary(workdir)
 
 
-def validate(spec: Mapping[str, Any]) -> None:
-  """Checks an arm's values against each other and against its data set.
+class _Loader:
+  """Loads each data set once, and puts it on the device once a precision."""
 
-  Raises:
-    UserError: a number is out of its range, or a name is not known.
+  def __init__(self, data_dir: str | None):
+    self._data_dir = data_dir
+    self._sources: dict[tuple[str, str], Source] = {}
+    self.datasets: dict[str, data.Dataset] = {}
+
+  def load(self, spec: Mapping[str, Any]) -> data.Dataset:
+    fields = {k: v for k, v in spec["dataset"].items() if k != "center"}
+    key = json.dumps(fields, sort_keys=True)
+    if key not in self.datasets:
+      self.datasets[key] = data.load(**fields, data_dir=self._data_dir)
+    return self.datasets[key]
+
+  def on_device(self, spec: Mapping[str, Any]) -> Source:
+    dataset = self.load(spec)
+    key = dataset.digest, spec["precision"]
+    if key not in self._sources:
+      self._sources[key] = to_device(dataset)
+    return self._sources[key]
+
+
+class _Job(NamedTuple):
+  """Networks that are trained together, and how."""
+
+  networks: tuple[Network, ...]
+  records: Iterator[Records]
+
+
+def _jobs(
+  groups: Sequence[Group], loader: _Loader, config: Mapping[str, Any]
+) -> list[_Job]:
+  """The parts of every group that are trained together.
+
+  Parts of a group share one program, made when the first part's turn comes.
   """
-  for field in ("steps", "batch_size", "eval_every", "seeds"):
-    if spec[field] < 1:
-      raise UserError(f"{field}: {spec[field]} is too small; at least 1")
-  if spec["seed"] < 0:
-    raise UserError(f"seed: {spec['seed']} is negative")
-  choice("sampler", spec["sampler"], SAMPLERS)
-  sizes = data.sizes(spec["dataset"]["name"])
-  if spec["batch_size"] > sizes.train:
-    raise UserError(
-      f"batch_size: {spec['batch_size']} is more than the {sizes.train} "
-      f"training examples of {spec['dataset']['name']}"
+  begun = process_seconds()
+  jobs = []
+  for group in groups:
+    trainer = functools.cache(
+      lambda group=group: Trainer(group, loader.on_device(group.spec))
     )
-  make_task(spec, num_classes=sizes.num_classes, pixel_mean=0.0)
+    limit = networks_at_once(group, config["memory_gb"])
+    at_once = min(config["max_networks"] or limit, limit)
+    for turn, part in enumerate(group.split(at_once)):
+      job = _Job(part.networks, _records(part, trainer, begun))
+      jobs.append((turn, job))
+  if config["interleave"]:  # first parts first, so that groups alternate
+    jobs.sort(key=lambda pair: pair[0])
+  return [job for _, job in jobs]
 
 
-def make_task(
-  spec: Mapping[str, Any], *, num_classes: int, pixel_mean: float
-) -> Task:
-  """The model and the optimizer that an arm's specification describes."""
-  norm = _make(NORMS, spec["norm"])
-  model = _make(
-    MODELS, {**spec["model"], "num_classes": num_classes, "norm": norm}
+def _records(
+  part: Group, trainer: Callable[[], Trainer], begun: float
+) -> Iterator[Records]:
+  """`Trainer.train`, each of its turns in the part's precision."""
+  wide = part.spec["precision"] == "float64"
+  turns: Iterator[Records] | None = None
+  while True:
+    with jax.enable_x64(wide):
+      turns = turns or trainer().train(part, begun=begun)
+      records = next(turns, None)
+    if records is None:
+      return
+    yield records
+
+
+def _take_turns(
+  jobs: Sequence[_Job], *, together: bool
+) -> Iterator[tuple[_Job, Records]]:
+  """One job after the other, or each a record at a time in turn."""
+  waiting = collections.deque(jobs)
+  while waiting:
+    job = waiting.popleft()
+    records = next(job.records, None)
+    if records is None:
+      continue
+    yield job, records
+    if together:
+      waiting.append(job)
+    else:
+      waiting.appendleft(job)
+
+
+def _progress(networks: Sequence[Network], records: Records) -> Progress:
+  arms = list(dict.fromkeys(network.arm for network in networks))
+  found = [
+    row["validation_accuracy"]
+    for row in records.rows
+    if "validation_accuracy" in row
+  ]
+  message = (
+    f"validation accuracy {sum(found) / len(found):.3f}" if found else ""
   )
-  optimizer = _make(OPTIMIZERS, spec["optimizer"])
-  return Task(model, optimizer, spec["l2"], pixel_mean)
-
-
-def _make(table: Mapping[str, Callable[..., Any]], group: Any) -> Any:
-  return table[group["name"]](**{k: v for k, v in group.items() if k != "name"})
-
-
-def _run_arm(
-  arm: str,
-  spec: Mapping[str, Any],
-  dataset: data.Dataset,
-  splits: Splits,
-  workdir: Path,
-  report_progress: Callable[[Progress], None],
-) -> None:
-  steps, every = spec["steps"], min(spec["eval_every"], spec["steps"])
-  tell = lambda step, text: report_progress(Progress(arm, step, steps, text))
-  tell(0, "compiling")
-  start = time.perf_counter()
-  task = make_task(
-    spec, num_classes=dataset.num_classes, pixel_mean=dataset.mean
-  )
-  program = make_program(task, image_shape=dataset.train.images.shape[1:])
-  seeds = np.arange(spec["seed"], spec["seed"] + spec["seeds"])
-  states = program.init(jnp.asarray(seeds, jnp.uint32))
-  keys = jnp.copy(states.key)  # the states' own memory is given away
-  how = {
-    "sampler": SAMPLERS[spec["sampler"]],
-    "size": len(dataset.train),
-    "batch_size": spec["batch_size"],
-  }
-  chunks = {}
-  for size in {every, steps % every} - {0}:
-    shapes = jax.eval_shape(
-      functools.partial(draw, steps=size, **how), keys, jnp.int32(0)
+  if len(networks) > len(arms):
+    message = ", ".join(
+      [f"{len(networks)} networks"] + [message] * bool(message)
     )
-    lowered = program.chunk.lower(states, splits, shapes, jnp.int32(0))
-    chunks[size] = lowered.compile()
-  compile_seconds = time.perf_counter() - start
-  start = time.perf_counter()
-  diverged: dict[int, int] = {}
-  for first, draws in draw_in_chunks(keys, steps, every, **how):
-    size = min(every, steps - first)
-    states, metrics = chunks[size](states, splits, draws, jnp.int32(first))
-    metrics = jax.device_get(metrics)
-    for seed, step in zip(seeds.tolist(), metrics.diverged_step, strict=True):
-      if step:
-        diverged.setdefault(seed, int(step))
-    times = {
-      "train_seconds": time.perf_counter() - start,
-      "compile_seconds": compile_seconds,
-    }
-    rows = [
-      {"arm": arm, "seed": seed, "step": first + size}
-      | _row(metrics, i)
-      | {"diverged_step": diverged.get(seed)}
-      | times
-      for i, seed in enumerate(seeds.tolist())
-    ]
-    results.append_rows(workdir / "metrics.jsonl", rows)
-    accuracy = float(np.mean([row["validation_accuracy"] for row in rows]))
-    tell(first + size, f"validation accuracy {accuracy:.3f}")
-
-
-def to_device(dataset: data.Dataset) -> Splits:
-  """The three splits on the default device, a byte a pixel."""
-  train = Batch(
-    jnp.asarray(as_words(dataset.train.images)),
-    jnp.asarray(dataset.train.labels),
+  return Progress(
+    ", ".join(arms[:3]) + ", ..." * (len(arms) > 3),
+    records.step,
+    networks[0].spec["steps"],
+    message,
   )
-  held_out = (
-    Batch(jnp.asarray(split.images), jnp.asarray(split.labels))
-    for split in (dataset.validation, dataset.test)
-  )
-  return Splits(train, *held_out)
-
-
-def _row(metrics: Metrics, i: int) -> dict[str, float]:
-  row = {
-    "data_loss": float(metrics.data_loss[i]),
-    "l2_loss": float(metrics.l2_loss[i]),
-    "loss": float(metrics.data_loss[i] + metrics.l2_loss[i]),
-    "grad_norm": float(metrics.grad_norm[i]),
-    "param_norm": float(metrics.param_norm[i]),
-  }
-  for name in ("validation", "test"):
-    sums = getattr(metrics, name)
-    row[f"{name}_loss"] = float(sums.loss[i] / sums.examples[i])
-    row[f"{name}_accuracy"] = float(sums.correct[i] / sums.examples[i])
-  return row

@@ -8,6 +8,14 @@ from typing import Any
 from bnjax import results
 from bnjax.errors import UserError
 
+# What a run writes; `config.json` and `environment.json` say how.
+RECORDS = (
+  "metrics.jsonl",
+  "predictions.jsonl",
+  "probes.jsonl",
+  "summary.json",
+)
+
 
 def check(workdir: Path, config: Mapping[str, Any]) -> None:
   """Refuses a directory that holds something else than this experiment.
@@ -42,7 +50,7 @@ def start(
     UserError: the directory cannot be written to.
   """
   try:
-    for name in ("metrics.jsonl", "summary.json"):
+    for name in RECORDS:
       (workdir / name).unlink(missing_ok=True)
     shutil.rmtree(workdir / "report", ignore_errors=True)
     results.write_json(workdir / "config.json", {"config": config})

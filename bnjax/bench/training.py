@@ -15,11 +15,11 @@ import numpy as np
 from bnjax import data, experiment, results
 from bnjax.arms import resolve_arms
 from bnjax.bench.timing import median_ratio, take_turns
+from bnjax.build import make_task
 from bnjax.data.batches import SAMPLERS
-from bnjax.experiment import make_task
-from bnjax.train import loop
 from bnjax.train.draw import draw
 from bnjax.train.images import as_words
+from bnjax.train.program import make_program
 from bnjax.train.step import Batch
 
 STEPS = 100  # of a chunk, as in the config
@@ -77,13 +77,20 @@ def _steps(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:
   labels = rng.integers(0, 10, 55_000, dtype=np.int32)
   train = Batch(jnp.asarray(as_words(images)), jnp.asarray(labels))
   task = make_task(spec, num_classes=10, pixel_mean=0.13)
-  program = loop.make_program(task, image_shape=IMAGE)
-  states = program.init(jnp.arange(networks, dtype=jnp.uint32))
-  draws = _draw(spec, states.key, STEPS)
-  advance = jax.jit(
-    lambda states, train, draws: loop.advance(task, states, train, draws, IMAGE)
-  )
-  return lambda: advance(states, train, draws)
+  program = make_program(lambda hyper: task, image_shape=IMAGE)
+  seeds = jnp.arange(networks, dtype=jnp.uint32)
+  states = [program.init({}, seeds)]  # given away by each call
+  draws = _draw(spec, states[0].key, STEPS)
+  which = jnp.arange(networks)
+
+  def advance() -> Any:
+    new, training = program.advance(
+      {}, states[0], train, draws, which, jnp.int32(0)
+    )
+    states[0] = new
+    return training
+
+  return advance
 
 
 def _draw(spec: Mapping[str, Any], keys: jax.Array, steps: int) -> Any:

@@ -6,4 +6,7 @@ from bnjax.linen_tools.fold import (
   fold as fold,
 )
 from bnjax.linen_tools.labels import norm_labels as norm_labels
-from bnjax.linen_tools.recalibrate import recalibrate as recalibrate
+from bnjax.linen_tools.recalibrate import (
+  recalibrate as recalibrate,
+  recalibrate_stacked as recalibrate_stacked,
+)

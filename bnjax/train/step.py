@@ -1,5 +1,6 @@
 """One step of training and one evaluation: pure functions of one network."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -12,11 +13,15 @@ from bnjax.train.state import TrainState
 
 # What a run's key is folded with to draw: its streams are independent, and two
 # arms with the same seed share each of them.
-PARAMS, BATCHES, DROPOUT = range(3)
+PARAMS, BATCHES, DROPOUT, PROBES, POPULATION = range(5)
+AUGMENT = 1  # folded into a step's dropout key
 
 
 class Batch(NamedTuple):
-  """A minibatch: uint8 images `[n, h, w, c]`, labels `[n]`, mask `[n]`."""
+  """A minibatch: images `[n, ...]`, labels `[n]`, mask `[n]`.
+
+  Images are uint8, or floating and then taken as they are.
+  """
 
   images: jax.Array
   labels: jax.Array
@@ -24,34 +29,57 @@ class Batch(NamedTuple):
 
 
 class Task(NamedTuple):
-  """What is trained, and how.
+  """What is trained, and how. Its numbers may be traced.
 
   Attributes:
-    model: maps preprocessed images to logits.
+    model: maps preprocessed images to outputs, such as logits.
     optimizer: an optax gradient transformation of the gradient of the whole
       loss, see `add_l2`.
     l2: coefficient of `½ Σ w²` over the kernels in the loss.
     pixel_mean: subtracted from pixels in [0, 1]: the mean over the training
       set, one number.
+    loss: (outputs, labels, mask) -> Sums.
+    augment: (key, images in [0, 1]) -> images, of a training minibatch.
+    dtype: of parameters, images and all that follows.
   """
 
   model: nn.Module
   optimizer: optax.GradientTransformation
   l2: Any
   pixel_mean: Any
+  loss: Callable[..., Sums] = classification_sums
+  augment: Callable[..., jax.Array] | None = None
+  dtype: Any = jnp.float32
 
 
-def preprocess(task: Task, images: jax.Array) -> jax.Array:
-  """Scales uint8 images to [0, 1] and subtracts the mean."""
-  return images.astype(jnp.float32) * (1 / 255) - task.pixel_mean
+def preprocess(
+  task: Task, images: jax.Array, key: jax.Array | None = None
+) -> jax.Array:
+  """Scales uint8 images to [0, 1] and subtracts the mean.
+
+  Args:
+    task: what is trained.
+    images: uint8, or floating and then only cast.
+    key: augments the images, if the task does.
+  """
+  if images.dtype != jnp.uint8:
+    return images.astype(task.dtype)
+  images = images.astype(task.dtype) * (1 / 255)
+  if key is not None and task.augment is not None:
+    images = task.augment(jax.random.fold_in(key, AUGMENT), images)
+  return images - task.pixel_mean
 
 
-def init_state(task: Task, key: jax.Array, image_shape: tuple[int, ...]):  # type: ignore[no-untyped-def]
+def init_state(
+  task: Task, key: jax.Array, image_shape: tuple[int, ...]
+) -> TrainState:
   """A fresh `TrainState`; weights depend on the key, not on the norm."""
   images = jnp.zeros((2, *image_shape), jnp.uint8)
   variables = task.model.init(
     jax.random.fold_in(key, PARAMS), preprocess(task, images), train=False
   )
+  if task.dtype != jnp.float32:
+    variables = jax.tree.map(lambda x: x.astype(task.dtype), variables)
   params = variables["params"]
   return TrainState(
     params,
@@ -69,7 +97,7 @@ def train_step(
   Args:
     task: what is trained.
     state: before the step.
-    dropout_key: of this step's dropout masks.
+    dropout_key: of what this step draws: dropout, augmentation.
     batch: the minibatch; the data loss is the mean over its examples.
 
   Returns:
@@ -77,15 +105,15 @@ def train_step(
   """
 
   def loss_fn(params: Any) -> tuple[jax.Array, Any]:
-    logits, updates = task.model.apply(
+    outputs, updates = task.model.apply(
       {"params": params, "batch_stats": state.batch_stats},
-      preprocess(task, batch.images),
+      preprocess(task, batch.images, dropout_key),
       train=True,
       mask=batch.mask,
       mutable=["batch_stats"],
       rngs={"dropout": dropout_key},
     )
-    sums = classification_sums(logits, batch.labels, batch.mask)
+    sums = task.loss(outputs, batch.labels, batch.mask)
     return sums.loss / sums.examples, updates.get("batch_stats", {})
 
   gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
@@ -112,11 +140,17 @@ def add_l2(task: Task, gradient: Any, params: Any) -> Any:
   )
 
 
-def evaluate(task: Task, state: TrainState, batch: Batch) -> Sums:
-  """Loss and accuracy on a batch, in inference mode."""
-  logits: Any = task.model.apply(
+def predict(task: Task, state: TrainState, images: jax.Array) -> jax.Array:
+  """The model's outputs in inference mode."""
+  outputs: Any = task.model.apply(
     {"params": state.params, "batch_stats": state.batch_stats},
-    preprocess(task, batch.images),
+    preprocess(task, images),
     train=False,
   )
-  return classification_sums(logits, batch.labels, batch.mask)
+  return outputs
+
+
+def evaluate(task: Task, state: TrainState, batch: Batch) -> Sums:
+  """Loss and accuracy on a batch, in inference mode."""
+  outputs = predict(task, state, batch.images)
+  return task.loss(outputs, batch.labels, batch.mask)

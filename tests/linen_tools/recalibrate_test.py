@@ -8,7 +8,7 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from bnjax.linen import BatchNorm
-from bnjax.linen_tools import recalibrate
+from bnjax.linen_tools import recalibrate, recalibrate_stacked
 
 RNG = np.random.default_rng(0)
 X = np.asarray(RNG.normal(3, 2, size=(21, 4)) * [1, 2, 3, 4], np.float32)
@@ -302,3 +302,34 @@ def test_errors(variables):
     recalibrate(Net(), variables, [])
   with pytest.raises(ValueError, match="no batch_stats"):
     recalibrate(nn.Dense(1), {"params": {}}, [X])
+
+
+@pytest.mark.parametrize("estimator", ["pooled", "paper"])
+def test_stacked_batches_under_jit_and_vmap_are_the_same(estimator):
+  class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+      x = nn.Dense(3)(x)
+      x = BatchNorm(use_running_average=True)(x)
+      return nn.BatchNorm(use_running_average=True)(nn.Dense(2)(x))
+
+  data = jax.random.normal(jax.random.key(0), (20, 4))
+  rows = jnp.arange(20).reshape(5, 4)
+  call = lambda model, rows: model(data[rows])
+  init = lambda key: Net().init(key, data)
+  many = jax.vmap(init)(jax.random.split(jax.random.key(1), 3))
+  run = lambda variables: recalibrate_stacked(
+    Net(), variables, rows, call=call, estimator=estimator
+  )
+  stacked = jax.jit(jax.vmap(run))(many)
+  for i in range(3):
+    one = jax.tree.map(lambda x, i=i: x[i], many)
+    expected = recalibrate(
+      Net(), one, rows, call=call, estimator=estimator
+    )
+    got = jax.tree.map(lambda x, i=i: x[i], stacked)
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+      got,
+      expected,
+    )

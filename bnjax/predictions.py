@@ -1,0 +1,79 @@
+"""What each arm says of each test image: `predictions.jsonl`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bnjax import results
+from bnjax.plan import Network
+
+
+class Predictions:
+  """Gathers class probabilities and writes one line a test image.
+
+  A line holds `index` (in the test set), `label`, `disagreement` and, per
+  arm, `prediction` (the class of the highest mean probability over seeds),
+  `confidence` (that probability), and `right`, the share of seeds that
+  classify the image correctly. The disagreement of two arms is half the sum
+  of the absolute differences of their mean probabilities: 0 where they agree,
+  1 where they exclude each other; of more than two arms the largest one.
+  """
+
+  def __init__(self) -> None:
+    self._sums: dict[str, np.ndarray] = {}
+    self._votes: dict[str, list[np.ndarray]] = {}
+
+  def __bool__(self) -> bool:
+    return bool(self._sums)
+
+  def add(self, networks: Sequence[Network], probabilities: np.ndarray) -> None:
+    """Takes in the probabilities `[networks, n, classes]` of some networks.
+
+    A network that diverged says nothing: its probabilities are not numbers,
+    and count as even ones.
+    """
+    classes = probabilities.shape[-1]
+    for network, own in zip(networks, probabilities, strict=True):
+      own = np.where(np.isfinite(own), own, 1 / classes)
+      total = self._sums.get(network.arm, 0.0)
+      self._sums[network.arm] = total + own.astype(np.float64)
+      self._votes.setdefault(network.arm, []).append(own.argmax(-1))
+
+  def write(self, path: Path, labels: np.ndarray) -> None:
+    """Writes a line for every test image."""
+    means = {
+      arm: total / len(self._votes[arm]) for arm, total in self._sums.items()
+    }
+    right = {
+      arm: np.mean([votes == labels for votes in found], axis=0)
+      for arm, found in self._votes.items()
+    }
+    apart = _disagreement(list(means.values()))
+    results.append_rows(
+      path,
+      (
+        {
+          "index": i,
+          "label": int(label),
+          "disagreement": round(float(apart[i]), 6),
+          "arms": {
+            arm: {
+              "prediction": int(mean[i].argmax()),
+              "confidence": round(float(mean[i].max()), 6),
+              "right": float(right[arm][i]),
+            }
+            for arm, mean in means.items()
+          },
+        }
+        for i, label in enumerate(labels)
+      ),
+    )
+
+
+def _disagreement(means: list[np.ndarray]) -> np.ndarray:
+  apart = np.zeros(len(means[0]))
+  for i, a in enumerate(means):
+    for b in means[i + 1 :]:
+      apart = np.maximum(apart, 0.5 * np.abs(a - b).sum(axis=-1))
+  return apart

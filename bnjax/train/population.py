@@ -1,0 +1,46 @@
+"""A network with Algorithm 2's statistics in place of its running ones."""
+
+from typing import Any
+
+import jax
+
+from bnjax.linen_tools import recalibrate_stacked
+from bnjax.train.draw import Draws
+from bnjax.train.images import take
+from bnjax.train.state import TrainState
+from bnjax.train.step import Batch, Task, preprocess
+
+
+def with_population_statistics(
+  task: Task,
+  state: TrainState,
+  train: Batch,
+  draws: Draws,
+  image_shape: tuple[int, ...],
+) -> TrainState:
+  """The state with statistics of some minibatches at its own parameters.
+
+  Args:
+    task: what is trained.
+    state: of one network that has batch norms.
+    train: the training set, as in `bnjax.train.loop.Splits`.
+    draws: the minibatches, of one network: `rows` `[batches, batch]`.
+    image_shape: of one image.
+
+  Returns:
+    The state with `batch_stats` by the paper's Algorithm 2, lines 8 to 10.
+  """
+
+  def call(model: Any, draw: tuple[jax.Array, jax.Array | None]) -> Any:
+    rows, mask = draw
+    images = preprocess(task, take(train.images, rows, image_shape))
+    return model(images, train=False, mask=mask)
+
+  variables = recalibrate_stacked(
+    task.model,
+    {"params": state.params, "batch_stats": state.batch_stats},
+    (draws.rows, draws.masks),
+    call=call,
+    estimator="paper",
+  )
+  return state._replace(batch_stats=variables["batch_stats"])

@@ -1,0 +1,76 @@
+"""Section 4.2.1 of the paper, "Accelerating BN Networks", on a small CNN.
+
+Adding batch norm alone does not take full advantage of it, says the paper, and
+lists seven changes. The arm `inception` stands for the network before: no batch
+norm, dropout, local response normalization, fixed minibatches, distorted
+images, a slow decay of the learning rate. `batch_norm` only adds batch norm;
+each further arm makes one change more; `all` makes all seven.
+
+  python scripts/train.py --config=configs/accelerating.py:cifar10_jpeg
+"""
+
+from bnjax.config import base, finish, greater, parse
+
+
+def get_config(arg="cifar10_jpeg"):
+  """The experiment on the data set that `arg` names, small if it says smoke."""
+  options = parse(arg, dataset="cifar10_jpeg")
+  config = base(model="lenet", optimizer="sgd")
+  config.title = "The paper's seven changes, one by one"
+  config.dataset.update(name=options.dataset, transform="rgb32")
+  config.model.update(
+    channels=(16, 32),
+    hidden=(128,),
+    placement="before",
+    init="he",
+    dropout_rate=0.4,
+    local_response_norm=True,
+  )
+  config.optimizer.update(learning_rate=0.01, momentum=0.9)
+  config.schedule.update(name="exponential", rate=0.5, decay_steps=6000)
+  config.augment.name = "photometric"
+  config.l2 = 5e-4
+  config.sampler = "fixed"
+  config.batch_size = 64
+  config.steps = 3000
+  config.eval_every = 250
+  config.seeds = 3
+  changes = {
+    "higher_rate": {"optimizer": {"learning_rate": 0.05}},
+    "no_dropout": {"model": {"dropout_rate": 0.0}},
+    "l2_divided_by_5": {"l2": 1e-4},
+    "faster_decay": {"schedule": {"speed": 6.0}},
+    "no_local_response_norm": {"model": {"local_response_norm": False}},
+    "thorough_shuffling": {"sampler": "epoch"},
+    "less_distortion": {"augment": {"name": "none"}},
+  }
+  every = {}
+  for change in changes.values():
+    for key, value in change.items():
+      old = every.get(key)
+      every[key] = old | value if isinstance(old, dict) else value
+  none = {"norm": {"name": "none"}}
+  config.arms = {
+    "inception": none,
+    "inception_higher_rate": none | changes["higher_rate"],
+    "batch_norm": {},
+    **changes,
+    "all": every,
+  }
+  config.claims = {
+    change: greater(
+      f"On top of batch norm: {change.replace('_', ' ')}", change, "batch_norm"
+    )
+    for change in changes
+  }
+  config.claims.batch_norm = greater(
+    "Batch norm alone is better than without", "batch_norm", "inception"
+  )
+  config.claims.all = greater(
+    "All changes together are better than batch norm alone", "all", "batch_norm"
+  )
+  config.figures = {
+    "accuracy": {"kind": "curves", "metrics": ("test_accuracy",)},
+    "final": {"kind": "final", "metrics": ("test_accuracy", "train_loss")},
+  }
+  return finish(config, options)

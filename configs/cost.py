@@ -1,0 +1,63 @@
+"""What batch norm costs: time of the same training with and without it.
+
+The 2016 post measured +31% for its NumPy code, whole process. Here each network
+is a program of its own, all take turns on the same machine, and the ratio is
+taken of whole processes (start, data, compilation, training, evaluation) and of
+steps alone: for the post's network, for a CNN, and against full whitening,
+which the paper calls too expensive. Times are of the machine that ran it.
+
+  python scripts/train.py --config=configs/cost.py:mnist
+"""
+
+from bnjax.config import base, finish, greater, parse
+from bnjax.literature import POST, number
+
+
+def get_config(arg="mnist"):
+  """The experiment on the data set that `arg` names, small if it says smoke."""
+  options = parse(arg)
+  config = base(model="mlp", optimizer="adam")
+  config.title = "What batch norm costs"
+  config.dataset.name = options.dataset
+  config.model.update(width=256, depth=2, init="he", dropout_rate=0.5)
+  config.norm.update(epsilon=1e-5, decay=0.9)
+  config.optimizer.learning_rate = 1e-3
+  config.batch_size = 256
+  config.steps = 1000
+  config.eval_every = 1000
+  config.max_networks = 1
+  config.interleave = True
+  none, short = {"name": "none"}, {"steps": 20}
+  cnn = {
+    "model": {"name": "lenet", "dropout_rate": 0.0},
+    "dataset": {"transform": "rgb32"},
+    "steps": 200,
+  }
+  config.arms = {
+    "mlp": {"norm": none},
+    "mlp_batch_norm": {},
+    "mlp_flax_batch_norm": {"norm": {"name": "flax_batch_norm"}},
+    "mlp_whitening": {"norm": {"name": "whitening"}, **short},
+    "mlp_iter_norm": {"norm": {"name": "iter_norm"}, **short},
+    "cnn": {"norm": none, **cnn},
+    "cnn_batch_norm": cnn,
+  }
+  timing = {"relative_to": "mlp", "metric": "process_seconds", "step": 1000}
+  config.published.mlp_batch_norm = {
+    "process": number(1.31, tolerance=0.05, source=f"{POST}, timing", **timing)
+  }
+  ratio = {"direction": "ratio_greater"}
+  third = "Batch norm adds 30% to a training step or more"
+  whitening = "Full whitening makes a step ten times as long as batch norm does"
+  step = "step_seconds"
+  config.claims = {
+    "mlp": greater(third, "mlp_batch_norm", "mlp", step, margin=1.3, **ratio),
+    "cnn": greater(
+      f"CNN: {third}", "cnn_batch_norm", "cnn", step, margin=1.3, **ratio
+    ),
+    "whitening": greater(
+      whitening, "mlp_whitening", "mlp_batch_norm", step, margin=10.0, **ratio
+    ),
+  }
+  config.figures.steps = {"kind": "final", "metrics": (step,), "log_x": True}
+  return finish(config, options)

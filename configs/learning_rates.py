@@ -1,0 +1,48 @@
+"""Which learning rates train, with and without batch norm?
+
+The grid of Udacity's "Batch Normalization Lesson": initial weights N(0, .05^2)
+or N(0, 5^2), ReLU or sigmoid, learning rates .01, 1 and 2, three layers of 100.
+Published are single runs, kept in several public copies of the notebook.
+
+  python scripts/train.py --config=configs/learning_rates.py:mnist
+"""
+
+from bnjax.config import base, finish, greater, parse
+from bnjax.literature import LESSON_RELU, LESSON_SIGMOID, lesson
+
+
+def get_config(arg="mnist"):
+  """The experiment on the data set that `arg` names, small if it says smoke."""
+  options = parse(arg)
+  config = base(model="mlp", optimizer="sgd")
+  config.title = "Learning rates and initializations that train"
+  config.dataset.update(name=options.dataset, center=False)
+  config.model.update(width=100, depth=3, init="normal")
+  config.norm.update(epsilon=1e-3, decay=0.99)
+  config.batch_size = 60
+  config.steps = 50_000
+  config.eval_every = 2000
+  config.seeds = 3
+  config.grid = {
+    "optimizer": {"learning_rate": (0.01, 1.0, 2.0)},
+    "model": {"init_scale": (0.05, 5.0)},
+  }
+  none, sigmoid = {"name": "none"}, {"activation": "sigmoid"}
+  config.arms = {
+    "relu_batch_norm": {},
+    "relu": {"norm": none},
+    "sigmoid_batch_norm": {"model": sigmoid},
+    "sigmoid": {"norm": none, "model": sigmoid},
+  }
+  for arm, table in (("relu", LESSON_RELU), ("sigmoid", LESSON_SIGMOID)):
+    config.published[arm] = lesson(table, batch_norm=False)
+    config.published[f"{arm}_batch_norm"] = lesson(table, batch_norm=True)
+  tenfold = {"direction": "ratio_greater", "margin": 10.0}
+  higher = "ReLU networks train at rates ten times as high with batch norm"
+  more = "More of the grid trains with batch norm"
+  arms = ("relu_batch_norm", "relu")
+  config.claims = {
+    "higher_rates": greater(higher, *arms, "largest_learning_rate", **tenfold),
+    "more_points": greater(more, *arms, "trained_fraction"),
+  }
+  return finish(config, options)

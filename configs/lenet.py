@@ -1,0 +1,40 @@
+"""A convolutional network with and without batch norm.
+
+The network of the report "Batch Norm in PyTorch": LeNet for 32x32x3 images,
+62,006 parameters, 44 more with batch norm after each pool; SGD, 10 epochs. The
+report gives no numbers, no learning rate and no batch size: the two arms are
+compared with each other. The argument is `mnist` (padded) or `cifar10_jpeg`.
+
+  python scripts/train.py --config=configs/lenet.py:cifar10_jpeg
+"""
+
+from bnjax.config import base, finish, greater, parse
+
+TRAIN = {"mnist": 55_000, "cifar10": 45_000, "cifar10_jpeg": 45_000}
+
+
+def get_config(arg="mnist"):
+  """The experiment on the data set that `arg` names, small if it says smoke."""
+  options = parse(arg)
+  config = base(model="lenet", optimizer="sgd")
+  config.title = f"A CNN with and without batch norm: {options.dataset}"
+  config.dataset.update(name=options.dataset, transform="rgb32")
+  config.optimizer.learning_rate = 0.05
+  config.batch_size = 64
+  epoch = TRAIN.get(options.dataset, 4000) // config.batch_size
+  config.steps = 10 * epoch
+  config.eval_every = epoch
+  config.predictions = True
+  arms = ("batch_norm", "no_batch_norm")
+  better = "After 10 epochs the test accuracy is higher with batch norm"
+  faster = "After one epoch the test accuracy is higher with batch norm"
+  config.claims = {
+    "faster": greater(faster, *arms, step=epoch),
+    "better": greater(better, *arms),
+  }
+  curves = {"kind": "curves", "epochs": True}
+  config.figures = {
+    "loss": {**curves, "metrics": ("train_loss", "test_loss")},
+    "accuracy": {**curves, "metrics": ("test_accuracy",)},
+  }
+  return finish(config, options)

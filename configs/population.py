@@ -1,0 +1,54 @@
+"""Algorithm 2 against the running average, after few steps and many.
+
+The paper's inference statistics are averages over training minibatches with
+the parameters frozen (Algorithm 2); in practice a running average stands in.
+Here both are evaluated along the way, for minibatches of 2 to 256.
+
+  python scripts/train.py --config=configs/population.py:mnist
+"""
+
+from bnjax.config import base, finish, greater, parse
+
+SIZES = (2, 8, 32, 128, 256)
+
+
+def get_config(arg="mnist"):
+  """The experiment on the data set that `arg` names, small if it says smoke."""
+  options = parse(arg)
+  config = base(model="mlp", optimizer="sgd")
+  config.title = "Algorithm 2 against the running average"
+  config.dataset.name = options.dataset
+  config.model.update(width=100, depth=3)
+  config.norm.decay = 0.99
+  config.optimizer.learning_rate = 0.1
+  config.steps = 1000
+  config.eval_every = 20
+  config.population_batches = 100
+  config.arms = {f"batch_{size}": {"batch_size": size} for size in SIZES}
+  both = {"versus_metric": "test_accuracy"}
+  near = {"direction": "within", "margin": 0.005}
+  metric = "population_test_accuracy"
+  early = "After 20 steps Algorithm 2 is better than the running average"
+  late = "After 1,000 steps they are within half a point"
+  config.claims = {}
+  for arm in ("batch_2", "batch_32", "batch_256"):
+    config.claims[f"early_{arm}"] = greater(
+      f"{early}: {arm}", arm, None, metric, step=20, **both
+    )
+    config.claims[f"late_{arm}"] = greater(
+      f"{late}: {arm}", arm, None, metric, **both, **near
+    )
+  config.figures = {
+    "accuracy": {
+      "kind": "curves",
+      "metrics": ("test_accuracy", metric),
+      "log_x": True,
+    },
+    "batch_size": {
+      "kind": "field",
+      "x": "batch_size",
+      "steps": (20, 100, 1000),
+      "metrics": ("test_accuracy", metric),
+    },
+  }
+  return finish(config, options)

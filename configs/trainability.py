@@ -1,0 +1,45 @@
+"""The boundary of trainability: learning rate x scale of the initialization.
+
+Every point of a fine grid is a 3x100 ReLU network, trained with and without
+batch norm. All networks of an arm are trained by one vectorized program.
+
+  python scripts/train.py --config=configs/trainability.py:mnist
+"""
+
+from bnjax.config import base, finish, greater, log_space, parse
+
+
+def get_config(arg="mnist"):
+  """The experiment on the data set that `arg` names, small if it says smoke."""
+  options = parse(arg)
+  points = 2 if options.smoke else 12
+  config = base(model="mlp", optimizer="sgd")
+  config.title = "Where training works: learning rate and initialization"
+  config.dataset.update(name=options.dataset, center=False)
+  config.model.update(width=100, depth=3, init="he")
+  config.batch_size = 60
+  config.steps = 500
+  config.eval_every = 500
+  config.seeds = 3
+  config.grid = {
+    "optimizer": {"learning_rate": log_space(1e-3, 1e2, points)},
+    "model": {"init_scale": log_space(1e-2, 1e2, points)},
+  }
+  arms = ("batch_norm", "no_batch_norm")
+  more = "At least twice as many points train with batch norm"
+  higher = "Rates at least ten times as high train with batch norm"
+  ratio = {"direction": "ratio_greater"}
+  config.claims = {
+    "more": greater(more, *arms, "trained_fraction", margin=2.0, **ratio),
+    "higher": greater(
+      higher, *arms, "largest_learning_rate", margin=10.0, **ratio
+    ),
+  }
+  config.figures.trainability = {
+    "kind": "heat_map",
+    "x": "optimizer.learning_rate",
+    "y": "model.init_scale",
+    "x_label": "learning rate",
+    "y_label": "scale of the initialization (1: He's)",
+  }
+  return finish(config, options)
