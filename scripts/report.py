@@ -2,8 +2,11 @@
 
   python scripts/report.py --workdir=runs/init_robustness-mnist5k
   python scripts/report.py --workdir=runs/try --format=pdf,svg
+  python scripts/report.py --workdir=runs/x-mnist --export=docs/results/x
+  python scripts/report.py --gallery=docs/results
 
-Kept short on purpose: all that it does is in `bnjax.report`.
+`--export` keeps what is small of a finished run; `--gallery` makes the page of
+all that are kept. Kept short on purpose: all that it does is in `bnjax.report`.
 """
 
 import sys
@@ -17,6 +20,12 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "A run's work directory.")
 _FORMAT = flags.DEFINE_list(
   "format", ["png"], "Of the figures: png, pdf, svg; png is always drawn."
 )
+_EXPORT = flags.DEFINE_string(
+  "export", None, "Copy what is kept of the run to this folder."
+)
+_GALLERY = flags.DEFINE_string(
+  "gallery", None, "Write README.md of this folder of exported runs."
+)
 
 
 def main(argv: list[str]) -> None:
@@ -24,17 +33,37 @@ def main(argv: list[str]) -> None:
   try:
     if argv[1:]:
       raise UserError(f"{argv[1]!r}: not a flag; write --workdir={argv[1]}")
-    if not _WORKDIR.value:
+    if not _WORKDIR.value and not _GALLERY.value:
       raise UserError("--workdir: the report of which run?")
-    done = report.write_report(_WORKDIR.value, formats=_FORMAT.value)
+    if _EXPORT.value and not _WORKDIR.value:
+      raise UserError("--export: of which run? Give its --workdir")
+    if _WORKDIR.value:
+      _report(_WORKDIR.value)
+    if _GALLERY.value:
+      made = report.write_gallery(_GALLERY.value)
+      _say(made.notices)
+      print(f"gallery: {made.page}, experiments: {made.experiments}")
   except UserError as error:
     sys.exit(f"error: {error}")
+
+
+def _report(workdir: str) -> None:
+  if _EXPORT.value:
+    kept = report.export_run(workdir, _EXPORT.value)
+    _say(kept.notices)
+    print(f"exported: {_EXPORT.value}, {kept.size:,} bytes")
+    return
+  done = report.write_report(workdir, formats=_FORMAT.value)
   report.print_tables(done.tables)
-  for notice in done.notices:
-    print(f"note: {notice}")
+  _say(done.notices)
   print(f"report: {done.page}")
   for path in (done.markdown, done.table, *done.figures):
     print(f"        {path}")
+
+
+def _say(notices: list[str]) -> None:
+  for notice in notices:
+    print(f"note: {notice}")
 
 
 if __name__ == "__main__":

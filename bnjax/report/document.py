@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from bnjax import results
 from bnjax.errors import UserError, choice
-from bnjax.report.figures import METADATA, draw_figures
+from bnjax.report.figures import draw_figures
 from bnjax.report.page import make_page
 from bnjax.report.render import Table, escape_markdown, to_markdown
+from bnjax.report.style import METADATA
 from bnjax.report.tables import summary_tables
 
 
@@ -82,7 +83,9 @@ def _write(folder: pathlib.Path, formats: Sequence[str]) -> Report:
   if (folder / "summary.json").exists():
     summary = results.read_json(folder / "summary.json")
   else:
-    summary = results.summarize(run.config, run.environment, run.rows)
+    summary = results.summarize(
+      run.config, run.environment, run.rows, run.probes
+    )
     notices.append(
       "summary.json is missing: the run was interrupted or is not done, and "
       "this is what it had recorded"
@@ -96,7 +99,9 @@ def _write(folder: pathlib.Path, formats: Sequence[str]) -> Report:
       "report is made from metrics.jsonl"
     ) from None
   out = folder / "report"
-  figures = draw_figures(run.config, run.environment, run.rows, out, formats)
+  figures = draw_figures(
+    run.config, run.environment, run.rows, out, formats, run.probes
+  )
   shown = [path for path in figures if path.suffix == ".png"]
   facts = _facts(run.environment, summary.get("seconds"))
   report = Report(

@@ -1,52 +1,19 @@
-"""The figures of a run: loss and accuracy of every arm over training steps."""
+"""The figures of a run: those its config asks for, or the usual ones."""
 
 import logging
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from bnjax.report.labels import label_lines
-from bnjax.report.panels import draw_panel, draw_published
-from bnjax.report.style import GREY, RC, WIDTH, looks
-from bnjax.results.aggregate import Curve, curves, diverged_steps
-from bnjax.results.parse import published
-from bnjax.results.settings import arm_names
+from bnjax.report.drawing import Run, read_run
+from bnjax.report.kinds import KINDS
+from bnjax.report.style import METADATA, RC
+from bnjax.results.figure_kinds import Curves, Field, Figure, HeatMap
+from bnjax.results.figures import figures
 
 Rows = Sequence[Mapping[str, Any]]
-
-
-class Panel(NamedTuple):
-  """One metric, and how its axes are named."""
-
-  metric: str
-  title: str
-  unit: str
-
-
-# Figure -> its panels from top to bottom, each the first that has rows.
-FIGURES: dict[str, tuple[tuple[Panel, ...], ...]] = {
-  "loss": (
-    (Panel("loss", "Training loss with its L2 penalty", "loss (nats)"),),
-    (Panel("data_loss", "Training loss of the data alone", "loss (nats)"),),
-  ),
-  "accuracy": (
-    (
-      Panel("test_accuracy", "Test accuracy", "fraction correct"),
-      Panel("validation_accuracy", "Validation accuracy", "fraction correct"),
-    ),
-  ),
-}
-
-# Without dates and versions, one run gives one file, byte for byte.
-METADATA: dict[str, dict[str, Any]] = {
-  "png": {"Software": None},
-  "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-  "svg": {"Date": None, "Creator": None},
-}
 
 
 def draw_figures(
@@ -55,38 +22,38 @@ def draw_figures(
   rows: Rows,
   folder: pathlib.Path,
   formats: Sequence[str] = ("png",),
+  probes: Rows = (),
 ) -> list[pathlib.Path]:
-  """Draws every figure that the rows have metrics for.
+  """Draws every figure that the rows have something for.
 
   Args:
-    config: the resolved config; the order of its arms gives their colours.
+    config: the resolved config; the order of its arms gives their colours, and
+      its `figures` say what is drawn (see `bnjax.results.figures`).
     environment: its `datasets` are named where published ones are others.
     rows: the rows of `metrics.jsonl`.
     folder: where the files go; made if missing.
     formats: names in `METADATA`.
+    probes: the rows of `probes.jsonl`.
 
   Returns:
     The files, by figure and then by format.
+
+  Raises:
+    ValueError: a figure's options do not fit what was recorded.
   """
   # It tells each step of embedding a font in a PDF to whoever logs at INFO.
   logging.getLogger("fontTools").setLevel(logging.WARNING)
   folder.mkdir(parents=True, exist_ok=True)
-  found = curves(rows)
-  arms = arm_names(config, rows)
+  run = read_run(config, environment, rows, probes)
   files = []
   with matplotlib.rc_context(RC):
-    for name, choices in FIGURES.items():
-      panels = []
-      for options in choices:
-        shown = [
-          (panel, own)
-          for panel in options
-          if (own := [c for a in arms if (c := found.get((a, panel.metric)))])
-        ]
-        panels += shown[:1]
-      if not panels:
+    for name, options in (figures(config) or usual(run)).items():
+      try:
+        figure = KINDS[type(options)](run, options)
+      except ValueError as error:
+        raise ValueError(f"figures.{name}: {error}") from None
+      if figure is None:
         continue
-      figure = _draw(panels, config, environment, rows)
       for form in formats:
         path = folder / f"{name}.{form}"
         figure.savefig(path, format=form, metadata=METADATA[form])
@@ -94,56 +61,26 @@ def draw_figures(
   return files
 
 
-def _draw(
-  panels: Sequence[tuple[Panel, list[Curve]]],
-  config: Mapping[str, Any],
-  environment: Mapping[str, Any],
-  rows: Rows,
-) -> Figure:
-  arm_looks = looks(arm_names(config, rows))
-  diverged = diverged_steps(rows)
-  numbers, lines = published(config)
-  height = 0.5 + (2.9 if len(panels) == 1 else 2.3 * len(panels))
-  figure = Figure(figsize=(WIDTH, height), layout="constrained")
-  FigureCanvasAgg(figure)
-  grid = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
-  labelled, datasets = [], []
-  for axes, (panel, own) in zip(grid, panels, strict=True):
-    labels = draw_panel(axes, own, arm_looks, diverged)
-    datasets += draw_published(axes, panel.metric, arm_looks, numbers, lines)
-    axes.set_title(panel.title)
-    axes.set_ylabel(panel.unit)
-    labelled.append((axes, labels))
-  grid[-1].set_xlabel("training step (minibatches)")
-  ours = [data.get("name", "") for data in environment.get("datasets") or []]
-  note = _caption(own, diverged, [d for d in datasets if d], ours)
-  figure.supxlabel(
-    note, x=0.01, ha="left", fontsize=7, color=GREY, parse_math=False
-  )
-  label_lines(figure, labelled)
-  return figure
-
-
-def _caption(
-  own: Sequence[Curve],
-  diverged: Mapping[str, Mapping[int, int]],
-  datasets: Sequence[str],
-  ours: Sequence[str],
-) -> str:
-  """Says what the lines, bands and marks are."""
-  counts = sorted({len(curve.seeds) for curve in own})
-  seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-  plural = "s" if counts[-1] > 1 else ""
-  parts = [f"line: mean of {seeds} seed{plural}"]
-  if plural:
-    parts.append("band: smallest to largest")
-  if datasets:
-    others = sorted({*datasets} - {*ours})
-    where = (
-      f" on {', '.join(others)} (ours: {', '.join(ours)})" if others else ""
+def usual(run: Run) -> dict[str, Figure]:
+  """The figures of a run whose config asks for none."""
+  found: dict[str, Figure] = {}
+  for grid in list(run.measured.grids.values())[:1]:
+    if len(grid.fields) > 1:
+      x, y = grid.fields[:2]
+      found["heat_map"] = HeatMap(x=x, y=y)
+    else:
+      found["grid"] = Field(x=grid.fields[0], metrics=(grid.metric,))
+  metrics = {metric for _, metric in run.measured.plain}
+  losses = {
+    "loss": "Training loss with its L2 penalty",
+    "data_loss": "Training loss of the data alone",
+  }
+  if shown := [name for name in losses if name in metrics]:
+    found["loss"] = Curves(
+      metrics=tuple(shown), titles=tuple(losses[name] for name in shown)
     )
-    parts.append(f"dashed: published{where}")
-  total = sum(len(runs) for runs in diverged.values())
-  if total:
-    parts.append(f"cross: diverged, {total} run{'s' if total > 1 else ''}")
-  return "  ·  ".join(parts)
+  for name in ("test_accuracy", "validation_accuracy"):
+    if name in metrics:
+      found["accuracy"] = Curves(metrics=(name,))
+      break
+  return found

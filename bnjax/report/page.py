@@ -86,7 +86,7 @@ def make_page(
 
 def _figure(path: pathlib.Path) -> str:
   data = base64.b64encode(path.read_bytes()).decode("ascii")
-  alt = html.escape(f"{path.stem} of every arm over training steps")
+  alt = html.escape(f"figure: {path.stem.replace('_', ' ')}")
   return (
     f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"></figure>'
   )

@@ -1,18 +1,41 @@
 """One metric of every arm in one axes: curves, bands, published values."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import ticker
 from matplotlib.axes import Axes
 
+from bnjax.report.drawing import limit_y, log_axis, step_axis
 from bnjax.report.labels import Label
 from bnjax.report.style import Look
 from bnjax.results.aggregate import Curve
+from bnjax.results.names import is_fraction
 from bnjax.results.rules import PublishedCurve, PublishedNumber
 
 _DASHED: Any = {"linewidth": 1, "linestyle": (0, (4, 3))}
+
+
+class Scales(NamedTuple):
+  """The axes of a panel.
+
+  Attributes:
+    log_x: logarithmic steps.
+    log_y: logarithmic values; as the metric deserves if None.
+    low: of the y axis; as the values are if None.
+    high: likewise.
+    per_step: arm -> what a step counts on the x axis; 1 if not listed.
+  """
+
+  log_x: bool = False
+  log_y: bool | None = None
+  low: float | None = None
+  high: float | None = None
+  per_step: Mapping[str, float] = {}
+
+
+PLAIN = Scales()
 
 
 def draw_panel(
@@ -20,63 +43,79 @@ def draw_panel(
   curves: Sequence[Curve],
   looks: Mapping[str, Look],
   diverged: Mapping[str, Mapping[int, int]],
+  scales: Scales = PLAIN,
 ) -> list[Label]:
   """Draws the mean of each arm's seeds, its range, and where runs diverged.
 
-  Losses get a logarithmic scale and fractions the range from 0 to 1.
+  Losses get a logarithmic scale and fractions the range from 0 to 1, unless
+  the scales say otherwise.
 
   Args:
     axes: where to draw.
     curves: one metric of several arms.
     looks: each arm's look.
     diverged: arm -> seed -> the step at which it diverged.
+    scales: of the axes.
 
   Returns:
     The label of each arm; one without a finite value has none.
   """
-  metric = curves[0].metric
   labels = []
   for curve in curves:
     look = looks[curve.arm]
+    x = _x(curve, scales)
     mean, least, greatest = curve.over_seeds()
     axes.fill_between(
-      curve.steps, least, greatest, color=look.color, alpha=0.18, linewidth=0
-    )
-    marker = "o" if np.isfinite(mean).sum() == 1 else ""
-    axes.plot(
-      curve.steps,
-      mean,
-      color=look.color,
-      linestyle=look.dash,
-      marker=marker,
-      markersize=4,
-      clip_on=not marker,
+      x, least, greatest, color=look.color, alpha=0.18, linewidth=0
     )
     finite = mean[np.isfinite(mean)]
+    line = look.line(len(curve.steps))
+    alone = finite.size == 1
+    if alone:
+      line |= {"marker": look.mark or "o", "clip_on": False, "markevery": 1}
+    axes.plot(x, mean, **line)
     if finite.size:
       labels.append(Label(curve.arm, float(finite[-1]), look.color))
-  if metric.endswith("accuracy"):
-    axes.set_ylim(0, 1.02)
-    axes.yaxis.set_major_locator(ticker.MultipleLocator(0.2))
-  elif any(bool((curve.values > 0).any()) for curve in curves):
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    subs = (1, 2, 5) if high < 200 * low else (1,)
-    axes.yaxis.set_major_locator(ticker.LogLocator(subs=subs))
-    axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: f"{y:g}"))
-    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
-  axes.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
-  axes.xaxis.set_major_formatter(
-    ticker.FuncFormatter(lambda x, _: f"{round(x):,}")
+  _scale_y(axes, curves, scales)
+  ends = [float(_x(curve, scales)[-1]) for curve in curves]
+  starts = [x for curve in curves for x in _x(curve, scales) if x > 0]
+  step_axis(
+    axes, max(ends, default=0), first=min(starts, default=1), log=scales.log_x
   )
-  axes.set_xlim(0, max(1, *(curve.last_step for curve in curves)))
   for curve in curves:
-    _mark_diverged(axes, curve, looks[curve.arm], diverged.get(curve.arm, {}))
+    runs = diverged.get(curve.arm, {})
+    _mark_diverged(axes, curve, looks[curve.arm], runs, scales)
   return labels
 
 
+def _x(curve: Curve, scales: Scales) -> np.ndarray:
+  return np.asarray(curve.steps) * scales.per_step.get(curve.arm, 1)
+
+
+def _scale_y(axes: Axes, curves: Sequence[Curve], scales: Scales) -> None:
+  fraction = is_fraction(curves[0].metric)
+  values = np.concatenate([curve.values.ravel() for curve in curves])
+  positive = values[np.isfinite(values) & (values > 0)]
+  log = not fraction if scales.log_y is None else scales.log_y
+  if log and positive.size:
+    axes.set_yscale("log")
+    limit_y(axes, scales.low, scales.high)
+    low, high = axes.get_ylim()
+    log_axis(axes.yaxis, low, high)
+    return
+  if fraction and scales.low is None and scales.high is None:
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_locator(ticker.MultipleLocator(0.2))
+  else:
+    limit_y(axes, scales.low, scales.high)
+
+
 def _mark_diverged(
-  axes: Axes, curve: Curve, look: Look, runs: Mapping[int, int]
+  axes: Axes,
+  curve: Curve,
+  look: Look,
+  runs: Mapping[int, int],
+  scales: Scales,
 ) -> None:
   """A cross at the last finite value each run had when it diverged."""
   steps = np.asarray(curve.steps)
@@ -89,7 +128,7 @@ def _mark_diverged(
       {} if before.size else {"transform": axes.get_xaxis_transform()}
     )
     axes.plot(
-      [step],
+      [step * scales.per_step.get(curve.arm, 1)],
       [before[-1] if before.size else 0.97],
       marker="X",
       markersize=7,
@@ -109,8 +148,11 @@ def draw_published(
   looks: Mapping[str, Look],
   numbers: Sequence[PublishedNumber],
   lines: Sequence[PublishedCurve],
+  scales: Scales = PLAIN,
 ) -> list[str]:
   """Draws the published values of a metric, dashed, in their arms' colours.
+
+  A number that is the ratio of two arms has no place in it.
 
   Args:
     axes: where `draw_panel` drew.
@@ -118,46 +160,66 @@ def draw_published(
     looks: each arm's look; rules of other arms are left out.
     numbers: published numbers of any metric: a level, its mark and spread.
     lines: published curves of any metric.
+    scales: of the axes.
 
   Returns:
     The data sets of what was drawn.
   """
   limit = axes.get_xlim()[1]
-  levels = [n for n in numbers if n.metric == metric and n.arm in looks]
+  at = lambda arm, step: step * scales.per_step.get(arm, 1)
+  levels = [
+    number
+    for number in numbers
+    if number.metric == metric
+    and number.arm in looks
+    and number.relative_to is None
+  ]
   for level in levels:
-    color = looks[level.arm].color
-    axes.axhline(level.mean, color=color, zorder=4, **_DASHED)
-    if level.step <= limit:
-      axes.errorbar(
-        [level.step],
-        [level.mean],
-        [level.std or 0],
-        color=color,
-        marker="D",
-        markersize=4,
-        markerfacecolor="white",
-        capsize=2,
-        zorder=5,
-        clip_on=False,
-      )
+    _draw_level(axes, level, at(level.arm, level.step), looks[level.arm].color)
   shown = [
     line
     for line in lines
     if line.metric == metric
     and line.arm in looks
-    and min(line.steps, default=limit) < limit
+    and at(line.arm, min(line.steps, default=limit)) < limit
   ]
   for line in shown:
+    steps = [at(line.arm, step) for step in line.steps]
     axes.plot(
-      line.steps,
+      steps,
       line.values,
       color=looks[line.arm].color,
       marker="D",
       markersize=3.2,
       markerfacecolor="white",
       zorder=4,
-      clip_on=max(line.steps) > limit,
+      clip_on=max(steps) > limit,
       scalex=False,
       **_DASHED,
     )
   return [n.dataset for n in levels] + [line.dataset for line in shown]
+
+
+def _draw_level(
+  axes: Axes, number: PublishedNumber, step: float, color: str
+) -> None:
+  """A published number: its level, or the range it lies in, and its mark."""
+  if number.low is not None and number.high is not None:
+    axes.axhspan(number.low, number.high, color=color, alpha=0.1, zorder=0)
+    for level in (number.low, number.high):
+      axes.axhline(level, color=color, zorder=4, **_DASHED)
+    return
+  axes.axhline(number.mean, color=color, zorder=4, **_DASHED)
+  if step <= axes.get_xlim()[1]:
+    axes.errorbar(
+      [step],
+      [number.mean],
+      [number.std or 0],
+      color=color,
+      marker="D",
+      markersize=4,
+      markerfacecolor="white",
+      capsize=2,
+      zorder=5,
+      clip_on=False,
+    )

@@ -23,6 +23,13 @@ STYLES = {
 # What stands in a cell where there is nothing to say.
 NONE = "\N{EN DASH}"
 
+# Before a ratio.
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+# A number, perhaps in brackets, and no sentence that begins with one.
+_NUMBER = rf"[-+\[≥≤{TIMES} ]*[\d.](?![^ ]* (?!to |of )[A-Za-z])|{NONE}$|$"
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -43,7 +50,7 @@ class Table:
   def is_number(self, column: int) -> bool:
     """Whether a column is aligned to the right: it holds numbers."""
     cells = [row[column] for row in self.rows]
-    return all(re.match(rf"[-+\[]*[\d.]|{NONE}$|$", cell) for cell in cells)
+    return all(re.match(_NUMBER, cell) for cell in cells)
 
 
 def plain(value: str) -> str:

@@ -10,14 +10,29 @@ BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, ORANGE, SKY = "#CC79A7", "#E69F00", "#56B4E9"
 PALETTE = (GREEN, PURPLE, ORANGE, SKY, BLUE, VERMILION)
 
+# Darker than any of those, from Tol's muted scheme; drawn with a mark as well,
+# as ten hues are more than everyone can tell apart.
+MORE = ("#332288", "#882255", "#8A8A00", "#404040")
+
 # The two arms nearly every experiment has keep their colours in all of them.
 KNOWN = {"batch_norm": BLUE, "no_batch_norm": VERMILION}
 
-# What a line looks like once every colour is taken, and again, and again.
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+# Dashes are for what is published, "D" and "X" are taken.
+MARKS = ("o", "s", "^", "v")
 
 GREY = "#666666"
+LIGHT = "#D9D9D9"
 WIDTH = 6.4  # inches: the text width of a page, at which 8 points is legible.
+
+# From dark to light in even steps, for every kind of colour vision.
+COLORMAP = "viridis"
+
+# Without dates and versions, one run gives one file, byte for byte.
+METADATA: dict[str, dict[str, Any]] = {
+  "png": {"Software": None},
+  "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+  "svg": {"Date": None, "Creator": None},
+}
 
 RC: Any = {
   "font.family": "DejaVu Sans",
@@ -49,10 +64,21 @@ RC: Any = {
 
 
 class Look(NamedTuple):
-  """How an arm is drawn."""
+  """How an arm is drawn: a colour, and perhaps marks on its line."""
 
   color: str
-  dash: Any
+  mark: str = ""
+
+  def line(self, points: int) -> dict[str, Any]:
+    """Arguments of `plot` for a line of so many points."""
+    return {
+      "color": self.color,
+      "marker": self.mark,
+      "markersize": 4.5,
+      "markeredgecolor": "white",
+      "markeredgewidth": 0.6,
+      "markevery": max(1, points // 8),
+    }
 
 
 def looks(arms: Iterable[str]) -> dict[str, Look]:
@@ -62,9 +88,10 @@ def looks(arms: Iterable[str]) -> dict[str, Look]:
   '#0072B2'
   """
   arms = list(dict.fromkeys(arms))
-  found = {arm: Look(KNOWN[arm], "-") for arm in arms if arm in KNOWN}
+  found = {arm: Look(KNOWN[arm]) for arm in arms if arm in KNOWN}
   taken = {look.color for look in found.values()}
-  free = [Look(c, "-") for c in PALETTE if c not in taken]
-  more = (Look(c, dash) for dash in DASHES[1:] for c in PALETTE)
-  supply = itertools.cycle([*free, *more])
+  free = [Look(color) for color in PALETTE if color not in taken]
+  marked = [Look(color, MARKS[0]) for color in MORE]
+  more = [Look(c, mark) for mark in MARKS[1:] for c in (*PALETTE, *MORE)]
+  supply = itertools.cycle([*free, *marked, *more])
   return {arm: found.get(arm) or next(supply) for arm in arms}

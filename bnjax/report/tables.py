@@ -1,19 +1,26 @@
 """The tables of a summary: results, losses beside published ones, claims."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bnjax.report.grid_tables import grid_tables
 from bnjax.report.numbers import (
+  bound_notes,
   format_difference,
   format_interval,
+  format_published,
+  format_ratio,
+  format_result,
   format_spread,
   format_value,
-  words,
 )
-from bnjax.report.render import NONE, Table
+from bnjax.report.render import NONE, TIMES, Table
+from bnjax.results.names import words
 
 MINUS = "\N{MINUS SIGN}"
 Summary = Mapping[str, Any]
+Entries = Sequence[Mapping[str, Any]]
 
 # The metric whose result every arm shows, published or not.
 HEADLINE = ("test_accuracy", "validation_accuracy", "test_loss", "loss")
@@ -21,8 +28,25 @@ HEADLINE = ("test_accuracy", "validation_accuracy", "test_loss", "loss")
 
 def summary_tables(summary: Summary) -> list[Table]:
   """Every table of a summary that has rows, in the order of reading."""
-  tables = [_results(summary), _claims(summary), *_curves(summary)]
-  return [table for table in tables if table.rows]
+  tables = [
+    _results(summary),
+    *grid_tables(summary),
+    claims_table(summary),
+    *_layers(summary),
+    *_curves(summary),
+  ]
+  tables = [table for table in tables if table.rows]
+  if not tables:
+    return []
+  first = tables[0]
+  title = _title(summary)
+  if first.title:
+    title += f": {first.title[:1].lower()}{first.title[1:]}"
+  notes = dict.fromkeys([*_notes(summary), *first.notes, *_remarks(summary)])
+  return [
+    dataclasses.replace(first, title=title, notes=tuple(notes)),
+    *tables[1:],
+  ]
 
 
 def dataset_lines(summary: Summary) -> list[str]:
@@ -41,95 +65,237 @@ def dataset_lines(summary: Summary) -> list[str]:
   return lines or ["data: not recorded"]
 
 
-def _results(summary: Summary) -> Table:
-  found = {entry["metric"] for entry in summary["entries"]}
-  headline = next((metric for metric in HEADLINE if metric in found), None)
-  entries = [
+def shown_entries(summary: Summary) -> list[Mapping[str, Any]]:
+  """The entries that tables list: the headline's, and the published ones.
+
+  What follows from a grid as a whole has a table of its own.
+  """
+  headline = headline_metric(summary)
+  return [
     entry
     for entry in summary["entries"]
-    if entry["metric"] == headline or entry["published"]
+    if entry["published"]
+    or (entry["metric"] == headline and entry["step"] == _last(summary, entry))
   ]
-  several = len({entry["metric"] for entry in entries}) > 1
+
+
+def headline_metric(summary: Summary) -> str | None:
+  """The metric whose result every arm shows; None if none was recorded."""
+  found = {entry["metric"] for entry in summary["entries"]}
+  return next((metric for metric in HEADLINE if metric in found), None)
+
+
+def _last(summary: Summary, entry: Mapping[str, Any]) -> int:
+  """The last step at which the entry's arm has the entry's metric."""
+  return max(
+    other["step"]
+    for other in summary["entries"]
+    if (other["arm"], other["metric"]) == (entry["arm"], entry["metric"])
+  )
+
+
+def _title(summary: Summary) -> str:
+  steps = sorted({entry["step"] for entry in shown_entries(summary)})
+  steps = steps or sorted({grid["step"] for grid in summary.get("grids") or []})
+  if not steps:
+    return str(summary["title"])
+  span = " to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1])))
+  return f"{summary['title']} (after {span} steps)"
+
+
+def _notes(summary: Summary) -> list[str]:
+  """What has to be known to read the first table."""
   notes = dataset_lines(summary)
-  if headline:
-    notes.append(
-      "mean ± standard deviation over seeds (divided by n, as published); "
-      "brackets: 95% Student t interval; diverged runs are among the seeds"
-    )
-  reasons: dict[str, list[str]] = {}
+  seeds = sorted({entry["seeds"] for entry in summary["entries"]})
+  if not seeds:
+    return notes
+  text = f"{seeds[0]} seed{'s' if seeds[-1] > 1 else ''}"
+  notes.append(
+    f"mean ± standard deviation over {text if len(seeds) == 1 else 'seeds'} "
+    "(divided by n, as published); brackets: 95% Student t interval; diverged "
+    "runs are among the seeds"
+  )
+  return notes
+
+
+def _remarks(summary: Summary) -> list[str]:
+  """What happened, and the config's own notes."""
+  return [*summary["notices"], *summary["notes"]]
+
+
+def _results(summary: Summary) -> Table:
+  headline = headline_metric(summary)
+  entries = shown_entries(summary)
+  several = any(entry["metric"] != headline for entry in entries)
+  steps = len({entry["step"] for entry in entries}) > 1
+  columns = ["arm", *(["metric"] if several else [])]
+  columns += ["step"] if steps else []
+  columns += [
+    "result" if several or not headline else words(headline),
+    "95% interval",
+  ]
+  optional = {
+    "seeds": len({entry["seeds"] for entry in entries}) > 1,
+    "diverged": any(entry["diverged"]["count"] for entry in entries),
+    "published": any(entry["published"] for entry in entries),
+  }
+  columns += [name for name, shown in optional.items() if shown]
+  columns += ["difference", "verdict"] if optional["published"] else []
+  cells = [_result_row(entry) for entry in entries]
+  for row, entry in zip(cells, entries, strict=True):
+    row[columns[1 + several + steps]] = format_result(entry)
+  rows = tuple(tuple(row[name] for name in columns) for row in cells)
+  notes = [*_what_happened(entries), *bound_notes(entries)]
+  notes += [*reasons(entries), *sources(entries)]
+  return Table("", tuple(columns), rows, tuple(notes))
+
+
+def _result_row(entry: Mapping[str, Any]) -> dict[str, str]:
+  metric, published = entry["metric"], entry["published"]
+  difference = format_difference(
+    metric, entry["difference"], entry["difference_interval"]
+  )
+  if published and published.get("relative_to"):
+    difference = format_ratio(entry["ratio"], entry["ratio_interval"])
+  return {
+    "arm": entry["arm"],
+    "metric": words(metric),
+    "step": f"{entry['step']:,}",
+    "95% interval": format_interval(metric, entry["interval"]),
+    "seeds": str(entry["seeds"]),
+    "diverged": str(entry["diverged"]["count"]),
+    "published": format_published(metric, published) if published else NONE,
+    "difference": difference,
+    "verdict": entry["verdict"] or NONE,
+  }
+
+
+def _what_happened(entries: Entries) -> list[str]:
+  notes = []
   for entry in entries:
-    if entry["reason"]:
-      reasons.setdefault(entry["reason"], []).append(entry["arm"])
     for run in entry["diverged"]["runs"]:
       notes.append(
         f"{entry['arm']}: seed {run['seed']} diverged at step {run['step']}"
       )
-  for reason, arms in reasons.items():
-    notes.append(f"cannot be compared: {reason} ({', '.join(arms)})")
-  for source in dict.fromkeys(
-    entry["published"]["source"] for entry in entries if entry["published"]
-  ):
-    notes.append(f"published: {source}")
-  notes += [*summary["notices"], *summary["notes"]]
-  result = "result" if several or not headline else words(headline)
-  columns = ["arm", *(["metric"] if several else []), result, "95% interval"]
-  columns += ["seeds", "diverged", "published", "difference", "verdict"]
-  rows = tuple(_result_row(entry, several) for entry in entries)
-  steps = sorted({entry["step"] for entry in entries})
-  title = summary["title"]
-  if steps:
-    span = " to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1])))
-    title += f" (after {span} steps)"
-  return Table(title, tuple(columns), rows, tuple(dict.fromkeys(notes)))
+  if any((e["published"] or {}).get("relative_to") for e in entries):
+    notes.append(
+      f"{TIMES}: the ratio of two arms, a geometric mean over common seeds"
+    )
+  return notes
 
 
-def _result_row(entry: Mapping[str, Any], several: bool) -> tuple[str, ...]:
-  metric, published = entry["metric"], entry["published"]
-  result = format_spread(metric, entry["mean"], entry["std"])
-  if entry["finite"] < entry["seeds"]:
-    result += f" ({entry['finite']} of {entry['seeds']} finite)"
-  return (
-    entry["arm"],
-    *([words(metric)] if several else []),
-    result,
-    format_interval(metric, entry["interval"]),
-    str(entry["seeds"]),
-    str(entry["diverged"]["count"]),
-    format_spread(metric, published["mean"], published["std"])
-    if published
-    else NONE,
-    format_difference(
-      metric, entry["difference"], entry["difference_interval"]
-    ),
-    entry["verdict"] or NONE,
-  )
+def reasons(entries: Entries) -> list[str]:
+  """Why numbers cannot be compared, a line a reason."""
+  found: dict[str, list[str]] = {}
+  for entry in entries:
+    if entry["reason"]:
+      found.setdefault(entry["reason"], []).append(entry["arm"])
+  return [
+    f"cannot be compared: {reason} ({', '.join(dict.fromkeys(arms))})"
+    for reason, arms in found.items()
+  ]
 
 
-def _claims(summary: Summary) -> Table:
+def sources(entries: Entries) -> list[str]:
+  """Where numbers were published, a line a source."""
+  published = [entry["published"] for entry in entries if entry["published"]]
+  return [
+    f"published: {source}"
+    for source in dict.fromkeys(rule["source"] for rule in published)
+  ]
+
+
+def claims_table(summary: Summary) -> Table:
+  """The claims with their rules, what was measured, and verdicts."""
+  claims = summary["claims"]
+  several = len({claim["seeds"] for claim in claims}) > 1
+  quoted = any(claim.get("published") for claim in claims)
   rows, notes = [], []
-  for claim in summary["claims"]:
-    metric, margin = claim["metric"], claim["margin"]
-    rule = {
-      "greater": f"> {margin:g}",
-      "less": f"< {-margin or 0:g}",
-      "within": f"within ±{margin:g}",
-    }
+  for claim in claims:
     rows.append(
       (
         claim["text"],
-        f"{words(metric)}: {claim['arm']} {MINUS} {claim['versus']}",
-        rule[claim["direction"]],
-        format_difference(metric, claim["difference"], claim["interval"]),
-        str(claim["seeds"]),
+        compared(claim),
+        rule_text(claim),
+        measured_text(claim),
+        *([str(claim["seeds"])] if several else []),
+        *([claim.get("published") or NONE] if quoted else []),
         claim["verdict"],
       )
     )
     if claim["reason"]:
-      notes.append(f"cannot be compared: {claim['text']}: {claim['reason']}")
-  columns = ("claim", "difference of", "rule", "measured", "seeds", "verdict")
+      notes.append(f"{claim['verdict']}: {claim['text']}: {claim['reason']}")
+  columns = [
+    "claim",
+    "compared",
+    "rule",
+    "measured",
+    *(["seeds"] if several else []),
+    *(["published"] if quoted else []),
+    "verdict",
+  ]
   return Table(
-    "Claims, judged seed by seed", columns, tuple(rows), tuple(notes)
+    "Claims, judged seed by seed", tuple(columns), tuple(rows), tuple(notes)
   )
+
+
+def compared(claim: Mapping[str, Any]) -> str:
+  """What is subtracted or divided, in words."""
+  sign = "/" if claim["direction"].startswith("ratio") else MINUS
+  metric, other = words(claim["metric"]), claim.get("versus_metric")
+  versus = claim["versus"]
+  if other is None:
+    return f"{metric}: {claim['arm']} {sign} {versus}"
+  of = f" of {versus}" if versus is not None else ""
+  return f"{claim['arm']}: {metric} {sign} {words(other)}{of}"
+
+
+def rule_text(claim: Mapping[str, Any]) -> str:
+  """Where the measured difference or ratio has to lie."""
+  margin = claim["margin"]
+  factor = margin or 1
+  rules = {
+    "greater": f"> {margin:g}",
+    "less": f"< {-margin or 0:g}",
+    "within": f"within ±{margin:g}",
+    "ratio_greater": f"> {TIMES}{factor:g}",
+    "ratio_less": f"< {TIMES}{1 / factor:.3g}",
+  }
+  return rules[claim["direction"]]
+
+
+def measured_text(claim: Mapping[str, Any]) -> str:
+  """The difference or ratio with its interval."""
+  bound = claim.get("bound") or 0
+  if claim["direction"].startswith("ratio"):
+    return format_ratio(claim["ratio"], claim["ratio_interval"], bound)
+  difference = claim["difference"]
+  return format_difference(
+    claim["metric"], difference, claim["interval"], bound
+  )
+
+
+def _layers(summary: Summary) -> list[Table]:
+  """The tables of layers that the config asks for."""
+  tables = []
+  for found in summary.get("layers") or []:
+    probe = found["probe"]
+    rows = tuple(
+      (
+        layer,
+        *(format_value(probe, own[place]) for own in found["arms"].values()),
+      )
+      for place, layer in enumerate(found["layers"])
+    )
+    mean = "geometric mean" if found["geometric"] else "mean"
+    seeds = f"{found['seeds']} seed{'s' if found['seeds'] != 1 else ''}"
+    notes = [f"{mean} of {seeds}"]
+    title = found["title"] or words(probe)
+    if found["step"] is not None:
+      title += f" (step {found['step']:,})"
+    columns = ("layer", *found["arms"])
+    tables.append(Table(title, columns, rows, tuple(notes)))
+  return tables
 
 
 def _curves(summary: Summary) -> list[Table]:

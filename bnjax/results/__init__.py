@@ -6,6 +6,7 @@ judged, on a machine without JAX.
 
 from bnjax.results.aggregate import Curve, curves, diverged_steps
 from bnjax.results.checks import check_rules
+from bnjax.results.measured import Measured
 from bnjax.results.records import (
   append_rows,
   read_json,
@@ -14,6 +15,7 @@ from bnjax.results.records import (
   write_json,
 )
 from bnjax.results.summary import summarize
+from bnjax.results.thin import thin
 from bnjax.results.workdir import (
   Workdir,
   differences,
@@ -23,6 +25,7 @@ from bnjax.results.workdir import (
 
 __all__ = [
   "Curve",
+  "Measured",
   "Workdir",
   "append_rows",
   "check_rules",
@@ -33,6 +36,7 @@ __all__ = [
   "read_rows",
   "read_workdir",
   "summarize",
+  "thin",
   "to_strict",
   "write_json",
   "write_summary",

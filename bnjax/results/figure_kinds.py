@@ -157,8 +157,8 @@ class Layers(Figure):
 
   Attributes:
     probe: whose number.
-    layers: a pattern such as "activation_{1..19}", or a list of layers; all
-      that the probe saw if empty.
+    layers: "activation_{1..19}", a pattern such as "*/kernel", or a list of
+      these; all that the probe saw if empty.
     step: the last one at which it looked if None.
     log_y: logarithmic values.
     reference: a factor per layer, going backwards, drawn as a dashed line.

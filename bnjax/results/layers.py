@@ -1,5 +1,7 @@
 """A probe's numbers layer by layer, over seeds: for tables and figures."""
 
+import fnmatch
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +35,25 @@ class Profile(NamedTuple):
   seeds: int
 
 
+def chosen(patterns: Sequence[str], seen: Sequence[str]) -> list[str]:
+  """The layers that patterns name, in their order.
+
+  Args:
+    patterns: names, or patterns of file names such as "*/kernel"; none for all.
+    seen: the layers that there are.
+
+  Returns:
+    Those of `seen` that are named, once each.
+  """
+  found = [
+    layer
+    for pattern in patterns or ["*"]
+    for layer in seen
+    if fnmatch.fnmatchcase(layer, pattern)
+  ]
+  return list(dict.fromkeys(found))
+
+
 def profiles(measured: Measured, wanted: Layers) -> list[Profile]:
   """What a layers figure or table shows: one profile an arm that has any."""
   found = []
@@ -43,7 +64,7 @@ def profiles(measured: Measured, wanted: Layers) -> list[Profile]:
 
 
 def _profile(measured: Measured, wanted: Layers, arm: str) -> Profile | None:
-  names = wanted.layers or measured.probes.layers(wanted.probe, arm)
+  names = chosen(wanted.layers, measured.probes.layers(wanted.probe, arm))
   curves: dict[str, Curve] = {}
   for name in names:
     if curve := measured.probes.curve(arm, Probe(wanted.probe, name)):

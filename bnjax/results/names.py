@@ -198,6 +198,30 @@ def words(text: str) -> str:
     return text.replace("_", " ")
 
 
+def is_fraction(text: str) -> bool:
+  """Whether a metric lies between 0 and 1 and is read as a share.
+
+  >>> is_fraction("max:test_accuracy"), is_fraction("loss")
+  (True, False)
+  """
+  try:
+    name = parse_name(text)
+  except ValueError:
+    return False
+  while isinstance(name, Extreme):
+    name = name.of
+  last = name.metric if isinstance(name, Metric) else ""
+  return last.endswith(("accuracy", "fraction"))
+
+
+def counts_steps(text: str) -> bool:
+  """Whether a metric is a number of training steps."""
+  try:
+    return isinstance(parse_name(text), StepsTo)
+  except ValueError:
+    return False
+
+
 def _words(name: Name) -> str:
   match name:
     case Metric():

@@ -2,7 +2,7 @@
 
     {"arm", "seed", "step", ["point"], "probe": its name in the config,
      "layer": "activation_3", "values": a number or a (nested) list,
-     ["edges"]: of a histogram's bins}
+     ["edges"]: of a histogram's bins, ["zero_fraction"]: beside them}
 
 As in the rows of metrics, null stands for a number that was not finite, and of
 rows with one arm, seed, step, point, probe and layer the last one counts.
@@ -31,12 +31,15 @@ class Seen:
     step: the training step.
     values: float64 of any shape; NaN where it was not finite.
     edges: of a histogram's bins, one more than `values` has; None otherwise.
+    zero_fraction: of a histogram of magnitudes: the share of exact zeros, which
+      are in no bin; None otherwise.
   """
 
   seed: int
   step: int
   values: np.ndarray
   edges: np.ndarray | None
+  zero_fraction: float | None = None
 
 
 class Probes:
@@ -90,6 +93,7 @@ class Probes:
           row["step"],
           _array(row["values"]),
           None if edges is None else _array(edges),
+          row.get("zero_fraction"),
         )
     return [kept[key] for key in sorted(kept)]
 

@@ -105,6 +105,7 @@ def test_profiles_are_of_the_layers_and_the_step_asked_for():
   (last,) = at(layers=("h_3", "h_1"))
   assert (last.layers, last.step) == (("h_3", "h_1"), 7)
   np.testing.assert_allclose(last.mean, [10, 8])
+  assert at(layers=("*_2", "h_*"))[0].layers == ("h_2", "h_1", "h_3")
   assert at(step=0)[0].step == 0
   assert at(step=3) == []
   assert profiles(measured([]), Layers(probe="v")) == []

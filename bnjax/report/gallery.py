@@ -1,0 +1,339 @@
+"""The page of all experiments: README.md of a folder of exported runs."""
+
+import collections
+import os
+import pathlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bnjax import results
+from bnjax.errors import UserError
+from bnjax.report.export import FINDING
+from bnjax.report.grid_tables import grid_tables
+from bnjax.report.numbers import format_published, format_ratio, format_result
+from bnjax.report.render import NONE, TIMES, Table, escape_markdown, to_markdown
+from bnjax.report.tables import (
+  compared,
+  measured_text,
+  rule_text,
+  shown_entries,
+  sources,
+)
+from bnjax.results.figures import figures
+from bnjax.results.names import words
+from bnjax.results.verdicts import HOLDS, INCOMPARABLE, UNDECIDED
+
+HEADING = """# Results
+
+Every experiment with what was published beside what was measured, and a
+verdict that follows from a rule in its config: *holds*, *does not hold*,
+*undecided* (a claim whose 95% interval lies on both sides of its margin) or
+*cannot be compared*. `bnjax/results/verdicts.py` says how. Numbers are mean ±
+standard deviation over seeds; {times} is a ratio of two arms. This page is made
+from the records beside it by `python scripts/report.py --gallery={folder}`.
+"""
+_OPEN = (UNDECIDED, INCOMPARABLE)
+
+
+class Experiment(NamedTuple):
+  """What a folder of the gallery holds.
+
+  Attributes:
+    name: the folder's.
+    summary: its summary.json.
+    config: its config.json.
+    environment: its environment.json.
+    finding: what a person wrote; empty if nothing yet.
+    figures: names of its PNG files, relative to the gallery.
+  """
+
+  name: str
+  summary: dict[str, Any]
+  config: dict[str, Any]
+  environment: dict[str, Any]
+  finding: str
+  figures: list[str]
+
+
+class Gallery(NamedTuple):
+  """What `write_gallery` made.
+
+  Attributes:
+    page: README.md.
+    experiments: how many are in it.
+    notices: what is missing, one line each.
+  """
+
+  page: pathlib.Path
+  experiments: int
+  notices: list[str]
+
+
+def write_gallery(folder: str | os.PathLike[str]) -> Gallery:
+  """Writes README.md of a folder, from the records in its subfolders.
+
+  Args:
+    folder: its subfolders are as `export_run` leaves them.
+
+  Raises:
+    UserError: there are no experiments, one is damaged, or the page cannot be
+      written.
+  """
+  root = pathlib.Path(folder)
+  found, notices = [], []
+  for path in sorted(root.iterdir() if root.is_dir() else []):
+    if not path.is_dir():
+      continue
+    if not (path / "summary.json").exists():
+      notices.append(f"{path} holds no summary.json and is left out")
+      continue
+    experiment = _read(path)
+    _check(experiment)
+    found.append(experiment)
+    if not experiment.finding:
+      notices.append(f"{path} has no {FINDING} yet: write what was found")
+  if not found:
+    raise UserError(f"--gallery: {root} holds no experiments")
+  page = root / "README.md"
+  text = _page(found, root.as_posix())
+  try:
+    page.write_text(text, encoding="utf-8")
+  except OSError as error:
+    raise UserError(f"--gallery: {page}: {error.strerror}") from None
+  return Gallery(page, len(found), notices)
+
+
+def _read(path: pathlib.Path) -> Experiment:
+  try:
+    records = {
+      name: results.read_json(path / f"{name}.json")
+      for name in ("summary", "config", "environment")
+    }
+  except FileNotFoundError as error:
+    name = pathlib.Path(error.filename or "").name
+    raise UserError(f"--gallery: {path} holds no {name}") from None
+  except ValueError as error:
+    raise UserError(f"--gallery: {path}: {error}") from None
+  config = records["config"].get("config") or {}
+  finding = path / FINDING
+  text = finding.read_text(encoding="utf-8") if finding.exists() else ""
+  drawn = sorted(path.rglob("*.png"), key=lambda p: _order(p.stem, config))
+  return Experiment(
+    path.name,
+    records["summary"],
+    config,
+    records["environment"],
+    text.strip(),
+    [shown.relative_to(path.parent).as_posix() for shown in drawn],
+  )
+
+
+def _order(name: str, config: Mapping[str, Any]) -> tuple[int, str]:
+  """Figures as the config lists them, any others after them."""
+  try:
+    names = list(figures(config))
+  except ValueError:
+    names = []
+  return (names.index(name) if name in names else len(names)), name
+
+
+def _page(found: Sequence[Experiment], folder: str) -> str:
+  parts = [HEADING.format(folder=folder, times=TIMES), _contents(found)]
+  parts += [_section(experiment) for experiment in found]
+  parts.append(_honest(found))
+  return "\n".join(parts).rstrip() + "\n"
+
+
+def _check(one: Experiment) -> None:
+  """Raises UserError where a summary is not as this version writes it."""
+  try:
+    _contents([one])
+    _section(one)
+    _honest([one])
+  except (KeyError, TypeError, AttributeError):
+    raise UserError(
+      f"--gallery: {one.name}/summary.json is not as this version writes it: "
+      "export the run again"
+    ) from None
+
+
+def _contents(found: Sequence[Experiment]) -> str:
+  """A line an experiment, with how its numbers and claims fared."""
+  rows = []
+  for one in found:
+    entries = [e for e in one.summary["entries"] if e["published"]]
+    link = f"[{escape_markdown(_title(one))}](#{_anchor(one)})"
+    rows.append((link, _tally(entries), _tally(one.summary["claims"])))
+  lines = ["| experiment | published numbers | claims |", "| --- | --- | --- |"]
+  lines += [f"| {' | '.join(row)} |" for row in rows]
+  return "\n".join(lines) + "\n"
+
+
+def _tally(judged: Iterable[Mapping[str, Any]]) -> str:
+  """How many hold; of the others, how many could not be decided.
+
+  >>> _tally([{"verdict": "holds"}, {"verdict": "undecided"}])
+  '1 of 2 hold, 1 undecided'
+  """
+  counts = collections.Counter(item["verdict"] for item in judged)
+  parts = [f"{counts[kind]} {kind}" for kind in _OPEN if counts[kind]]
+  if not counts:
+    return NONE
+  return ", ".join([f"{counts[HOLDS]} of {counts.total()} hold", *parts])
+
+
+def _title(one: Experiment) -> str:
+  return str(one.summary["title"])
+
+
+def _anchor(one: Experiment) -> str:
+  """What GitHub calls the section."""
+  kept = re.sub(r"[^\w\- ]", "", _title(one).lower())
+  return kept.replace(" ", "-")
+
+
+def _section(one: Experiment) -> str:
+  lines = [f"## {escape_markdown(_title(one))}", ""]
+  if one.finding:
+    lines += [one.finding, ""]
+  for notice in one.summary["notices"]:
+    lines += [f"> **{escape_markdown(notice)}**", ""]
+  lines += [_table(table) for table in _tables(one.summary)]
+  lines += _claims(one.summary)
+  lines += [
+    f"![{escape_markdown(_title(one))}: {pathlib.Path(path).stem}]({path})\n"
+    for path in one.figures
+  ]
+  lines += _how(one)
+  return "\n".join(lines)
+
+
+def _table(table: Table) -> str:
+  """A table with its title as a line, not as a section."""
+  heading, _, rest = to_markdown(table).partition("\n")
+  return f"**{heading.removeprefix('### ')}**\n{rest}"
+
+
+def _tables(summary: Mapping[str, Any]) -> list[Table]:
+  """A narrow table a metric: ours, published, verdict."""
+  groups: dict[str, list[Mapping[str, Any]]] = {}
+  for entry in shown_entries(summary):
+    groups.setdefault(entry["metric"].partition("@")[0], []).append(entry)
+  tables = [_beside(metric, group) for metric, group in groups.items()]
+  if summary.get("grids"):
+    tables += grid_tables(summary)
+  return tables
+
+
+def _beside(metric: str, entries: Sequence[Mapping[str, Any]]) -> Table:
+  published = any(entry["published"] for entry in entries)
+  rows = []
+  for entry in entries:
+    row = [_setting(entry, entries), _ours(entry)]
+    if published:
+      rule = entry["published"]
+      row.append(format_published(entry["metric"], rule) if rule else NONE)
+      row.append(entry["verdict"] or NONE)
+    rows.append(tuple(row))
+  columns = ("arm", "ours", *(("published", "verdict") if published else ()))
+  seeds = sorted({entry["seeds"] for entry in entries})
+  span = " to ".join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
+  text = words(metric)
+  title = f"{text[:1].upper()}{text[1:]}, {span} seed{'s' * (seeds[-1] > 1)}"
+  return Table(title, columns, tuple(rows), tuple(sources(entries)))
+
+
+def _ours(entry: Mapping[str, Any]) -> str:
+  if entry["published"] and entry["published"].get("relative_to"):
+    return format_ratio(entry["ratio"], entry["ratio_interval"])
+  return format_result(entry)
+
+
+def _setting(
+  entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+) -> str:
+  """The arm, and what else tells this entry from the others."""
+  parts = []
+  if "@" in entry["metric"]:
+    parts.append(words(entry["metric"]).partition(" at ")[2])
+  if len({other["step"] for other in entries}) > 1:
+    parts.append(f"step {entry['step']:,}")
+  return entry["arm"] + (f" ({', '.join(parts)})" if parts else "")
+
+
+def _claims(summary: Mapping[str, Any]) -> list[str]:
+  lines = []
+  for claim in summary["claims"]:
+    text = f"{compared(claim)}: {measured_text(claim)}, rule {rule_text(claim)}"
+    if claim.get("published"):
+      text += f"; published: {claim['published']}"
+    if claim["reason"]:
+      text += f"; {claim['reason']}"
+    lines.append(
+      f"- *{claim['verdict']}*: {escape_markdown(claim['text'])}\n"
+      f"  ({escape_markdown(text)})"
+    )
+  return ["**Claims**\n", *lines, ""] if lines else []
+
+
+def _how(one: Experiment) -> list[str]:
+  """The command that runs it again, and what it took."""
+  environment = one.environment
+  command = str(environment.get("command", ""))
+  command = re.sub(r" --(workdir|data_dir)[= ]\S+", "", command)
+  devices = ", ".join(map(str, environment.get("devices") or []))
+  parts = [f"{environment.get('cpus')} CPU cores"]
+  if environment.get("backend") not in (None, "cpu"):
+    parts.insert(0, devices)
+  seconds = one.summary.get("seconds")
+  took = f"{_duration(seconds)} on " if seconds is not None else "On "
+  versions = f"jax {environment.get('jax')}, {environment.get('platform')}"
+  when = str(environment.get("started", ""))[:10]
+  line = f"{took}{', '.join(parts)}; {versions}; {when}".rstrip("; ")
+  block = ["```console", command, "```", ""] if command else []
+  return [*block, escape_markdown(line) + ".", ""]
+
+
+def _duration(seconds: float) -> str:
+  if seconds < 120:
+    return f"{seconds:.0f} s"
+  return f"{seconds / 60:.0f} min"
+
+
+def _honest(found: Sequence[Experiment]) -> str:
+  """All that does not hold, is undecided or cannot be compared."""
+  lines = ["## What does not hold, and what cannot be compared", ""]
+  count = len(lines)
+  for one in found:
+    for entry in one.summary["entries"]:
+      if entry["published"] and entry["verdict"] != HOLDS:
+        lines.append(_bad_number(one, entry))
+    for claim in one.summary["claims"]:
+      if claim["verdict"] != HOLDS:
+        reason = f" ({claim['reason']})" if claim["reason"] else ""
+        text = f"{claim['text']}: {measured_text(claim)}{reason}"
+        lines.append(_bad(one, claim["verdict"], text))
+    for notice in one.summary["notices"]:
+      lines.append(_bad(one, "unfinished", notice))
+  if len(lines) == count:
+    lines.append("Nothing.")
+  return "\n".join(lines) + "\n"
+
+
+def _bad_number(one: Experiment, entry: Mapping[str, Any]) -> str:
+  rule, metric = entry["published"], entry["metric"]
+  text = (
+    f"{entry['arm']}, {words(metric)}: ours {_ours(entry)}, published "
+    f"{format_published(metric, rule)}"
+  )
+  if entry["reason"]:
+    text += f" ({entry['reason']})"
+  return _bad(one, entry["verdict"], text)
+
+
+def _bad(one: Experiment, verdict: str, text: str) -> str:
+  return (
+    f"- [{escape_markdown(_title(one))}](#{_anchor(one)}): *{verdict}*:\n"
+    f"  {escape_markdown(text)}"
+  )
