@@ -14,6 +14,9 @@ import numpy as np
 # metrics only where a rule names them.
 KEYS = ("arm", "seed", "step", "point", "diverged_step")
 
+# The times that add up to what a run took.
+SPENT = ("compile_seconds", "train_seconds", "evaluate_seconds")
+
 # Metrics are listed in this order, any others after them by name.
 ORDER = (
   "test_accuracy",
@@ -190,14 +193,14 @@ def diverged_steps(rows: Iterable[Row]) -> dict[str, dict[int, int]]:
 def total_seconds(rows: Iterable[Row]) -> float | None:
   """What all runs took together; None without any times.
 
-  A field whose name ends in `_seconds` is a running total of its run, and its
-  share of what was spent on several at once; `process_seconds` is of all that
-  were, and is left out.
+  `SPENT` are running totals of a run, its share of what was spent on several
+  at once. Any other time, such as that of a step, is no part of the whole.
   """
   spent: dict[tuple[str, int, str, str], float] = {}
   for row in rows:
-    for name, value in row.items():
-      if is_time(name) and name != "process_seconds" and value is not None:
+    for name in SPENT:
+      value = row.get(name)
+      if value is not None:
         key = row["arm"], row["seed"], str(row.get("point")), name
         spent[key] = max(value, spent.get(key, 0.0))
   return sum(spent.values()) if spent else None

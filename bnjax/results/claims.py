@@ -1,5 +1,6 @@
 """Whether a claim holds; `verdicts` says what the words mean."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -98,7 +99,11 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
   kind = "seed" if claim.versus_arm is None else "common seed"
   reason = f"{n} {kind}: an interval needs at least 2" if n < 2 else ""
   interval = mean_interval(values) if n >= 2 else None
-  verdict = INCOMPARABLE if interval is None else _side(claim, *interval)
+  verdict = INCOMPARABLE
+  if interval is not None:
+    size = max(map(abs, itertools.chain(*pairs.values())))
+    rounding = ROUNDING * (1.0 if claim.is_ratio else size)
+    verdict = _side(claim, *interval, rounding)
   bound = signs.pop() if signs else 0
   if (
     interval is not None
@@ -151,19 +156,19 @@ def _sides(claim: Claim) -> tuple[str, str]:
   return ours, f"{other} of {claim.versus_arm}"
 
 
-def _side(claim: Claim, low: float, high: float) -> str:
+def _side(claim: Claim, low: float, high: float, rounding: float) -> str:
   """The verdict on the interval of a difference, or of a ratio's logarithm."""
   margin = math.log(claim.margin or 1) if claim.is_ratio else claim.margin
   if claim.direction in ("less", "ratio_less"):
     low, high = -high, -low
   if claim.direction == "within":
-    if -margin - ROUNDING <= low and high <= margin + ROUNDING:
+    if -margin - rounding <= low and high <= margin + rounding:
       return HOLDS
-    outside = low > margin + ROUNDING or high < -margin - ROUNDING
+    outside = low > margin + rounding or high < -margin - rounding
     return FAILS if outside else UNDECIDED
-  if low > margin + ROUNDING:
+  if low > margin + rounding:
     return HOLDS
-  return FAILS if high <= margin + ROUNDING else UNDECIDED
+  return FAILS if high <= margin + rounding else UNDECIDED
 
 
 def _stands(claim: Claim, verdict: str, interval: Interval, bound: int) -> bool:

@@ -103,7 +103,7 @@ class Percentiles(Figure):
   Attributes:
     probe: its values are the percentiles, or those of several units:
       [percentages] or [percentages, units].
-    layer: where.
+    layer: where; with a grid at one of its points, "preactivation_2@l2=0".
     unit: which unit, where there are several.
     seed: whose network; the first one's if None.
     log_x: logarithmic steps.

@@ -19,6 +19,7 @@ from bnjax.results.figure_kinds import (
   Final,
   HeatMap,
   Layers,
+  Percentiles,
   StepsTo,
 )
 from bnjax.results.names import expand
@@ -49,6 +50,8 @@ def named_metrics(figure: Figure) -> list[str]:
       return list(figure.metrics)
     case StepsTo():
       return figure.names()
+    case Percentiles():
+      return [f"{figure.probe}/{figure.layer}"]
   return []
 
 

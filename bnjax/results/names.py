@@ -115,8 +115,7 @@ def parse_name(text: str) -> Name:
 
 
 def _simple(text: str) -> Metric | Probe:
-  name, at, place = text.partition("@")
-  point = _point(text, place) if at else ()
+  name, point = split_point(text)
   if re.search(r"[{}<>=]", name):
     raise ValueError(
       f"{text!r} names several layers or a threshold: write "
@@ -162,6 +161,16 @@ def expand(pattern: str) -> list[str]:
   sign = 1 if int(first) <= int(last) else -1
   numbers = range(int(first), int(last) + sign, sign)
   return [f"{before}{number}{after}" for number in numbers]
+
+
+def split_point(text: str) -> tuple[str, tuple[tuple[str, Any], ...]]:
+  """A name without its point, and the point.
+
+  >>> split_point("preactivation_2@learning_rate=0.5")
+  ('preactivation_2', (('learning_rate', 0.5),))
+  """
+  name, at, place = text.partition("@")
+  return name, _point(text, place) if at else ()
 
 
 def _point(text: str, place: str) -> tuple[tuple[str, Any], ...]:

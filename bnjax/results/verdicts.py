@@ -38,7 +38,8 @@ FAILS = "does not hold"
 UNDECIDED = "undecided"
 INCOMPARABLE = "cannot be compared"
 
-# Differences below this are rounding of float64 means, not findings.
+# Differences below this, relative to what is compared, are rounding of float64
+# means, not findings.
 ROUNDING = 1e-12
 
 
@@ -110,7 +111,8 @@ def judge_published(
   )
   tolerance = rule.tolerance or 0.0
   interval = low - tolerance, high + tolerance
-  return Verdict(_contains_none(interval), difference, interval, "", mine.n)
+  verdict = _contains_none(interval, max(abs(mine.mean), abs(rule.mean)))
+  return Verdict(verdict, difference, interval, "", mine.n)
 
 
 def _judge_ratio(
@@ -137,7 +139,7 @@ def _judge_ratio(
   )
   tolerance = rule.tolerance or 0.0
   interval = between[0] - tolerance, between[1] + tolerance
-  verdict = _contains_none(interval)
+  verdict = _contains_none(interval, max(ratio, rule.mean))
   return Verdict(verdict, difference, interval, "", mine.n, ratio, (low, high))
 
 
@@ -196,6 +198,8 @@ def bounded(bounds: Sequence[int]) -> str:
   return " and ".join(parts) + " seeds" if parts else ""
 
 
-def _contains_none(interval: Interval) -> str:
+def _contains_none(interval: Interval, size: float) -> str:
+  """The verdict on the interval of a difference of numbers of about a size."""
   low, high = interval
-  return HOLDS if low <= ROUNDING and high >= -ROUNDING else FAILS
+  rounding = ROUNDING * size
+  return HOLDS if low <= rounding and high >= -rounding else FAILS

@@ -421,6 +421,20 @@ def test_percentiles_of_one_of_several_units():
   assert percentiles.draw(run(), options) is None
 
 
+def test_percentiles_at_a_point_of_a_grid():
+  probes = [
+    probe(
+      "batch_norm", "h_2", [1.0 + l2, 2.0 + l2], step=step, point={"l2": l2}
+    )
+    for step in (0, 1)
+    for l2 in (0.0, 10.0)
+  ]
+  options = kinds.Percentiles(probe="v", layer="h_2@l2=10")
+  (axes,) = percentiles.draw(run(seen=probes), options).axes
+  shown = [x.get_ydata().tolist() for x in axes.lines if x.get_linewidth() == 1]
+  assert shown == [[11.0, 11.0], [12.0, 12.0]]
+
+
 def test_histograms_are_densities_of_all_seeds():
   probes = [
     probe("batch_norm", f"h_{layer}", [1, 3], seed, edges=[0.0, 1.0, 3.0])

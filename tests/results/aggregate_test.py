@@ -101,6 +101,7 @@ def test_a_diverged_run_is_known_by_its_first_step():
 def test_seconds_are_running_totals_of_each_run():
   assert total_seconds(ROWS) == 2.0 + 2.0 + 4.0
   more = [row("a", 1, 20, process_seconds=100.0, train_seconds=0.5)]
+  more += [row("a", 1, 20, step_seconds=100.0)]
   more += [
     row("a", 1, 20, point={"l2": l2}, train_seconds=0.5) for l2 in (0, 1)
   ]

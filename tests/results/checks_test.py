@@ -123,6 +123,14 @@ def test_names_that_no_run_of_a_grid_can_have(metric, message):
   assert str(caught.value) == f"published.a.{metric}: {message}"
 
 
+def test_percentiles_of_a_grid_are_at_a_point():
+  figure = {"kind": "percentiles", "probe": "variance"}
+  layer = "h_1@learning_rate=1,init_scale=5"
+  check_rules(changed(GRID, "figures.map", figure | {"layer": layer}))
+  with pytest.raises(ValueError, match=r"figures.map: the point lacks learning"):
+    check_rules(changed(GRID, "figures.map", figure | {"layer": "h_1"}))
+
+
 def test_a_heat_map_has_axes_of_the_grid():
   (drawn,) = figures(GRID).values()
   x, y = "model.init_scale", "optimizer.learning_rate"

@@ -96,6 +96,15 @@ def test_claim_against_a_number_is_a_one_sample_test():
   assert got.verdict == "holds"
 
 
+def test_claim_about_tiny_numbers():
+  a, b = [1.9e-44, 2.1e-44, 2.0e-44], [1e-44] * 3
+  assert claim(a, b).verdict == "holds"
+  assert claim(b, a).verdict == "does not hold"
+  assert claim(a, b, direction="within", margin=1e-45).verdict == (
+    "does not hold"
+  )
+
+
 def test_claim_without_variance():
   same = [0.25] * 3
   assert claim(same, same).verdict == "does not hold"

@@ -84,6 +84,14 @@ def test_unknown_published_spread_uses_our_interval_and_the_tolerance():
   assert judge(OURS, std=None, tolerance=0.04).verdict == "does not hold"
 
 
+def test_tiny_numbers_are_not_taken_for_rounding():
+  tiny = [1.9e-44, 2.1e-44, 2.0e-44]
+  far = {"mean": 3e-44, "std": 1e-46}
+  assert judge(tiny, **far).verdict == "does not hold"
+  assert judge(tiny, mean=2e-44, std=1e-46).verdict == "holds"
+  assert judge([2e-44] * 2, mean=2e-44, std=0.0).verdict == "holds"
+
+
 def test_published_without_any_variance():
   assert judge([0.1] * 3, mean=0.1, std=0.0).verdict == "holds"
   assert judge([0.1] * 3, mean=0.1001, std=0.0).verdict == "does not hold"

@@ -22,7 +22,7 @@ from bnjax.report.drawing import (
 from bnjax.report.labels import Label, label_lines
 from bnjax.report.style import WIDTH
 from bnjax.results.figure_kinds import Percentiles
-from bnjax.results.names import words
+from bnjax.results.names import split_point, words
 from bnjax.results.probes import Seen
 
 
@@ -94,7 +94,8 @@ def draw(run: Run, options: Percentiles) -> Figure | None:
 
 def _of_one_seed(run: Run, arm: str, options: Percentiles) -> list[Seen]:
   """What the probe saw of one network, by step."""
-  seen = run.measured.probes.seen(arm, options.probe, options.layer)
+  layer, point = split_point(options.layer)
+  seen = run.measured.probes.seen(arm, options.probe, layer, point)
   if not seen:
     return []
   seed = seen[0].seed if options.seed is None else options.seed
