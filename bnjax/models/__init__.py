@@ -11,6 +11,7 @@ from bnjax.models.arguments import (
   check_at_least,
   check_dropout_rate,
 )
+from bnjax.models.deep import deep
 from bnjax.models.initializers import INITIALIZERS
 from bnjax.models.lenet import lenet
 from bnjax.models.mlp import MLP
@@ -80,6 +81,18 @@ def mlp(
   )
 
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"lenet": lenet, "mlp": mlp}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+  "deep": deep,
+  "lenet": lenet,
+  "mlp": mlp,
+}
 
-__all__ = ["ACTIVATIONS", "INITIALIZERS", "MODELS", "NORMS", "lenet", "mlp"]
+__all__ = [
+  "ACTIVATIONS",
+  "INITIALIZERS",
+  "MODELS",
+  "NORMS",
+  "deep",
+  "lenet",
+  "mlp",
+]

@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 
 from bnjax.linen import BatchNorm
-from bnjax.models import batch_norms, example_norms
+from bnjax.models import batch_norms, example_norms, feature_norm
 
 
 class Norm(Protocol):
@@ -95,6 +95,7 @@ NORMS: dict[str, Callable[..., Norm]] = {
   "whitening": batch_norms.Whitening,
   # Of each example.
   "evonorm_s0": example_norms.EvoNormS0,
+  "feature_norm": feature_norm.FeatureNormalization,
   "filter_response_norm": example_norms.FilterResponseNormalization,
   "group_norm": example_norms.GroupNormalization,
   "instance_norm": example_norms.InstanceNormalization,
