@@ -80,6 +80,7 @@ class Trainer:
       observe=functools.partial(_observe, chosen) if chosen else None,
     )
     self._compiled: dict[tuple[int, int], Any] = {}
+    self._compile_seconds = 0.0  # of the part that was trained first
 
   def advance(self, networks: int, steps: int, *arguments: Any) -> Any:
     """`Program.advance` for these sizes, compiled once."""
@@ -137,7 +138,8 @@ class Trainer:
         if spec["predictions"] and last:
           images = source.splits.test.images
           every = np.asarray(program.probabilities(hyper, states, images))
-      times = clock.shares(step)
+      self._compile_seconds = max(self._compile_seconds, clock.compile)
+      times = clock.shares(step, self._compile_seconds)
       return Records(step, [row | times for row in rows], probe_rows, every)
 
     yield records(0)
@@ -250,16 +252,26 @@ class _Clock:
   def __exit__(self, *error: object) -> None:
     self._seconds[self._name] += time.perf_counter() - self._start
 
-  def shares(self, step: int) -> dict[str, float]:
+  @property
+  def compile(self) -> float:
+    """Seconds of compilation, those of the first call of each function."""
+    return self._seconds["compile"]
+
+  def shares(self, step: int, compilation: float) -> dict[str, float]:
     """Fields of a row after some steps of training.
 
     `step_seconds` is the mean time of one network's step, `process_seconds`
     what a process would take that trained this program's networks alone.
+
+    Args:
+      step: how many steps.
+      compilation: seconds of the program's, whichever part it was done for.
     """
     shares = {
       f"{name}_seconds": seconds / self._networks
       for name, seconds in self._seconds.items()
     }
-    total = self._begun + sum(self._seconds.values())
+    own = self._seconds["train"] + self._seconds["evaluate"]
+    total = self._begun + compilation + own
     each = {"step_seconds": shares["train_seconds"] / step} if step else {}
     return shares | each | {"process_seconds": total}
