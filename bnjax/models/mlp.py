@@ -12,6 +12,7 @@ from bnjax.models.dropout import dropout, words_shape
 from bnjax.models.initializers import Initializer
 from bnjax.models.norms import BatchNormalization
 from bnjax.models.published import Normalized, reroute_gradient
+from bnjax.models.tap import Tap
 
 
 class MLP(nn.Module):
@@ -19,7 +20,8 @@ class MLP(nn.Module):
 
   A hidden layer is dense, norm, activation, dropout (`norm_after` False) or
   dense, activation, norm, dropout (`norm_after` True). The classifier has no
-  norm.
+  norm. Taps name what enters the activation of layer i, "preactivation_i", and
+  what leaves the layer before dropout, "activation_i".
 
   Attributes:
     num_classes: how many logits.
@@ -69,6 +71,8 @@ class MLP(nn.Module):
       isinstance(self.norm, BatchNormalization)
       and self.activation is nn.relu
       and not self.norm_after
+      # Who collects intermediates wants the preactivations, too.
+      and not self.is_mutable_collection("intermediates")
     )
     norm = functools.partial(self.norm, relu=True) if fused else self.norm
     previous = None
@@ -87,14 +91,15 @@ class MLP(nn.Module):
           )
         previous = this
       if self.norm_after:
-        x = self.activation(x)
+        x = self.activation(Tap(name=f"preactivation_{i}")(x))
       x = norm(x, train=train, mask=row_mask, name=f"norm_{i}")
       if not self.norm_after and not fused:
-        x = self.activation(x)
-      if drop:
-        x = dropout(x, words[i], self.dropout_rate)
+        x = self.activation(Tap(name=f"preactivation_{i}")(x))
       if reroute and i + 1 < self.depth:
         x = jax.lax.stop_gradient(x)
+      x = Tap(name=f"activation_{i}")(x)
+      if drop:
+        x = dropout(x, words[i], self.dropout_rate)
     return self._dense(self.num_classes, True, "output")(x)
 
   def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
