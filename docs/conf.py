@@ -21,27 +21,26 @@ extensions = [
   "sphinx_copybutton",
   # Ours, in _extensions.
   "checked_by",
+  "config_tables",
   "docstrings",
+  "gallery",
   "local_links",
   "mathml",
   "submodules",
 ]
-exclude_patterns = ["_extensions", "results/**/table.md"]  # in report.md
+exclude_patterns = ["_extensions", "results"]  # see _extensions/gallery.py
 
 # Every link must lead somewhere. Docstrings write `name` for links and for
 # code alike, and types have names of other libraries: those may lead nowhere.
 nitpicky = True
 nitpick_ignore_regex = [(r"py:(obj|class|data|exc)", r"(?s).*")]
 default_role = "py:obj"
-suppress_warnings = [
-  "myst.header",  # reports skip from # to ###
-  "ref.python",  # two classes of one name in two modules
-]
+suppress_warnings = ["ref.python"]  # a name that two modules have
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
-nb_execution_timeout = 60
+nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import bnjax
-from bnjax import ops
+from bnjax import config, ops
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [
@@ -72,6 +72,11 @@ def test_every_public_function_is_in_the_api():
     if not name.startswith("_") and not inspect.ismodule(value)
   }
   assert sorted(listed) == sorted(public)
+
+
+def test_every_field_of_a_config_is_explained():
+  text = (ROOT / "docs/how_to/experiment.md").read_text(encoding="utf-8")
+  assert not [name for name in config.base() if f"`{name}`" not in text]
 
 
 def test_citation_is_of_this_version():
