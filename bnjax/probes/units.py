@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from bnjax.ops import batch_moments
 from bnjax.probes._rows import as_rows, scaled
 
 
@@ -64,19 +65,12 @@ def effective_rank(
     Array(2., dtype=float32)
   """
   rows, mask = as_rows(x, mask)
+  if center:  # by the exact mean: what is constant becomes 0, not noise
+    rows = rows - batch_moments(rows, mask=mask).mean[None]
   rows, _ = scaled(rows, mask)
-  if mask is None:
-    counts = jnp.full(rows.shape[1:], rows.shape[0], rows.dtype)
-  else:
-    counts = jnp.sum(mask, axis=0, dtype=rows.dtype)
-  if center:
-    means = jnp.sum(rows, axis=0) / jnp.maximum(counts, 1)
-    rows = rows - means[None]
-    rows = rows if mask is None else jnp.where(mask, rows, 0)
-    rows, _ = scaled(rows, None)
   values = jnp.linalg.svd(rows, compute_uv=False)
   total = jnp.sum(values)
   p = values / jnp.where(total == 0, 1, total)
   entropy = -jnp.sum(jnp.where(p == 0, 0, p * jnp.log(jnp.where(p == 0, 1, p))))
   rank = jnp.where(total == 0, 0, jnp.exp(entropy))
-  return jnp.where(jnp.any(counts > 0), rank, jnp.nan)
+  return rank if mask is None else jnp.where(jnp.any(mask), rank, jnp.nan)

@@ -149,6 +149,19 @@ def test_the_state_stays_as_it_was():
   )
 
 
+def test_what_earlier_calls_left_in_the_variables_is_no_matter():
+  """`init` returns the `perturbations` of its own batch."""
+  assert VARIABLES["perturbations"]["own"].shape == (6, 3)
+  left = _plain(VARIABLES["params"])[1]
+  run = lambda v: capture(MODEL, v, X[:4], layers="output", loss_fn=jnp.sum)
+  clean = {k: VARIABLES[k] for k in ("params", "batch_stats")}
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    run({**VARIABLES, "intermediates": left["intermediates"]}),
+    run(clean),
+  )
+
+
 def test_collections_that_may_change_can_be_named():
   named = _train(mutable=["batch_stats"])
   jax.tree.map(np.testing.assert_array_equal, named, _train())

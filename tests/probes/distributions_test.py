@@ -54,6 +54,7 @@ def test_percentiles_of_infinities_and_nans():
   mask = jnp.array([False, True, True, False, False])
   assert probes.percentiles(x.at[0].set(jnp.nan), 100, mask=mask) == 2
   assert np.isnan(probes.percentiles(x, 50, mask=jnp.zeros(5, bool)))
+  assert np.isnan(probes.percentiles(x.at[1].set(jnp.nan), 0, mask=mask))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -23,18 +23,21 @@ REFERENCES = {
 }
 
 
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("masked", [None, np.nan, np.inf, 0.0])
 @pytest.mark.parametrize("per_feature", [False, True])
 @pytest.mark.parametrize("name", REFERENCES)
 def test_equals_numpy_in_float64(name, per_feature, masked):
   axis = (0, 1) if per_feature else None
   x = X.astype(np.float64)
-  expected = REFERENCES[name](x[MASK] if masked else x, axis)
-  poisoned = np.where(MASK[:, None, None], X, np.nan) if masked else X
+  if masked is None:
+    expected, poisoned, mask = REFERENCES[name](x, axis), X, None
+  else:
+    expected, mask = REFERENCES[name](x[MASK], axis), MASK
+    poisoned = np.where(MASK[:, None, None], X, np.float32(masked))
   function = jax.jit(
     lambda x, mask: probes.MEASURES[name](x, mask=mask, per_feature=per_feature)
   )
-  y = function(poisoned, MASK if masked else None)
+  y = function(poisoned, mask)
   assert y.shape == ((5,) if per_feature else ())
   assert y.dtype == jnp.float32
   np.testing.assert_allclose(y, expected, rtol=2e-6)

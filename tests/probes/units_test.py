@@ -60,7 +60,8 @@ def test_effective_rank_of_masked_and_of_odd_data():
     probes.effective_rank(x[mask]),
     rtol=1e-5,
   )
-  assert probes.effective_rank(jnp.ones((5, 3))) == 0
+  constant = jnp.tile(jnp.array([[0.1, 3e7, 0.7]]), (50, 1))
+  assert probes.effective_rank(constant) == 0
   assert np.isnan(probes.effective_rank(x, mask=np.zeros(30, bool)))
   assert np.isnan(probes.effective_rank(jnp.full((3, 2), jnp.nan)))
 
