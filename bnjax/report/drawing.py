@@ -144,9 +144,16 @@ def _plain(value: float, _: Any = None) -> str:
 
 
 def limit_y(axes: Axes, low: float | None, high: float | None) -> None:
-  """Sets the limits that are given; an axis without any keeps growing."""
-  if low is not None or high is not None:
-    axes.set_ylim(low, high)
+  """Sets the limits that are given; an axis without any keeps growing.
+
+  A limit that all values are beyond is passed over.
+  """
+  if low is None and high is None:
+    return
+  bottom, top = axes.get_ylim()
+  bottom = bottom if low is None or low >= top else low
+  top = top if high is None or high <= bottom else high
+  axes.set_ylim(bottom, top)
 
 
 def step_axis(axes: Axes, last: float, *, first: float, log: bool) -> None:

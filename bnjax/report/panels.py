@@ -107,7 +107,8 @@ def _scale_y(axes: Axes, curves: Sequence[Curve], scales: Scales) -> None:
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_locator(ticker.MultipleLocator(0.2))
   else:
-    limit_y(axes, scales.low, scales.high)
+    high = 1.0 if fraction and scales.high is None else scales.high
+    limit_y(axes, scales.low, high)
 
 
 def _mark_diverged(

@@ -93,6 +93,15 @@ def test_curves_of_chosen_arms_on_chosen_axes():
   assert BLUE not in [x.get_color() for x in axes.lines]
 
 
+def test_limits_that_all_values_are_beyond_are_passed_over():
+  at = lambda low: kinds.Curves(metrics=("test_accuracy",), low=low)
+  (axes,) = curves.draw(run(), at(0.5)).axes
+  assert axes.get_ylim() == (0.5, 1.0)
+  (axes,) = curves.draw(run(), at(0.9)).axes
+  assert axes.get_ylim()[0] < 0.3
+  assert axes.get_ylim()[1] == 1.0
+
+
 def test_curves_over_epochs_count_each_arms_own_minibatches():
   options = kinds.Curves(metrics=("test_accuracy",), epochs=True)
   (axes,) = curves.draw(run(), options).axes

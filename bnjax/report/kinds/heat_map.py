@@ -216,7 +216,7 @@ def _write(axes: Axes, found: _Map, image: Any) -> None:
     light = 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
     axes.text(
       x,
-      y + (0.26 if found.diverged[y, x] else 0),
+      y + (0.2 if found.diverged[y, x] else 0),
       f"{value:.3g}",
       ha="center",
       va="center",
@@ -227,7 +227,7 @@ def _write(axes: Axes, found: _Map, image: Any) -> None:
 
 def _mark_diverged(axes: Axes, found: _Map) -> None:
   """A cross in each cell with diverged runs, larger the more there are."""
-  side = _PANEL * 72 / max(found.mean.shape)
+  side = min(_PANEL * 72 / max(found.mean.shape), 20.0)
   for y, x in zip(*np.nonzero(found.diverged), strict=True):
     size = side * (0.16 + 0.2 * found.diverged[y, x])
     axes.plot(
