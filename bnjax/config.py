@@ -41,7 +41,12 @@ def base(
   """
   config = ConfigDict()
   config.title = ""
-  config.dataset = {"name": "mnist", "transform": "none", "center": True}
+  config.dataset = {
+    "name": "mnist",
+    "transform": "none",
+    "examples": 0,  # of each split at most; 0: all
+    "center": True,  # subtract the mean
+  }
   chosen = {
     "model": model,
     "norm": norm,
@@ -126,7 +131,6 @@ def finish(config: ConfigDict, options: Options) -> ConfigDict:
   config.steps = min(config.steps, 20)
   config.eval_every = min(config.eval_every, max(1, config.steps // 2))
   config.probe_every = min(config.probe_every, config.eval_every)
-  config.probe_examples = min(config.probe_examples, 100)
   config.batch_size = min(config.batch_size, 64)
   config.seeds = min(config.seeds, 2)
   config.population_batches = min(config.population_batches, 2)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-
 from bnjax import data, plan, results, workdirs
 from bnjax.arms import resolve_arms
 from bnjax.environment import describe_environment, process_seconds
@@ -20,7 +18,7 @@ from bnjax.errors import UserError
 from bnjax.plan import Group, Network
 from bnjax.predictions import Predictions
 from bnjax.runner import Records, Source, Trainer, to_device
-from bnjax.validation import networks_at_once, validate
+from bnjax.validation import networks_at_once, validate, wide
 
 
 class Progress(NamedTuple):
@@ -66,11 +64,10 @@ def run(
       is not to be written to; nothing has been written then.
   """
   arms = resolve_arms(config, explicit)
-  networks = plan.networks(arms, config["grid"])
-  groups = plan.groups(networks)
-  for group in groups:
-    for spec in {id(n.spec): n.spec for n in group.networks}.values():
-      validate(spec)
+  for spec in arms.values():
+    validate(spec)
+  groups = plan.groups(plan.networks(arms, config["grid"]))
+  parts = [_parts(group, config) for group in groups]
   try:
     results.check_rules(config)
   except ValueError as error:
@@ -86,7 +83,7 @@ def run(
     "datasets": [dataset.describe() for dataset in loader.datasets.values()]
   }
   workdirs.start(workdir, config, environment)
-  jobs = _jobs(groups, loader, config)
+  jobs = _jobs(parts, loader, config["interleave"])
   predictions = Predictions()
   for job, records in _take_turns(jobs, together=config["interleave"]):
     results.append_rows(workdir / "metrics.jsonl", records.rows)
@@ -131,25 +128,36 @@ class _Job(NamedTuple):
   records: Iterator[Records]
 
 
-def _jobs(
-  groups: Sequence[Group], loader: _Loader, config: Mapping[str, Any]
-) -> list[_Job]:
-  """The parts of every group that are trained together.
+def _parts(group: Group, config: Mapping[str, Any]) -> list[Group]:
+  """The networks of a group, as many together as there is memory for.
 
-  Parts of a group share one program, made when the first part's turn comes.
+  Raises:
+    UserError: a point of the grid is not valid, or there is too little memory.
+  """
+  points = {id(n.point): n.spec for n in group.networks}
+  for i, spec in enumerate(points.values()):
+    validate(spec, shapes=i == 0)
+  at_once = networks_at_once(group, config["memory_gb"])
+  return group.split(min(config["max_networks"] or at_once, at_once))
+
+
+def _jobs(
+  parts: Sequence[Sequence[Group]], loader: _Loader, interleave: bool
+) -> list[_Job]:
+  """What is to be trained, in order.
+
+  The parts of a group share one program, made when the first one's turn comes.
   """
   begun = process_seconds()
   jobs = []
-  for group in groups:
+  for own in parts:
     trainer = functools.cache(
-      lambda group=group: Trainer(group, loader.on_device(group.spec))
+      lambda group=own[0]: Trainer(group, loader.on_device(group.spec))
     )
-    limit = networks_at_once(group, config["memory_gb"])
-    at_once = min(config["max_networks"] or limit, limit)
-    for turn, part in enumerate(group.split(at_once)):
+    for turn, part in enumerate(own):
       job = _Job(part.networks, _records(part, trainer, begun))
       jobs.append((turn, job))
-  if config["interleave"]:  # first parts first, so that groups alternate
+  if interleave:  # first parts first, so that groups alternate
     jobs.sort(key=lambda pair: pair[0])
   return [job for _, job in jobs]
 
@@ -158,10 +166,9 @@ def _records(
   part: Group, trainer: Callable[[], Trainer], begun: float
 ) -> Iterator[Records]:
   """`Trainer.train`, each of its turns in the part's precision."""
-  wide = part.spec["precision"] == "float64"
   turns: Iterator[Records] | None = None
   while True:
-    with jax.enable_x64(wide):
+    with wide(part.spec):
       turns = turns or trainer().train(part, begun=begun)
       records = next(turns, None)
     if records is None:

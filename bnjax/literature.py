@@ -4,6 +4,7 @@ Numbers only, no judgement: `bnjax.results` compares. Where a source gives
 single runs, all known ones are listed.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,6 +105,18 @@ def very_deep(arm: str) -> dict[str, Any]:
     metric: {"low": value / factor, "high": value * factor, **where}
     for metric, (value, factor) in VERY_DEEP_FIGURES[arm].items()
   }
+
+
+def mean_field_growth(metric: str) -> dict[str, Any]:
+  """What theory says a gradient's variance grows by per layer, back to front.
+
+  For batch norm and ReLU, any initialization, in the limit of infinite width
+  and batch: pi / (pi - 1). Ours are 100 and 1,000: a tolerance of .03.
+  """
+  source = "Yang et al. 2019, arXiv:1902.08129: pi / (pi - 1)"
+  growth = math.pi / (math.pi - 1)
+  where = {"source": source, "step": 0, "dataset": "gaussian"}
+  return number(growth, metric=metric, tolerance=0.03, **where)
 
 
 def lesson(

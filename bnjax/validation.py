@@ -26,8 +26,18 @@ _AT_LEAST = {
 }
 
 
-def validate(spec: Mapping[str, Any]) -> None:
+def wide(spec: Mapping[str, Any]) -> Any:
+  """A context in which JAX has float64, if the specification asks for it."""
+  return jax.enable_x64(spec["precision"] == "float64")
+
+
+def validate(spec: Mapping[str, Any], *, shapes: bool = True) -> None:
   """Checks a specification's values against each other and its data set.
+
+  Args:
+    spec: an arm's, or a point's of the grid.
+    shapes: whether to check also that the model fits the images and the probes
+      find their layers: once is enough for points that share a program.
 
   Raises:
     UserError: a number is out of its range, a name is not known, the model
@@ -45,15 +55,18 @@ def validate(spec: Mapping[str, Any]) -> None:
       f"batch_size: {spec['batch_size']} is more than the {sizes.train} "
       f"training examples of {spec['dataset']['name']}"
     )
-  task = _task(spec)
-  variables = jax.eval_shape(
-    lambda: _variables(task, jax.random.key(0), sizes.image_shape)
-  )
   chosen = probes.make_probes(spec["probes"])
-  if chosen:
-    shape = (min(spec["probe_examples"], sizes.train), *sizes.image_shape)
-    images = jax.ShapeDtypeStruct(shape, task.dtype)
-    probes.check_probes(chosen, task.model, variables, images, train=True)
+  task = _task(spec)
+  if not shapes:
+    return
+  with wide(spec):
+    variables = jax.eval_shape(
+      lambda: _variables(task, jax.random.key(0), sizes.image_shape)
+    )
+    if chosen:
+      shape = (min(spec["probe_examples"], sizes.train), *sizes.image_shape)
+      images = jax.ShapeDtypeStruct(shape, task.dtype)
+      probes.check_probes(chosen, task.model, variables, images, train=True)
 
 
 # Networks trained together on a CPU go slower once their states no longer stay
@@ -73,9 +86,10 @@ def networks_at_once(group: Group, memory_gb: float) -> int:
   """
   spec = group.spec
   sizes = _sizes(spec)
-  need = memory.estimate(
-    _task(spec), sizes.image_shape, spec["batch_size"], jnp.uint8
-  )
+  with wide(spec):
+    need = memory.estimate(
+      _task(spec), sizes.image_shape, spec["batch_size"], jnp.uint8
+    )
   budget = memory_gb * 1e9
   if spec["across"] == "map":  # one step at a time, states in and out
     at_once = int((budget - need.step) // (2 * need.state))

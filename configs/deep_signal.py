@@ -9,10 +9,17 @@ is trained. Layers count from 0 here: `dense_18` is layer 19.
   python scripts/train.py --config=configs/deep_signal.py
 """
 
-import math
-
 from bnjax.config import base, finish, greater, parse
-from bnjax.literature import number, very_deep
+from bnjax.literature import mean_field_growth, very_deep
+
+INITS = {
+  "std_1e-3": ("normal", 1e-3),
+  "std_1e-2": ("normal", 1e-2),
+  "std_0_058": ("normal", 2**0.5 * 600**-0.5),
+  "uniform_0_012": ("uniform", 6**0.5 / 200),
+  "xavier": ("normal", 0.1),
+  "he": ("normal", 0.02**0.5),
+}
 
 
 def get_config(arg="gaussian"):
@@ -28,78 +35,66 @@ def get_config(arg="gaussian"):
   config.batch_size = 1000
   config.steps = 0
   config.seeds = 10
-  signal = {"measure": "variance", "layers": "activation_*"}
-  weights = {"of": "gradient", "layers": "dense_*/kernel"}
+  signal = {"layers": "activation_*"}
+  weight = {"layers": "dense_*/kernel", "of": "gradient"}
   config.probes = {
-    "signal": signal,
-    "signal_gradient": {**signal, "of": "output_gradient"},
-    "weight_gradient": {"measure": "variance", **weights},
-    "zeros": {"measure": "zero_fraction", "layers": "activation_*"},
-    "signals": {"measure": "histogram", "layers": "activation_*", "bins": 40},
-    "weight_gradients": {"measure": "log10_histogram", **weights},
+    "signal": {"measure": "variance", **signal},
+    "gradient": {"measure": "variance", "of": "output_gradient", **signal},
+    "weight_gradient": {"measure": "variance", **weight},
+    "zeros": {"measure": "zero_fraction", **signal},
+    "signals": {"measure": "histogram", "bins": 40, **signal},
+    "weight_gradients": {"measure": "log10_histogram", **weight},
   }
-  inits = {
-    "std_1e-3": {"init": "normal", "init_scale": 1e-3},
-    "std_1e-2": {"init": "normal", "init_scale": 1e-2},
-    "uniform_0_012": {"init": "uniform", "init_scale": 6**0.5 / 200},
-    "std_0_058": {"init": "normal", "init_scale": 2**0.5 * 600**-0.5},
-    "xavier": {"init": "xavier", "init_scale": 1.0},
-    "he": {"init": "he", "init_scale": 1.0},
-  }
-  enters = {"placement": "after", "gradient_enters": 19}
+  published = {"placement": "after", "gradient_enters": 19}
+  none = {"norm": {"name": "none"}, "loss": {"scale": 100.0}}
   config.arms = {
-    arm: {
-      "norm": {"name": "none"},
-      "model": init | enters,
-      "loss": {"scale": 100.0},
-    }
-    for arm, init in inits.items()
+    arm: {**none, "model": {"init": init, "init_scale": scale, **published}}
+    for arm, (init, scale) in INITS.items()
   }
   for norm in ("batch_norm", "layer_norm"):
-    for placement in ("after", "before"):
-      arm = {"norm": {"name": norm}, "model": {"placement": placement}}
-      config.arms[f"{norm}_{placement}"] = arm
+    for where in ("after", "before"):
+      arm = {"norm": {"name": norm}, "model": {"placement": where}}
+      config.arms[f"{norm}_{where}"] = arm
   for derivative in ("as_published", "corrected"):
     norm = {"name": "feature_norm", "derivative": derivative}
-    config.arms[derivative] = {"norm": norm, "model": enters}
-  config.published = {
-    arm: very_deep(arm) for arm in ("std_1e-2", "as_published")
-  }
-  growth = "growth:signal_gradient/activation_{1..18}"
-  theory = {"source": "Yang et al. 2019, arXiv:1902.08129: pi / (pi - 1)"}
+    config.arms[derivative] = {"norm": norm, "model": published}
+  growth = "growth:gradient/activation_{1..18}"
+  for arm in ("std_1e-2", "as_published"):
+    config.published[arm] = very_deep(arm)
   for arm in ("batch_norm_after", "batch_norm_before"):
-    config.published[arm] = {
-      "growth": number(
-        math.pi / (math.pi - 1),
-        metric=growth,
-        step=0,
-        dataset="gaussian",
-        tolerance=0.03,
-        **theory,
-      )
-    }
+    config.published[arm] = {"growth": mean_field_growth(growth)}
   first, last = (f"weight_gradient/dense_{i}/kernel" for i in (0, 18))
-
-  def less(text, arm):
-    return greater(
-      text,
-      arm,
-      None,
-      first,
-      versus_metric=last,
-      direction="ratio_less",
-      margin=10.0,
-    )
-
+  tenfold = {"versus_metric": last, "margin": 10.0}
+  less, more = {"direction": "ratio_less"}, {"direction": "ratio_greater"}
+  flat = {"direction": "within", "margin": 0.05}
+  vanish = "Without normalization, layer 1's weight gradient vanishes"
+  explode = "With the post's norm it explodes"
+  grow = "With batch norm gradients grow by a fifth per layer and more"
+  stay = "With layer norm before ReLU they stay"
   config.claims = {
-    "vanish": less(
-      "Without normalization gradients vanish towards layer 1", "std_1e-2"
-    ),
-    "explode": greater(
-      "With batch norm gradients grow layer by layer",
-      "batch_norm_after",
-      1.2,
-      growth,
-    ),
+    "vanish": greater(vanish, "std_1e-2", None, first, **tenfold, **less),
+    "explode": greater(explode, "as_published", None, first, **tenfold, **more),
+    "grow": greater(grow, "batch_norm_before", 1.2, growth),
+    "stay": greater(stay, "layer_norm_before", 1.0, growth, **flat),
+  }
+  layers = {"kind": "layers"}
+  theory = {"reference": 1.467, "reference_text": "pi / (pi - 1)"}
+  own = ("batch_norm_after", "batch_norm_before")
+  own += ("layer_norm_after", "layer_norm_before")
+  few = {"kind": "histograms", "arms": ("std_1e-2", "he", *own)}
+  config.figures = {
+    "signal": {**layers, "probe": "signal"},
+    "gradient": {**layers, "probe": "gradient", "arms": own, **theory},
+    "weight_gradient": {**layers, "probe": "weight_gradient"},
+    "signals": {
+      **few,
+      "probe": "signals",
+      "layers": tuple(f"activation_{i}" for i in (0, 9, 19)),
+    },
+    "weight_gradients": {
+      **few,
+      "probe": "weight_gradients",
+      "layers": tuple(f"dense_{i}/kernel" for i in (0, 9, 18)),
+    },
   }
   return finish(config, options)

@@ -24,7 +24,7 @@ def get_config(arg="mnist"):
   config.probe_every = 250
   config.seeds = 3
   config.grid = {
-    "optimizer": {"learning_rate": (0.1, 0.5, 2.0)},
+    "optimizer": {"learning_rate": (0.1, 0.5)},
     "model": {"init_scale": (0.01, 0.1)},
   }
   config.probes.sigmoid_input = {

@@ -5,8 +5,11 @@ import pathlib
 
 import pytest
 
-from bnjax import experiment, results
+from bnjax import experiment, report, results
 from bnjax.arms import resolve_arms
+from bnjax.config import base, log_space, parse
+from bnjax.errors import UserError
+from bnjax.validation import validate
 
 CONFIGS = sorted(
   (pathlib.Path(__file__).parent.parent / "configs").glob("*.py")
@@ -20,33 +23,45 @@ def _get_config(path):
   return module.get_config
 
 
-@pytest.mark.parametrize("argument", ["", "smoke", "mnist", "mnist,smoke"])
+@pytest.mark.parametrize("argument", ["", "smoke"])
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_config_is_valid(path, argument):
   config = _get_config(path)(*argument.split()).to_dict()
   results.check_rules(config)
   for spec in resolve_arms(config).values():
-    experiment.validate(spec)
+    validate(spec)
   assert config["title"]
-  for field in ("seeds", "steps", "eval_every", "published", "claims"):
-    assert field in config
+  assert config["claims"]
+  assert set(config) == set(base().to_dict())
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_smoke_is_small_and_the_rest_is_the_same(path):
-  full = _get_config(path)("mnist").to_dict()
-  smoke = _get_config(path)("mnist,smoke").to_dict()
+  full = _get_config(path)().to_dict()
+  smoke = _get_config(path)("smoke").to_dict()
   assert smoke["steps"] * smoke["batch_size"] < 10_000
-  for field in ("arms", "norm", "optimizer", "published", "dataset"):
+  for field in ("norm", "optimizer", "published", "model", "probes"):
     assert smoke[field] == full[field]
+  assert set(smoke["arms"]) == set(full["arms"])
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_every_experiment_runs_small_and_reports(path, tmp_path):
+  config = _get_config(path)("smoke").to_dict()
+  config["seeds"] = 1
+  summary = experiment.run(config, tmp_path)
+  arms = {row["arm"] for row in results.read_workdir(tmp_path).rows}
+  assert arms == set(config["arms"])
+  assert {claim["name"] for claim in summary["claims"]} == set(config["claims"])
+  done = report.write_report(tmp_path)
+  assert {path.stem for path in done.figures} >= set(config["figures"])
 
 
 def test_the_published_settings_of_init_robustness():
   path = next(p for p in CONFIGS if p.stem == "init_robustness")
   arms = resolve_arms(_get_config(path)("mnist").to_dict())
   spec = arms["batch_norm_as_published"]
-  assert spec == {
-    "dataset": {"name": "mnist"},
+  published = {
     "model": {
       "name": "mlp",
       "width": 256,
@@ -60,14 +75,6 @@ def test_the_published_settings_of_init_robustness():
       "derivative": "as_published",
     },
     "norm": {"name": "batch_norm", "epsilon": 1e-8, "decay": 0.9},
-    "optimizer": {
-      "name": "adam",
-      "learning_rate": 1e-2,
-      "b1": 0.9,
-      "b2": 0.999,
-      "eps": 1e-8,
-      "nesterov": False,
-    },
     "l2": 1e-3,
     "sampler": "fixed",
     "batch_size": 256,
@@ -76,3 +83,26 @@ def test_the_published_settings_of_init_robustness():
     "seeds": 5,
     "seed": 0,
   }
+  assert {field: spec[field] for field in published} == published
+  adam = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
+  assert adam.items() <= spec["optimizer"].items()
+
+
+def test_defaults_are_those_of_the_chosen_entry():
+  rates = [base(optimizer=name).optimizer.eps for name in ("adam", "adagrad")]
+  assert rates == [1e-8, 1e-7]
+  assert base(model="deep").model.depth == 20
+  assert base(model="mlp").model.depth == 2
+
+
+def test_the_argument_of_a_config():
+  assert parse(None) == ("mnist", False)
+  assert parse("smoke") == ("mnist5k", True)
+  assert parse("mnist,smoke") == ("mnist", True)
+  assert parse("smoke", dataset="gaussian") == ("gaussian", True)
+  with pytest.raises(UserError, match="'cifar10' is one data set too many"):
+    parse("mnist,cifar10")
+
+
+def test_log_space():
+  assert log_space(1e-3, 1e1, 5) == (1e-3, 1e-2, 0.1, 1.0, 10.0)

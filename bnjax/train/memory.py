@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import jaxprs_in_params
 
 from bnjax.train.step import Batch, Task, init_state, train_step
 
@@ -41,7 +42,7 @@ def estimate(
 def _computed(jaxpr: Any) -> int:
   total = 0
   for equation in jaxpr.eqns:
-    inner = list(jax.core.jaxprs_in_params(equation.params))
+    inner = list(jaxprs_in_params(equation.params))
     if inner:
       total += sum(map(_computed, inner))
     else:
