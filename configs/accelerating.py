@@ -27,12 +27,12 @@ def get_config(arg="cifar10_jpeg"):
     local_response_norm=True,
   )
   config.optimizer.update(learning_rate=0.01, momentum=0.9)
-  config.schedule.update(name="exponential", rate=0.5, decay_steps=6000)
+  config.schedule.update(name="exponential", decay_rate=0.5, decay_steps=3000)
   config.augment.name = "photometric"
   config.l2 = 5e-4
   config.sampler = "fixed"
   config.batch_size = 64
-  config.steps = 3000
+  config.steps = 1500
   config.eval_every = 250
   config.seeds = 3
   changes = {

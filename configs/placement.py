@@ -19,9 +19,10 @@ def get_config(arg="mnist"):
   config.title = "Placement of batch norm, and the bias before it"
   config.dataset.name = options.dataset
   config.optimizer.learning_rate = 0.1
-  config.batch_size = 128
+  config.batch_size = 64
   config.steps = 1000
   config.eval_every = 100
+  config.seeds = 3
   config.arms = {}
   placements = {
     "mlp": ("before", "after"),
