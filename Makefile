@@ -1,4 +1,5 @@
 # make reproduce   batch norm on real digits: trains, prints, draws
+# make reproduce-all   every experiment at full size, into docs/results
 # make test        the tests
 # make docs        the site in build/docs, its notebooks run; warnings are errors
 # make check       before each commit: format, lint, types, tests, docs
@@ -18,10 +19,30 @@ DOCS_STAMP := .venv/ready-docs-$(KEY)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
   --no-compile --constraint constraints.txt
 
-.PHONY: reproduce test lint docs check format venv clean
+.PHONY: reproduce reproduce-all test lint docs check format venv clean
 
 reproduce: $(STAMP)
 	$(BIN)/python scripts/train.py --config=configs/init_robustness.py:mnist5k
+
+# MNIST and CIFAR-10 come through tensorflow-datasets. Done ones are kept: what
+# was interrupted goes on with the next experiment.
+CIFAR ?= cifar10
+EXPERIMENTS = init_robustness:mnist dropout_comparison:mnist cost:mnist \
+  deep_signal:gaussian population:mnist placement:mnist trainability:mnist \
+  lenet:mnist lenet:$(CIFAR) accelerating:$(CIFAR) sigmoid_percentiles:mnist \
+  learning_rates:mnist
+
+reproduce-all: $(STAMP)
+	@for job in $(EXPERIMENTS); do \
+	  dir=runs/all/$$(echo $$job | tr : -); \
+	  if [ ! -e $$dir/summary.json ]; then \
+	    echo "== $$job"; $(BIN)/python scripts/train.py \
+	      --config=configs/$$(echo $$job | sed s/:/.py:/) --workdir=$$dir || exit 1; \
+	  fi; \
+	  $(BIN)/python scripts/report.py --workdir=$$dir \
+	    --export=docs/results/$$(basename $$dir) || exit 1; \
+	done
+	$(BIN)/python scripts/report.py --gallery=docs/results
 
 test: $(DEV_STAMP)
 	$(BIN)/python -m pytest --numprocesses=auto
