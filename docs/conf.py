@@ -40,7 +40,7 @@ suppress_warnings = ["ref.python"]  # a name that two modules have
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # against hanging: each takes half a minute
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
