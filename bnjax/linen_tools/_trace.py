@@ -27,11 +27,20 @@ CUSTOM = (
 )
 
 
-def trace(model: nn.Module, variables: Any, batch: Any, call: Call) -> Trace:
-  """Traces the model on a batch of arrays or of shapes."""
+def trace(
+  model: nn.Module,
+  variables: Any,
+  batch: Any,
+  call: Call,
+  kernels: tuple[type[nn.Module], ...] = (),
+) -> Trace:
+  """Traces the model on a batch of arrays or of shapes.
+
+  `kernels` are linear layers besides Flax's.
+  """
   found = Trace()
   run = nn.apply(call, model, mutable=["batch_stats"])
-  replaced = partial(_replace_call, found)
+  replaced = partial(_replace_call, found, (*KERNELS, *kernels))
 
   def program(variables: Any, batch: Any) -> Any:
     with nn.intercept_methods(replaced):
@@ -52,6 +61,7 @@ def trace(model: nn.Module, variables: Any, batch: Any, call: Call) -> Trace:
 
 def _replace_call(
   found: Trace,
+  kernels: tuple[type[nn.Module], ...],
   call: Any,
   args: tuple[Any, ...],
   kwargs: dict[str, Any],
@@ -60,7 +70,7 @@ def _replace_call(
   """Runs the module, and puts an opaque operation in the place of it."""
   module = context.module
   is_norm = _modules.is_norm_call(context)
-  is_kernel = context.method_name == "__call__" and type(module) in KERNELS
+  is_kernel = context.method_name == "__call__" and type(module) in kernels
   if not (is_norm or is_kernel):
     return call(*args, **kwargs)
   y = call(*args, **kwargs)

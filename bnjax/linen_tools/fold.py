@@ -55,6 +55,7 @@ def fold(
   batch: Any,
   *,
   call: Call = _modules.call_model,
+  kernels: tuple[type[nn.Module], ...] = (),
 ) -> Folded:
   """Folds every batch norm that directly follows a kernel into that kernel.
 
@@ -75,6 +76,8 @@ def fold(
     call: (bound model, batch) -> anything, by default `model(batch)`; must
       call the model in inference mode, for instance
       `lambda model, x: model(x, train=False)`.
+    kernels: further types of linear layers, whose result is linear in their
+      `kernel` [..., in, features], and to which their `bias` is added.
 
   Returns:
     Folded. Folded kernels keep the dtype they had, and are computed in
@@ -96,7 +99,7 @@ def fold(
     {}
   """
   plain = meta.unbox(flax.core.unfreeze(variables))
-  found = trace(model, plain, batch, call)
+  found = trace(model, plain, batch, call, kernels)
   pairs, refused = [], {}
   for norm, site in found.norms.items():
     reason = _refusal(norm, found, plain)

@@ -277,6 +277,30 @@ def test_folds_through_casts_and_reshapes():
   np.testing.assert_allclose(got, model.apply(variables, x), atol=0.01)
 
 
+class Linear(nn.Module):
+  """A linear layer that is none of Flax's."""
+
+  @nn.compact
+  def __call__(self, x):
+    kernel = self.param("kernel", nn.initializers.ones, (x.shape[-1], 4))
+    bias = self.param("bias", nn.initializers.zeros, (4,))
+    return x @ kernel + bias[None]
+
+  features = 4
+
+
+def test_other_layers_fold_where_they_are_named():
+  model = nn.Sequential([Linear(), norm()])
+  x = jax.random.normal(jax.random.key(1), (7, 3))
+  variables = with_statistics(model, x)
+  assert set(fold(model, variables, x).refused) == {("layers_1",)}
+  result = fold(model, variables, x, kernels=(Linear,))
+  assert not result.refused
+  want = model.apply(variables, x)
+  assert_close(model.apply(result.variables, x), want)
+  assert_close(apply_folded(model, result, x), want)
+
+
 def test_fused_activation_stays():
   model = nn.Sequential([nn.Dense(3, use_bias=False), norm(activation="relu")])
   x = jax.random.normal(jax.random.key(1), (9, 3))
