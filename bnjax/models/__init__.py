@@ -12,6 +12,7 @@ from bnjax.models.arguments import (
   check_dropout_rate,
 )
 from bnjax.models.deep import deep
+from bnjax.models.inception import bn_inception, inception, small_inception
 from bnjax.models.initializers import INITIALIZERS
 from bnjax.models.lenet import lenet
 from bnjax.models.mlp import MLP
@@ -82,9 +83,12 @@ def mlp(
 
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
+  "bn_inception": bn_inception,
   "deep": deep,
+  "inception": inception,
   "lenet": lenet,
   "mlp": mlp,
+  "small_inception": small_inception,
 }
 
 __all__ = [
@@ -92,7 +96,10 @@ __all__ = [
   "INITIALIZERS",
   "MODELS",
   "NORMS",
+  "bn_inception",
   "deep",
+  "inception",
   "lenet",
   "mlp",
+  "small_inception",
 ]
