@@ -9,7 +9,7 @@ from typing import Any
 
 from bnjax.build import TABLES
 from bnjax.errors import UserError, choice
-from bnjax.named import select_arguments
+from bnjax.named import accepted_arguments, select_arguments
 
 # What describes the experiment as a whole and no single arm.
 _NOT_FOR_ARMS = (
@@ -66,6 +66,9 @@ def _resolve(
 ) -> dict[str, Any]:
   spec = override(f"arms.{arm}", base, overrides)
   for group, table in TABLES.items():
+    known = {"name"}.union(*map(accepted_arguments, table.values()))
+    for argument in spec[group]:
+      choice(f"{group}.{argument}", argument, known)
     ours = overrides.get(group, {})
     set_here = set(ours)
     if "name" not in ours:  # what the user set is meant for the config's name

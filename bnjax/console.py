@@ -59,6 +59,7 @@ def _brief(message: str) -> str:
   """The line that says what happened, of a message that holds a traceback."""
   if "Traceback (most recent call last)" in message:
     message = message.strip().splitlines()[-1]
+    message = message.removeprefix("bnjax.errors.UserError: ")
   return " ".join(message.split())
 
 

@@ -27,7 +27,7 @@ def get_config(arg="cifar10_jpeg"):
     local_response_norm=True,
   )
   config.optimizer.update(learning_rate=0.01, momentum=0.9)
-  config.schedule.update(name="exponential", decay_rate=0.5, decay_steps=3000)
+  config.schedule.update(name="exponential", rate=0.5, decay_steps=3000)
   config.augment.name = "photometric"
   config.l2 = 5e-4
   config.sampler = "fixed"

@@ -13,6 +13,9 @@ CONFIG = {
   "model": {"name": "mlp", "width": 8, "dropout_rate": 0.5},
   "norm": {"name": "batch_norm", "epsilon": 1e-5, "decay": 0.9},
   "optimizer": {"name": "adam", "learning_rate": 0.1, "b1": 0.9, "momentum": 0},
+  "schedule": {"name": "constant"},
+  "augment": {"name": "none"},
+  "loss": {"name": "cross_entropy"},
   "steps": 10,
   "arms": {"with": {}, "without": {"norm": {"name": "none"}}},
 }
@@ -77,3 +80,9 @@ def test_what_the_user_set_must_apply_where_the_name_is_the_configs():
   # `without` names another norm, which does not take the user's epsilon.
   arms = resolve_arms(CONFIG, explicit={"norm.epsilon"})
   assert arms["without"]["norm"] == {"name": "none"}
+
+
+def test_an_argument_that_no_entry_takes_is_a_mistake_in_the_file():
+  schedule = {"name": "constant", "decay_rate": 0.5}
+  with pytest.raises(UserError, match=r"schedule\.decay_rate: 'decay_rate'"):
+    resolve_arms({**CONFIG, "schedule": schedule})

@@ -1,5 +1,6 @@
 """Optimizers by name do what the published code's equations say."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -56,3 +57,16 @@ def test_every_entry_goes_downhill(name):
   w = jnp.asarray(1.0)
   update, _ = optimizer.update(2 * w, optimizer.init(w), w)
   assert update < 0
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "sgd"])
+def test_no_momentum_keeps_no_state(name):
+  params = {"w": jnp.zeros(7)}
+  sizes = [
+    sum(x.size for x in jax.tree.leaves(optimizer.init(params)))
+    for optimizer in (
+      OPTIMIZERS[name](0.1, momentum=0.0),
+      OPTIMIZERS[name](0.1, momentum=0.9),
+    )
+  ]
+  assert sizes[1] == sizes[0] + 7
