@@ -47,7 +47,10 @@ def test_smoke_run_trains_and_reports(tmp_path):
     ([], "error: --config: which experiment?"),
     (["--config=configs/nothing.py"], "there is no file configs/nothing.py"),
     ([f"--config={CONFIG}:mnits"], "dataset.name: 'mnits'"),
-    ([f"--config={CONFIG}:smoke,mnist,cifar"], "'cifar' is one data set too many"),
+    (
+      [f"--config={CONFIG}:smoke,mnist,cifar"],
+      "'cifar' is one data set too many",
+    ),
     (
       [f"--config={CONFIG}:smoke", "--config.stesp=3"],
       "config.stesp: 'stesp' is not known; did you mean 'steps'?",
