@@ -9,7 +9,7 @@ import matplotlib
 
 from bnjax.report.drawing import Run, read_run
 from bnjax.report.kinds import KINDS
-from bnjax.report.style import METADATA, RC
+from bnjax.report.style import METADATA, RC, TIGHT
 from bnjax.results.figure_kinds import Curves, Field, Figure, HeatMap
 from bnjax.results.figures import figures
 
@@ -56,7 +56,7 @@ def draw_figures(
         continue
       for form in formats:
         path = folder / f"{name}.{form}"
-        figure.savefig(path, format=form, metadata=METADATA[form])
+        figure.savefig(path, format=form, metadata=METADATA[form], **TIGHT)
         files.append(path)
   return files
 

@@ -6,6 +6,7 @@ from typing import Any
 from bnjax.report.numbers import bound_notes, format_result, format_spread
 from bnjax.report.render import NONE, Table
 from bnjax.results.names import words
+from bnjax.results.points import common_ratio
 
 Summary = Mapping[str, Any]
 
@@ -49,6 +50,7 @@ def _arms(summary: Summary, grids: list[Mapping[str, Any]]) -> Table:
   notes = [
     f"trained: {words(first['metric'])} of at least {first['threshold']:g}, at "
     f"{len(first['points'])} points",
+    *_resolutions(first),
     *bound_notes(entries.values()),
   ]
   across, down = (arms, names) if len(arms) <= _ARMS else (names, arms)
@@ -58,6 +60,18 @@ def _arms(summary: Summary, grids: list[Mapping[str, Any]]) -> Table:
   )
   columns = ("" if across is arms else "arm", *across)
   return Table("Over the whole grid", columns, rows, tuple(notes))
+
+
+def _resolutions(grid: Mapping[str, Any]) -> list[str]:
+  """How far the values of a field lie apart: a largest one is among them."""
+  notes = []
+  for place, field in enumerate(grid["fields"]):
+    values = dict.fromkeys(point[place] for point in grid["points"])
+    name = field.rpartition(".")[2].replace("_", " ")
+    if ratio := common_ratio(list(values)):
+      text = f"largest {name}: among values a factor of {ratio:.3g} apart"
+      notes.append(text)
+  return notes
 
 
 def _key(one: str, other: str, arms: list[str]) -> tuple[str, str]:

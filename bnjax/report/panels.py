@@ -1,5 +1,6 @@
 """One metric of every arm in one axes: curves, bands, published values."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -61,12 +62,13 @@ def draw_panel(
     The label of each arm; one without a finite value has none.
   """
   labels = []
+  shade = 0.18 if len(curves) <= 5 else 0.1
   for curve in curves:
     look = looks[curve.arm]
     x = _x(curve, scales)
     mean, least, greatest = curve.over_seeds()
     axes.fill_between(
-      x, least, greatest, color=look.color, alpha=0.18, linewidth=0
+      x, least, greatest, color=look.color, alpha=shade, linewidth=0
     )
     finite = mean[np.isfinite(mean)]
     line = look.line(len(curve.steps))
@@ -100,15 +102,30 @@ def _scale_y(axes: Axes, curves: Sequence[Curve], scales: Scales) -> None:
   if log and positive.size:
     axes.set_yscale("log")
     limit_y(axes, scales.low, scales.high)
-    low, high = axes.get_ylim()
-    log_axis(axes.yaxis, low, high)
+    log_axis(axes.yaxis, *axes.get_ylim())
     return
   if fraction and scales.low is None and scales.high is None:
-    axes.set_ylim(0, 1.02)
-    axes.yaxis.set_major_locator(ticker.MultipleLocator(0.2))
+    start = _lowest(curves)
+    axes.set_ylim(start, 1.02 - 0.02 * start)
+    if not start:
+      axes.yaxis.set_major_locator(ticker.MultipleLocator(0.2))
   else:
-    high = 1.0 if fraction and scales.high is None else scales.high
-    limit_y(axes, scales.low, high)
+    whole = 1.0 if fraction and scales.high is None else scales.high
+    limit_y(axes, scales.low, whole)
+
+
+def _lowest(curves: Sequence[Curve]) -> float:
+  """Where an axis of fractions begins: at 0, or below values that are all high.
+
+  Those before training are left out: the curves come up from below.
+  """
+  values = [
+    curve.values[:, np.asarray(curve.steps) > 0].ravel() for curve in curves
+  ]
+  trained = np.concatenate(values)
+  trained = trained[np.isfinite(trained)]
+  least = float(trained.min()) if trained.size else 0.0
+  return math.floor(20 * least - 0.2) / 20 if least > 0.6 else 0.0
 
 
 def _mark_diverged(

@@ -34,6 +34,9 @@ METADATA: dict[str, dict[str, Any]] = {
   "svg": {"Date": None, "Creator": None},
 }
 
+# Nothing is cut off, however long a name is.
+TIGHT: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.08}
+
 RC: Any = {
   "font.family": "DejaVu Sans",
   "font.size": 8,

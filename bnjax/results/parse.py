@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bnjax.results.names import parse_name
+from bnjax.results.order import in_order
 from bnjax.results.points import is_number
 from bnjax.results.rules import (
   DIRECTIONS,
@@ -47,10 +48,8 @@ def published(
 
 def claims(config: Mapping[str, Any]) -> list[Claim]:
   """The claims of a config; raises as `published` does."""
-  return [
-    _claim(name, f"claims.{name}", fields)
-    for name, fields in (config.get("claims") or {}).items()
-  ]
+  found = config.get("claims") or {}
+  return [_claim(n, f"claims.{n}", found[n]) for n in in_order(found)]
 
 
 def mapping(path: str, fields: Any) -> Mapping[str, Any]:

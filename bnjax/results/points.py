@@ -7,8 +7,9 @@ every point of their product. A row says at which point its run is:
      "point": {"optimizer.learning_rate": 0.1, "model.init_scale": 1.0}}
 """
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 # (field, value) pairs in the order of the fields' names; empty without a grid.
@@ -74,6 +75,19 @@ def is_number(value: Any) -> bool:
     and not isinstance(value, bool)
     and math.isfinite(value)
   )
+
+
+def common_ratio(values: Sequence[Any]) -> float | None:
+  """The factor between neighbouring values, if it is the same throughout.
+
+  >>> common_ratio([0.1, 1.0, 10.0]), common_ratio([1, 2, 3])
+  (10.0, None)
+  """
+  if len(values) < 3 or not all(is_number(v) and v > 0 for v in values):
+    return None
+  ratios = [b / a for a, b in itertools.pairwise(values)]
+  alike = all(math.isclose(r, ratios[0], rel_tol=0.1) for r in ratios)
+  return ratios[0] if alike and ratios[0] != 1 else None
 
 
 def same_value(one: Any, other: Any) -> bool:

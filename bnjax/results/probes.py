@@ -9,7 +9,6 @@ rows with one arm, seed, step, point, probe and layer the last one counts.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from bnjax.results.aggregate import Curve, Row, curves
 from bnjax.results.names import Probe
+from bnjax.results.order import natural
 from bnjax.results.points import Point, matches, point_of
 
 _FIELDS = ("arm", "seed", "step", "probe", "layer", "values")
@@ -120,18 +120,6 @@ class Probes:
         {"arm": arm, "seed": seen.seed, "step": seen.step, text: float(value)}
       )
     return curves(rows).get((arm, text))
-
-
-def natural(name: str) -> list[tuple[bool, int, str]]:
-  """A key that sorts names by the numbers in them.
-
-  >>> sorted(["layer_10", "layer_9", "input"], key=natural)
-  ['input', 'layer_9', 'layer_10']
-  """
-  parts = re.split(r"(\d+)", name)
-  return [
-    (part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts
-  ]
 
 
 def _at(point: Point, wanted: tuple[tuple[str, Any], ...]) -> bool:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bnjax.results.order import in_order
+
 
 def arm_names(
   config: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
 ) -> list[str]:
   """The arms in the config's order, then any that only the rows have."""
-  names = list(config.get("arms") or {})
+  names = in_order(config.get("arms") or {})
   return list(dict.fromkeys([*names, *(row["arm"] for row in rows)]))
 
 

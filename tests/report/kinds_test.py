@@ -93,6 +93,16 @@ def test_curves_of_chosen_arms_on_chosen_axes():
   assert BLUE not in [x.get_color() for x in axes.lines]
 
 
+def test_accuracies_that_are_all_high_are_looked_at_closely():
+  found = [row("a", 0, step, test_accuracy=value)
+           for step, value in ((0, 0.1), (10, 0.93), (20, 0.95))]  # fmt: skip
+  options = kinds.Curves(metrics=("test_accuracy",))
+  (axes,) = curves.draw(run(found, arms={"a": {}}), options).axes
+  assert axes.get_ylim() == (0.9, pytest.approx(1.002))
+  (axes,) = curves.draw(run(), options).axes
+  assert axes.get_ylim() == (0, 1.02)
+
+
 def test_limits_that_all_values_are_beyond_are_passed_over():
   at = lambda low: kinds.Curves(metrics=("test_accuracy",), low=low)
   (axes,) = curves.draw(run(), at(0.5)).axes

@@ -412,6 +412,17 @@ def test_a_grid_has_a_table_of_its_arms_and_one_of_its_points():
   )
 
 
+def test_how_far_the_values_of_a_grid_lie_apart_is_said():
+  points = [[rate, scale] for rate in (0.1, 1.0, 10.0) for scale in (1, 2)]
+  found = grid("a") | {"points": points, "seeds": [3] * 6, "diverged": [0] * 6}
+  found["metrics"] = {}
+  entries = [entry("trained_fraction")]
+  (whole, _) = summary_tables(summary(entries, grids=[found]))
+  assert "largest learning rate: among values a factor of 10 apart" in (
+    whole.notes
+  )
+
+
 def test_many_arms_are_lines_and_many_points_have_no_table():
   arms = [f"arm_{i}" for i in range(5)]
   entries = [entry("trained_fraction", arm=arm) for arm in arms]

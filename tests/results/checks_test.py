@@ -127,7 +127,9 @@ def test_percentiles_of_a_grid_are_at_a_point():
   figure = {"kind": "percentiles", "probe": "variance"}
   layer = "h_1@learning_rate=1,init_scale=5"
   check_rules(changed(GRID, "figures.map", figure | {"layer": layer}))
-  with pytest.raises(ValueError, match=r"figures.map: the point lacks learning"):
+  with pytest.raises(
+    ValueError, match=r"figures.map: the point lacks learning"
+  ):
     check_rules(changed(GRID, "figures.map", figure | {"layer": "h_1"}))
 
 

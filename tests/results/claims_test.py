@@ -263,6 +263,24 @@ def test_never_is_a_bound_and_changes_no_verdict(a, b, fields, verdict, bound):
   assert bool(got.reason) == (verdict == "undecided")
 
 
+def test_an_upper_bound_outside_of_a_range_may_lie_within_it():
+  # Nothing trains: the largest rates are at most 0.01, and 0.0001 perhaps.
+  rows = [
+    {"arm": "a", "seed": seed, "step": 10, "acc": 0.1, "point": {"rate": rate}}
+    for seed in (0, 1)
+    for rate in (0.01, 0.1)
+  ]
+  found = measured(rows, grid={"rate": (0.01, 0.1)}, grid_metric="acc")
+  rule = Claim(
+    name="c", text="", metric="largest_rate", arm="a", versus=0.0001,
+    direction="within", margin=0.001,
+  )  # fmt: skip
+  got = judge_claim(rule, found)
+  assert (got.verdict, got.bound) == ("undecided", -1)
+  other = judge_claim(dataclasses.replace(rule, versus=1.0), found)
+  assert (other.verdict, other.bound) == ("does not hold", -1)
+
+
 def test_an_undecided_bound_says_so():
   got = sooner((10, 10), (None, None), direction="ratio_less", margin=10)
   assert got.reason == "the ratio is known only to be at most this"

@@ -49,7 +49,7 @@ def test_of_rows_written_twice_the_last_counts():
 
 
 def test_rows_of_a_grid_are_found_at_their_point():
-  rows = [row(1.0, point={"x.l2": 0}), row(2.0, point={"x.l2": 1}), row(3.0)]
+  rows = [row(3.0), row(1.0, point={"x.l2": 0}), row(2.0, point={"x.l2": 1})]
   probes = Probes(rows)
   assert probes.curve("a", Probe("v", "h_1")).at(0) == {0: 3.0}
   at = Probe("v", "h_1", point=(("l2", 1),))

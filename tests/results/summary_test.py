@@ -98,6 +98,20 @@ def test_arms_come_in_the_order_of_the_config():
   assert list(dict.fromkeys(e["arm"] for e in summary["entries"])) == ["b", "a"]
 
 
+def test_arms_and_claims_sorted_by_letters_come_by_their_numbers():
+  claim = {"text": "t", "metric": "loss", "arm": "b_2", "versus": 0.0}
+  config = {
+    "arms": dict.fromkeys(["b_128", "b_2"]),
+    "claims": dict.fromkeys(["c_10", "c_9"], claim),
+  }
+  rows = [
+    {"arm": arm, "seed": 0, "step": 1, "loss": 1.0} for arm in ("b_128", "b_2")
+  ]
+  summary = summarize(config, {}, rows)
+  assert [entry["arm"] for entry in summary["entries"]] == ["b_2", "b_128"]
+  assert [claim["name"] for claim in summary["claims"]] == ["c_9", "c_10"]
+
+
 def test_an_arm_may_have_another_data_set():
   summary = summarize(CONFIG, ENVIRONMENT, ROWS)
   assert entries(summary)["a", "loss"]["dataset"] == "digits"

@@ -22,7 +22,7 @@ from bnjax.report.style import COLORMAP, GREY, LIGHT
 from bnjax.results.figure_kinds import HeatMap
 from bnjax.results.grids import Grid
 from bnjax.results.names import is_fraction, words
-from bnjax.results.points import is_number
+from bnjax.results.points import common_ratio
 
 _PANEL = 2.75  # inches, a panel's side
 _WRITTEN = 6  # cells a side: with more, numbers would not be legible
@@ -71,7 +71,7 @@ def draw(run: Run, options: HeatMap) -> Figure | None:
   columns = min(columns, 4)
   lines = -(-len(panels) // columns)
   figure = new_figure(
-    0.8 + 0.3 * bool(options.title) + (_PANEL + 0.25) * lines,
+    1.0 + 0.3 * bool(options.title) + (_PANEL + 0.25) * lines,
     1.55 + (_PANEL + 0.1) * columns,
   )
   figure.set_layout_engine("constrained", h_pad=0.07, wspace=0.05, hspace=0.05)
@@ -282,12 +282,11 @@ def _name(axis: Any, values: Sequence[Any]) -> None:
 
 
 def _label(field: str, label: str, values: Sequence[Any]) -> str:
-  text = label or field.rpartition(".")[2].replace("_", " ")
-  if len(values) > 2 and all(is_number(v) and v > 0 for v in values):
-    steps = np.diff(np.log(np.asarray(values, float)))
-    if np.allclose(steps, steps[0], rtol=0.1):
-      text += " (logarithmic)"
-  return text
+  """The label that is given, or the field and how its values are spaced."""
+  if label:
+    return label
+  text = field.rpartition(".")[2].replace("_", " ")
+  return text + (" (logarithmic)" if common_ratio(values) else "")
 
 
 def _bar_label(metric: str) -> str:

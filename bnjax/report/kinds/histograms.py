@@ -13,7 +13,7 @@ from bnjax.report.style import GREY
 from bnjax.results.figure_kinds import Histograms
 from bnjax.results.layers import chosen
 from bnjax.results.names import words
-from bnjax.results.probes import natural
+from bnjax.results.order import natural
 
 
 class _Counts(NamedTuple):
