@@ -107,7 +107,6 @@ def capture(
     >>> seen.gradients["layers_0/bias"]
     Array([6., 0.], dtype=float32)
   """
-  variables = nn.meta.unbox({k: variables[k] for k in variables})
   state = {k: v for k, v in variables.items() if k not in ("params", *_OWN)}
   params = variables.get("params", {})
   may_change = subtract_filters(union_filters(mutable, _OWN), "params")
@@ -132,7 +131,9 @@ def capture(
   _, shapes = jax.eval_shape(lambda: apply(params, None))
   there = dict(_stored(shapes.get("intermediates", {})))
   names = select("layers", layers, there)
-  zeros = _zeros(shapes.get("perturbations", {}), set(names))
+  zeros = jax.tree.map(
+    lambda x: jnp.zeros(x.shape, x.dtype), shapes.get("perturbations", {})
+  )
 
   def loss_of(params: Any, zeros: Any) -> tuple[jax.Array, Any]:
     output, seen = apply(params, zeros)
@@ -229,26 +230,6 @@ def _stored(
 
 def _name(path: tuple[str, ...], number: int) -> str:
   return ("/".join(path) or _ROOT) + (f"#{number}" if number else "")
-
-
-def _zeros(
-  collection: Mapping[str, Any], names: set[str], path: tuple[str, ...] = ()
-) -> dict[str, Any]:
-  """Returns zeros like the collection's shapes, only for these layers."""
-  kept: dict[str, Any] = {}
-  for key, value in collection.items():
-    if key == _KEY:
-      kept[key] = tuple(
-        {
-          suffix: jnp.zeros(leaf.shape, leaf.dtype)
-          for suffix, leaf in parts.items()
-          if _name(path, number) + suffix in names
-        }
-        for number, parts in enumerate(value)
-      )
-    elif isinstance(value, Mapping):
-      kept[key] = _zeros(value, names, (*path, key))
-  return kept
 
 
 def flatten(tree: Any) -> Arrays:
