@@ -5,7 +5,7 @@ import math
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from matplotlib import colors
 from matplotlib.figure import Figure
 
@@ -161,6 +161,7 @@ def test_an_arm_keeps_its_color_whatever_else_is_drawn():
   assert few["x"] == many["x"]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 24))
 def test_arms_are_told_apart_up_to_two_dozen(count):
   found = looks(["no_batch_norm", *(f"arm {i}" for i in range(count - 1))])
@@ -171,6 +172,7 @@ def test_arms_are_told_apart_up_to_two_dozen(count):
 places = st.lists(st.floats(0, 1), max_size=12)
 
 
+@settings(deadline=None)
 @given(places, st.floats(0.01, 0.5))
 def test_labels_do_not_overlap_and_stay_inside(wishes, gap):
   got = spread(wishes, gap)
@@ -183,6 +185,7 @@ def test_labels_do_not_overlap_and_stay_inside(wishes, gap):
   assert [got[i] for i in by_wish] == sorted_got
 
 
+@settings(deadline=None)
 @given(places)
 def test_labels_with_room_stay_where_they_are(wishes):
   kept = sorted({round(wish, 1) for wish in wishes})

@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from rich.console import Console
 
 from bnjax.report import Table, print_tables, summary_tables
@@ -188,6 +188,7 @@ def test_an_arm_called_script_shows_as_text_everywhere():
   assert "<script" not in markdown + page
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_markdown_row_has_as_many_cells_whatever_is_in_it(text):
   table = Table("t", ("a", "b"), ((text, "x"),))
@@ -197,6 +198,7 @@ def test_a_markdown_row_has_as_many_cells_whatever_is_in_it(text):
   assert "<" not in escape_markdown(text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_html_has_no_tag_that_a_cell_brought(text):
   table = Table("t", ("a",), ((text,),), (text,))

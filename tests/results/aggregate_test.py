@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bnjax.results.aggregate import curves, diverged_steps, total_seconds
 
@@ -84,6 +84,7 @@ def test_a_row_without_a_seed_is_an_error():
     curves([{"arm": "a", "step": 1, "loss": 1.0}])
 
 
+@settings(deadline=None)
 @given(st.permutations(ROWS[:4]))
 def test_the_order_of_rows_does_not_matter(rows):
   expected, got = curves(ROWS[:4]), curves(rows)

@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from bnjax.results.claims import judge_claim
@@ -73,6 +73,7 @@ def test_claim_less_is_greater_with_the_arms_exchanged():
   assert claim(a, b, direction="less", margin=0.4).verdict == "does not hold"
 
 
+@settings(deadline=None)
 @given(
   st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6),
   st.floats(0, 0.5),

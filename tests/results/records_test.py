@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bnjax.results import append_rows, read_json, read_rows, write_json
 from bnjax.results.records import to_strict
@@ -23,6 +23,7 @@ def refuse_constant(name):
   raise AssertionError(f"{name} is not strict JSON")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), VALUES))
 def test_whatever_is_written_is_one_line_of_strict_json(tmp_path_factory, row):
   path = tmp_path_factory.mktemp("rows") / "metrics.jsonl"
@@ -134,6 +135,7 @@ def test_a_file_without_one_object_is_an_error(tmp_path, text):
     read_json(tmp_path / "config.json")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), VALUES))
 def test_a_json_file_holds_what_was_written(tmp_path_factory, value):
   path = tmp_path_factory.mktemp("json") / "summary.json"
