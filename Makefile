@@ -53,6 +53,7 @@ lint: $(DEV_STAMP)
 	$(BIN)/mypy
 
 docs: $(DOCS_STAMP)
+	@rm -rf build/docs  # pages of code that is gone stay otherwise
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
