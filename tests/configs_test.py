@@ -3,6 +3,7 @@
 import importlib.util
 import pathlib
 
+import jax
 import pytest
 
 from bnjax import experiment, report, results
@@ -45,9 +46,35 @@ def test_smoke_is_small_and_the_rest_is_the_same(path):
   assert set(smoke["arms"]) == set(full["arms"])
 
 
+@pytest.fixture
+def quick_compilation():
+  """Compiles in half the time what is run for seconds."""
+  jax.config.update("jax_disable_most_optimizations", True)
+  yield
+  jax.config.update("jax_disable_most_optimizations", False)
+
+
+def _with_few_arms(config):
+  """Three arms and what is said of them: every arm is a program to compile."""
+  arms = list(config["arms"])[:3]
+  of_them = lambda rule: (
+    {rule["arm"], rule["versus"]} & set(config["arms"]) <= set(arms)
+  )
+  return config | {
+    "arms": {arm: config["arms"][arm] for arm in arms},
+    "published": {k: v for k, v in config["published"].items() if k in arms},
+    "claims": {k: v for k, v in config["claims"].items() if of_them(v)},
+    "figures": {
+      name: {k: v for k, v in figure.items() if k != "arms"}
+      for name, figure in config["figures"].items()
+    },
+  }
+
+
+@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_every_experiment_runs_small_and_reports(path, tmp_path):
-  config = _get_config(path)("smoke").to_dict()
+  config = _with_few_arms(_get_config(path)("smoke").to_dict())
   config["seeds"] = 1
   summary = experiment.run(config, tmp_path)
   arms = {row["arm"] for row in results.read_workdir(tmp_path).rows}
