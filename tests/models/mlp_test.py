@@ -43,7 +43,12 @@ def test_arms_share_their_initial_weights():
     )
 
 
-@pytest.mark.parametrize("norm", sorted(NORMS.keys() - {"instance_norm"}))
+# instance_norm needs space; feature_norm, as the post computes it, has no
+# epsilon: an example whose units are all off is 0 / 0.
+FOR_MLPS = sorted(NORMS.keys() - {"instance_norm", "feature_norm"})
+
+
+@pytest.mark.parametrize("norm", FOR_MLPS)
 @pytest.mark.parametrize("placement", ["before", "after"])
 def test_every_norm_works_at_both_places(norm, placement):
   model, variables = _init(norm=norm, placement=placement, dropout_rate=0.5)
