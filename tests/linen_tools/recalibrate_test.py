@@ -324,9 +324,7 @@ def test_stacked_batches_under_jit_and_vmap_are_the_same(estimator):
   stacked = jax.jit(jax.vmap(run))(many)
   for i in range(3):
     one = jax.tree.map(lambda x, i=i: x[i], many)
-    expected = recalibrate(
-      Net(), one, rows, call=call, estimator=estimator
-    )
+    expected = recalibrate(Net(), one, rows, call=call, estimator=estimator)
     got = jax.tree.map(lambda x, i=i: x[i], stacked)
     jax.tree.map(
       lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
