@@ -156,7 +156,7 @@ def log_space(low: float, high: float, points: int) -> tuple[float, ...]:
 def greater(
   text: str,
   arm: str,
-  versus: str | float,
+  versus: str | float | None,
   metric: str = "test_accuracy",
   **fields: Any,
 ) -> dict[str, Any]:
@@ -165,7 +165,8 @@ def greater(
   Args:
     text: the claim in words.
     arm: of the config.
-    versus: another arm, or a number.
+    versus: another arm, or a number; None for the arm itself, with a
+      `versus_metric`.
     metric: what is compared, at the last step.
     **fields: further fields of `bnjax.results.rules.Claim`.
   """

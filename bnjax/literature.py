@@ -115,7 +115,7 @@ def mean_field_growth(metric: str) -> dict[str, Any]:
   """
   source = "Yang et al. 2019, arXiv:1902.08129: pi / (pi - 1)"
   growth = math.pi / (math.pi - 1)
-  where = {"source": source, "step": 0, "dataset": "gaussian"}
+  where: dict[str, Any] = {"source": source, "dataset": "gaussian", "step": 0}
   return number(growth, metric=metric, tolerance=0.03, **where)
 
 

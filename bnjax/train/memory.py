@@ -28,9 +28,10 @@ def estimate(
   state = jax.eval_shape(
     lambda: init_state(task, jax.random.key(0), image_shape)
   )
+  shape: Any = jax.ShapeDtypeStruct
   batch = Batch(
-    jax.ShapeDtypeStruct((batch_size, *image_shape), image_dtype),
-    jax.ShapeDtypeStruct((batch_size,), jnp.int32),
+    shape((batch_size, *image_shape), image_dtype),
+    shape((batch_size,), jnp.int32),
   )
   step = jax.make_jaxpr(
     lambda state, key, batch: train_step(task, state, key, batch)

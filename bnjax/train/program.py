@@ -138,13 +138,19 @@ def make_program(
     def one(hyper: Hyper, state: TrainState, draws: Draws | None) -> Evaluation:
       task = make_task(hyper)
       sums = evaluate_splits(task, state, held_out, block=size)
-      population: list[Sums | None] = [None, None]
+      population: list[Sums] | list[None] = [None, None]
       if draws is not None:
         other = with_population_statistics(
           task, state, splits.train, draws, image_shape
         )
-        population = [*evaluate_splits(task, other, held_out, block=size)]
-      return Evaluation(*sums, *population, optax.tree.norm(state.params))
+        population = evaluate_splits(task, other, held_out, block=size)
+      return Evaluation(
+        validation=sums[0],
+        test=sums[1],
+        population_validation=population[0],
+        population_test=population[1],
+        param_norm=optax.tree.norm(state.params),
+      )
 
     own = None if draws is None else _per_network(draws, which)
     return each(one, hyper, states, own)
