@@ -1,4 +1,4 @@
-"""What a user's program sees of the wheel: it runs, and mypy knows its types."""
+"""What a user sees of the wheel: it runs, and mypy knows its types."""
 
 import sys
 from typing import assert_type
