@@ -259,7 +259,7 @@ def bounded(least, most):
   ("fields", "text"),
   [
     ({}, "2.000 ± 0.500"),
-    ({"std": 1e-17}, "2.000 ± 0.000"),
+    ({"metric": "largest_l2", "mean": 0.05, "std": 7e-18}, "0.05 ± 0"),
     ({"metric": "steps_to:loss<=1", "mean": 820.0, "std": 180.0}, "820 ± 180"),
     ({"metric": "steps_to:loss<=1", "mean": 1820.0, "bounds": bounded(2, 0)},
      "≥ 1,820 (2 of 3 never)"),
