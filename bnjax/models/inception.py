@@ -123,7 +123,8 @@ def small_inception(
   """BN-Inception for images of 32x32, which trains on a CPU.
 
   All blocks, with an eighth of the features, on grids of 16x16, 8x8 and 4x4:
-  162,442 parameters for 10 classes and 3 colors.
+  162,442 parameters for 10 classes and 3 colors, 8.5 million multiplications an
+  image. On two CPU cores an epoch of 45,000 took two minutes.
 
   Args:
     width_factor: how many times the features of Figure 5 every convolution
