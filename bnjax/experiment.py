@@ -43,17 +43,26 @@ def run(
   *,
   explicit: Collection[str] = (),
   data_dir: str | None = None,
+  checkpoint_seconds: float = 60.0,
+  mesh: str | None = None,
   report_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> dict[str, Any]:
   """Trains every arm of `config` and leaves the records in `workdir`.
 
+  A run that was stopped goes on from its last checkpoint and ends as if it had
+  not been. Called alike in every process where there are several.
+
   Args:
     config: nested dicts with the fields of `bnjax.config.base()`.
     workdir: gets config.json, environment.json, metrics.jsonl, summary.json,
-      and probes.jsonl and predictions.jsonl where the config asks for them.
-      Records of the same config are replaced; another config is refused.
+      and probes.jsonl, predictions.jsonl and params/ where the config asks for
+      them. Records of a finished run of the same config are replaced; another
+      config is refused.
     explicit: dotted names of the fields that the user set by hand.
     data_dir: where prepared data sets are, see `bnjax.data.load`.
+    checkpoint_seconds: between checkpoints; 0: none, a stopped run starts
+      afresh. So does one that times its arms (`config.interleave`).
+    mesh: as `bnjax.processes.layout` takes it.
     report_progress: called with a `Progress` now and then.
 
   Returns:
@@ -61,7 +70,9 @@ def run(
 
   Raises:
     UserError: the config is wrong, the data set cannot be read, or `workdir`
-      is not to be written to; nothing has been written then.
+      is not to be written to; nothing has been written then. Or it cannot be
+      written to any longer.
+    Preempted: the process was asked to stop, and saved what it had.
   """
   arms = resolve_arms(config, explicit)
   for spec in arms.values():
@@ -72,30 +83,53 @@ def run(
     results.check_rules(config)
   except ValueError as error:
     raise UserError(f"config: {error}") from None
+  layout = processes.layout(mesh)
   workdir = Path(workdir)
-  workdirs.check(workdir, config)
-  loader = _Loader(data_dir)
-  for group in groups:
-    name = group.spec["dataset"]["name"]
-    report_progress(Progress("", 0, 1, f"reading {name}"))
-    loader.load(group.spec)
-  environment = describe_environment() | {
-    "datasets": [dataset.describe() for dataset in loader.datasets.values()]
-  }
-  workdirs.start(workdir, config, environment)
-  jobs = _jobs(parts, loader, config["interleave"])
-  predictions = Predictions()
-  for job, records in _take_turns(jobs, together=config["interleave"]):
-    results.append_rows(workdir / "metrics.jsonl", records.rows)
-    if records.probe_rows:
-      results.append_rows(workdir / "probes.jsonl", records.probe_rows)
-    if records.probabilities is not None:
-      predictions.add(job.networks, records.probabilities)
-    report_progress(_progress(job.networks, records))
-  if predictions:
+  first = processes.is_first()
+  tell = lambda message: report_progress(Progress("", 0, 1, message))
+  with contextlib.ExitStack() as stack:
+    if first:
+      workdirs.check(workdir, config)
+    loader = _Loader(data_dir, layout)
+    for group in groups:
+      tell(f"reading {group.spec['dataset']['name']}")
+      loader.load(group.spec)
+    environment = describe_environment() | {
+      "datasets": [dataset.describe() for dataset in loader.datasets.values()]
+    }
+    journal = Journal(
+      workdir, 0 if config["interleave"] else checkpoint_seconds
+    )
+    saved = None
+    if first:
+      stack.enter_context(locks.hold(workdir))
+      saved = journal.restore(tell)
+      if saved is None:
+        workdirs.start(workdir, config, environment)
+      else:
+        workdirs.resume(workdir, environment)
+    saved = processes.share(saved)
+    jobs = _jobs(parts, loader, config["interleave"], saved)
+    if saved is not None:
+      tell(
+        "going on from the checkpoint of step {step} of part {part}".format(
+          part=saved.position["part"] + 1, step=saved.position["step"]
+        )
+      )
+    asked = stack.enter_context(preemption.watch())
+    for job, records in _take_turns(jobs, together=config["interleave"]):
+      stop = processes.any_of(asked())
+      if first:
+        journal.add(job.networks, records)
+        if stop or journal.due():
+          journal.save(job.part, records.step, records.snapshot())
+      report_progress(_progress(job.networks, records))
+      if stop:
+        raise preemption.Preempted(...)
+    if not first:
+      return {}
     labels = loader.load(groups[0].spec).test.labels
-    predictions.write(workdir / "predictions.jsonl", labels)
-  return results.write_summary(workdir)
+    return journal.finish(labels)
 
 
 class _Loader:

@@ -1,11 +1,12 @@
-"""What each arm says of each test image: `predictions.jsonl`."""
+"""What each arm says of each test image: `predictions.jsonl` and a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bnjax import results
+from bnjax.pictures import sprite
 from bnjax.plan import Network
 
 
@@ -18,6 +19,10 @@ class Predictions:
   classify the image correctly. The disagreement of two arms is half the sum
   of the absolute differences of their mean probabilities: 0 where they agree,
   1 where they exclude each other; of more than two arms the largest one.
+
+  The images that are most worth a look, where arms disagree or one is unsure,
+  are in `predictions.png`; their lines have `image`, its place there: [left,
+  top, width, height] in pixels.
   """
 
   def __init__(self) -> None:
@@ -26,6 +31,26 @@ class Predictions:
 
   def __bool__(self) -> bool:
     return bool(self._sums)
+
+  def to_arrays(self) -> dict[str, np.ndarray]:
+    """All that is gathered, to go on from in another process."""
+    return {f"predictions.sum.{k}": v for k, v in self._sums.items()} | {
+      f"predictions.votes.{k}": np.stack(v) for k, v in self._votes.items()
+    }
+
+  @classmethod
+  def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Predictions":
+    """Goes on from what `to_arrays` gave, among other arrays."""
+    new = cls()
+    for name, array in arrays.items():
+      kind, _, arm = name.removeprefix("predictions.").partition(".")
+      if not name.startswith("predictions."):
+        continue
+      if kind == "sum":
+        new._sums[arm] = array
+      else:
+        new._votes[arm] = list(array)
+    return new
 
   def add(self, networks: Sequence[Network], probabilities: np.ndarray) -> None:
     """Takes in the probabilities `[networks, n, classes]` of some networks.
@@ -40,8 +65,16 @@ class Predictions:
       self._sums[network.arm] = total + own.astype(np.float64)
       self._votes.setdefault(network.arm, []).append(own.argmax(-1))
 
-  def write(self, path: Path, labels: np.ndarray) -> None:
-    """Writes a line for every test image."""
+  def write(
+    self, path: Path, labels: np.ndarray, images: np.ndarray | None = None
+  ) -> None:
+    """Writes a line for every test image.
+
+    Args:
+      path: `predictions.jsonl`; the picture goes beside it.
+      labels: int [n], the classes.
+      images: uint8 [n, height, width, channels]; of any other, no picture.
+    """
     means = {
       arm: total / len(self._votes[arm]) for arm, total in self._sums.items()
     }
@@ -50,6 +83,10 @@ class Predictions:
       for arm, found in self._votes.items()
     }
     apart = _disagreement(list(means.values()))
+    least = np.min([mean.max(axis=-1) for mean in means.values()], axis=0)
+    order = np.argsort(-np.maximum(apart, 1 - least), kind="stable")
+    picture = path.with_suffix(".png")
+    places = {} if images is None else sprite(picture, images, order)
     results.append_rows(
       path,
       (
@@ -66,6 +103,7 @@ class Predictions:
             for arm, mean in means.items()
           },
         }
+        | ({"image": places[i]} if i in places else {})
         for i, label in enumerate(labels)
       ),
     )

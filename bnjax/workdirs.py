@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bnjax import results
+from bnjax import locks, results
 from bnjax.errors import UserError
 
 # What a run writes; `config.json` and `environment.json` say how.
 RECORDS = (
   "metrics.jsonl",
   "predictions.jsonl",
+  "predictions.png",
   "probes.jsonl",
   "summary.json",
 )
+FOLDERS = ("checkpoints", "params", "report")
 
 
 def check(workdir: Path, config: Mapping[str, Any]) -> None:
@@ -28,7 +30,7 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
   except ValueError as error:
     raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
   except FileNotFoundError:
-    if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+    if workdir.exists() and (not workdir.is_dir() or _others(workdir)):
       raise UserError(
         f"--workdir: {workdir} exists and holds no experiment; name another"
       ) from None
@@ -52,10 +54,24 @@ def start(
   try:
     for name in RECORDS:
       (workdir / name).unlink(missing_ok=True)
-    shutil.rmtree(workdir / "report", ignore_errors=True)
+    for name in FOLDERS:
+      shutil.rmtree(workdir / name, ignore_errors=True)
     results.write_json(workdir / "config.json", {"config": config})
     results.write_json(workdir / "environment.json", environment)
   except OSError as error:
     raise UserError(
       f"--workdir: cannot write to {workdir}: {error.strerror}"
     ) from None
+
+
+def resume(workdir: Path, environment: Mapping[str, Any]) -> None:
+  """Notes in environment.json with what a stopped run goes on."""
+  old = results.read_json(workdir / "environment.json")
+  old["resumed"] = [*old.get("resumed", []), environment]
+  results.write_json(workdir / "environment.json", old)
+
+
+def _others(workdir: Path) -> bool:
+  """Whether there are files that a run did not begin with."""
+  begun = (locks.NAME, ".config.json.", ".environment.json.")
+  return any(not p.name.startswith(begun) for p in workdir.iterdir())

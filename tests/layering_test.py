@@ -34,7 +34,8 @@ ALLOWED = {
   "plan": {"arms", "build", "errors"},
   "validation": {"build", "data", "errors", "plan", "probes", "train"},
   "recorder": {"plan", "probes", "train"},
-  "predictions": {"plan", "results"},
+  "pictures": set(),
+  "predictions": {"pictures", "plan", "results"},
   "runner": {"build", "data", "plan", "probes", "recorder", "train"},
   "workdirs": {"errors", "results"},
   "experiment": {

@@ -44,3 +44,19 @@ def test_a_network_that_diverged_says_nothing(tmp_path):
   predictions.write(tmp_path / "p.jsonl", np.array([2]))
   (line,) = (tmp_path / "p.jsonl").read_text().splitlines()
   assert json.loads(line)["arms"]["a"]["confidence"] == 0.25
+
+
+def test_images_that_arms_disagree_on_come_first(tmp_path):
+  predictions = Predictions()
+  a = np.array([[[0.9, 0.1], [0.9, 0.1], [0.5, 0.5]]])
+  b = np.array([[[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]]])
+  predictions.add([_network("a")], a)
+  predictions.add([_network("b")], b)
+  images = np.zeros((3, 2, 2, 1), np.uint8)
+  predictions.write(tmp_path / "p.jsonl", np.array([0, 1, 0]), images)
+  rows = [json.loads(x) for x in (tmp_path / "p.jsonl").read_text().split("\n")
+          if x]  # fmt: skip
+  assert [row["image"] for row in rows] == [
+    [4, 0, 2, 2], [0, 0, 2, 2], [2, 0, 2, 2],
+  ]  # fmt: skip
+  assert (tmp_path / "p.png").exists()
