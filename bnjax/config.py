@@ -17,6 +17,7 @@ from bnjax.build import TABLES
 from bnjax.errors import UserError, choice
 
 _FETCHED = ("mnist", "cifar10", "cifar10_jpeg")  # sets that have to be there
+NO_NORM = {"norm": {"name": "none"}}  # an arm without normalization
 _PLAIN = (bool, int, float, str, tuple)
 
 
@@ -72,10 +73,11 @@ def base(
   config.interleave = False  # the programs take turns, to time them fairly
   config.population_batches = 0  # of Algorithm 2; 0: running statistics only
   config.predictions = False  # leave predictions.jsonl of the test set
+  config.save_params = False  # leave the trained networks in params/
   config.probes = {}
   config.probe_every = 0  # steps; 0: with every evaluation
   config.probe_examples = 1000  # training examples that probes look at
-  config.arms = {"batch_norm": {}, "no_batch_norm": {"norm": {"name": "none"}}}
+  config.arms = {"batch_norm": {}, "no_batch_norm": NO_NORM}
   config.grid = {}  # fields, nested as here, and values: each arm at each point
   config.grid_metric = "validation_accuracy"
   config.grid_threshold = 0.9
@@ -123,9 +125,14 @@ def finish(config: ConfigDict, options: Options) -> ConfigDict:
   """The config as asked for: of full size, or cut down with nothing left out.
 
   Args:
-    config: an experiment's; changed in place.
+    config: an experiment's.
     options: of `parse`.
+
+  Returns:
+    A copy in which no two fields are one object, as those of arms written with
+    the same dict are: setting one of them would set the other.
   """
+  config = _unshared(config)
   if not options.smoke:
     return config
   config.steps = min(config.steps, 20)
@@ -158,6 +165,8 @@ def greater(
   arm: str,
   versus: str | float | None,
   metric: str = "test_accuracy",
+  *,
+  times: float | None = None,
   **fields: Any,
 ) -> dict[str, Any]:
   """The claim that `arm` has more of a metric than `versus`.
@@ -168,10 +177,58 @@ def greater(
     versus: another arm, or a number; None for the arm itself, with a
       `versus_metric`.
     metric: what is compared, at the last step.
+    times: more than so many times as much; more by any difference if None.
     **fields: further fields of `bnjax.results.rules.Claim`.
   """
+  return _claim("greater", text, arm, versus, metric, times) | fields
+
+
+def less(
+  text: str,
+  arm: str,
+  versus: str | float | None,
+  metric: str = "test_accuracy",
+  *,
+  times: float | None = None,
+  **fields: Any,
+) -> dict[str, Any]:
+  """The claim that `arm` has less of a metric than `versus`: see `greater`."""
+  return _claim("less", text, arm, versus, metric, times) | fields
+
+
+def within(
+  margin: float,
+  text: str,
+  arm: str,
+  versus: str | float | None,
+  metric: str = "test_accuracy",
+  **fields: Any,
+) -> dict[str, Any]:
+  """The claim that two arms differ by less than a margin: see `greater`."""
+  claim = _claim("within", text, arm, versus, metric, None)
+  return claim | {"margin": margin} | fields
+
+
+def _claim(
+  direction: str,
+  text: str,
+  arm: str,
+  versus: str | float | None,
+  metric: str,
+  times: float | None,
+) -> dict[str, Any]:
   claim = {"text": text, "metric": metric, "arm": arm, "versus": versus}
-  return claim | {"direction": "greater", "margin": 0.0} | fields
+  if times is None:
+    return claim | {"direction": direction, "margin": 0.0}
+  return claim | {"direction": f"ratio_{direction}", "margin": times}
+
+
+def _unshared(config: ConfigDict) -> ConfigDict:
+  copy = ConfigDict()
+  for key, value in config.items():
+    nested = isinstance(value, ConfigDict)
+    copy[key] = _unshared(value) if nested else value
+  return copy
 
 
 def _group(group: str, name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ each further arm makes one change more; `all` makes all seven.
   python scripts/train.py --config=configs/accelerating.py:cifar10_jpeg
 """
 
-from bnjax.config import base, finish, greater, parse
+from bnjax.config import NO_NORM, base, finish, greater, parse
 
 
 def get_config(arg="cifar10_jpeg"):
@@ -18,14 +18,9 @@ def get_config(arg="cifar10_jpeg"):
   config = base(model="lenet", optimizer="sgd")
   config.title = "The paper's seven changes, one by one"
   config.dataset.update(name=options.dataset, transform="rgb32")
-  config.model.update(
-    channels=(16, 32),
-    hidden=(128,),
-    placement="before",
-    init="he",
-    dropout_rate=0.4,
-    local_response_norm=True,
-  )
+  config.model.update(channels=(16, 32), hidden=(128,), init="he")
+  config.model.update(placement="before", dropout_rate=0.4)
+  config.model.local_response_norm = True
   config.optimizer.update(learning_rate=0.01, momentum=0.9)
   config.schedule.update(name="exponential", rate=0.5, decay_steps=3000)
   config.augment.name = "photometric"
@@ -44,31 +39,24 @@ def get_config(arg="cifar10_jpeg"):
     "thorough_shuffling": {"sampler": "epoch"},
     "less_distortion": {"augment": {"name": "none"}},
   }
-  every = {}
-  for change in changes.values():
-    for key, value in change.items():
-      old = every.get(key)
-      every[key] = old | value if isinstance(old, dict) else value
-  none = {"norm": {"name": "none"}}
   config.arms = {
-    "inception": none,
-    "inception_higher_rate": none | changes["higher_rate"],
+    "inception": NO_NORM,
+    "inception_higher_rate": NO_NORM | changes["higher_rate"],
     "batch_norm": {},
     **changes,
-    "all": every,
+    "all": {},
   }
+  for change in changes.values():
+    config.arms.all.update(change)
+  alone = "Batch norm alone is better than without"
+  together = "All changes together are better than batch norm alone"
   config.claims = {
-    change: greater(
-      f"On top of batch norm: {change.replace('_', ' ')}", change, "batch_norm"
-    )
-    for change in changes
+    "batch_norm": greater(alone, "batch_norm", "inception"),
+    "all": greater(together, "all", "batch_norm"),
   }
-  config.claims.batch_norm = greater(
-    "Batch norm alone is better than without", "batch_norm", "inception"
-  )
-  config.claims.all = greater(
-    "All changes together are better than batch norm alone", "all", "batch_norm"
-  )
+  for change in changes:
+    text = f"On top of batch norm: {change.replace('_', ' ')}"
+    config.claims[change] = greater(text, change, "batch_norm")
   config.figures = {
     "accuracy": {"kind": "curves", "metrics": ("test_accuracy",)},
     "final": {"kind": "final", "metrics": ("test_accuracy", "train_loss")},

@@ -9,7 +9,7 @@ with an error in the backward pass (`as_published`).
   python scripts/train.py --config=configs/dropout_comparison.py:mnist
 """
 
-from bnjax.config import base, finish, greater, parse
+from bnjax.config import NO_NORM, base, finish, greater, parse
 from bnjax.literature import DROPOUT_POST, POST, number
 
 
@@ -25,18 +25,18 @@ def get_config(arg="mnist"):
   config.l2 = 1e-3
   config.sampler = "fixed"
   config.batch_size = 256
-  none, dropout = {"name": "none"}, {"dropout_rate": 0.5}
+  dropout = {"dropout_rate": 0.5}
   published, narrow = {"derivative": "as_published"}, {"width": 100}
   config.arms = {
     "batch_norm": {},
     "batch_norm_as_published": {"model": published},
-    "dropout": {"norm": none, "model": dropout},
-    "neither": {"norm": none},
+    "dropout": NO_NORM | {"model": dropout},
+    "neither": NO_NORM,
     "both": {"model": dropout},
     # The numbers of the post's first test are those of a smaller network.
-    "batch_norm_as_published_width_100": {"model": {**published, **narrow}},
-    "dropout_width_100": {"norm": none, "model": {**dropout, **narrow}},
-    "neither_width_100": {"norm": none, "model": narrow},
+    "batch_norm_as_published_width_100": {"model": published | narrow},
+    "dropout_width_100": NO_NORM | {"model": dropout | narrow},
+    "neither_width_100": NO_NORM | {"model": narrow},
   }
   copied = f"{DROPOUT_POST}; copied into the post on batch norm"
   rows = {

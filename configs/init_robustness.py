@@ -13,7 +13,7 @@ The argument is a data set (`mnist5k`, the default, needs no network; `mnist` is
 the published one), `smoke` for a run of seconds, or both: `mnist,smoke`.
 """
 
-from bnjax.config import base, finish, greater, parse
+from bnjax.config import NO_NORM, base, finish, greater, parse
 from bnjax.literature import POST, POST_LOSS, POST_LOSS_WITHOUT, curve, number
 
 
@@ -29,16 +29,19 @@ def get_config(arg="mnist5k"):
   config.sampler = "fixed"  # minibatches cut once, drawn with replacement
   config.batch_size = 256
   config.seeds = 3 if options.dataset == "mnist5k" else 5
-  none, dry = {"name": "none"}, {"dropout_rate": 0.0}
+  dry = {"model": {"dropout_rate": 0.0}}
   published, narrow = {"derivative": "as_published"}, {"width": 100}
   config.arms = {
     "batch_norm": {},
     "batch_norm_as_published": {"model": published},
-    "no_batch_norm": {"norm": none},
-    "batch_norm_no_dropout": {"model": dry},
-    "no_batch_norm_no_dropout": {"norm": none, "model": dry},
-    "batch_norm_as_published_width_100": {"model": {**published, **narrow}},
-    "no_batch_norm_width_100": {"norm": none, "model": narrow},
+    "no_batch_norm": NO_NORM,
+    "batch_norm_no_dropout": dry,
+    "no_batch_norm_no_dropout": NO_NORM | dry,
+    "batch_norm_as_published_width_100": {
+      "model": published | narrow,
+      "batch_size": 128,
+    },
+    "no_batch_norm_width_100": NO_NORM | {"model": narrow, "batch_size": 128},
   }
   where = {"source": f"{POST}, test 1"}
   for width in ("", "_width_100"):
@@ -50,9 +53,6 @@ def get_config(arg="mnist5k"):
       "test_accuracy": number(0.1388, 0.0219, seeds=5, step=1000, **where),
       "loss": curve(POST_LOSS_WITHOUT, every=100, **where),
     }
-    if width:
-      for arm in ("batch_norm_as_published", "no_batch_norm"):
-        config.arms[arm + width].batch_size = 128
   rescue = "With dropout, batch norm rescues this initialization"
   needs = "It is dropout that makes this initialization need rescue"
   error = "The published backward pass costs accuracy"

@@ -7,7 +7,7 @@ Published are single runs, kept in several public copies of the notebook.
   python scripts/train.py --config=configs/learning_rates.py:mnist
 """
 
-from bnjax.config import base, finish, greater, parse
+from bnjax.config import NO_NORM, base, finish, greater, parse
 from bnjax.literature import LESSON_RELU, LESSON_SIGMOID, lesson
 
 
@@ -27,22 +27,21 @@ def get_config(arg="mnist"):
     "optimizer": {"learning_rate": (0.01, 1.0, 2.0)},
     "model": {"init_scale": (0.05, 5.0)},
   }
-  none, sigmoid = {"name": "none"}, {"activation": "sigmoid"}
+  sigmoid = {"model": {"activation": "sigmoid"}}
   config.arms = {
     "relu_batch_norm": {},
-    "relu": {"norm": none},
-    "sigmoid_batch_norm": {"model": sigmoid},
-    "sigmoid": {"norm": none, "model": sigmoid},
+    "relu": NO_NORM,
+    "sigmoid_batch_norm": sigmoid,
+    "sigmoid": NO_NORM | sigmoid,
   }
   for arm, table in (("relu", LESSON_RELU), ("sigmoid", LESSON_SIGMOID)):
     config.published[arm] = lesson(table, batch_norm=False)
     config.published[f"{arm}_batch_norm"] = lesson(table, batch_norm=True)
-  tenfold = {"direction": "ratio_greater", "margin": 10.0}
   higher = "ReLU networks train at rates ten times as high with batch norm"
   more = "More of the grid trains with batch norm"
   arms = ("relu_batch_norm", "relu")
   config.claims = {
-    "higher_rates": greater(higher, *arms, "largest_learning_rate", **tenfold),
+    "higher_rates": greater(higher, *arms, "largest_learning_rate", times=10.0),
     "more_points": greater(more, *arms, "trained_fraction"),
   }
   return finish(config, options)

@@ -6,10 +6,14 @@ on the CNN normalizes after activation and pool; the 2018 post after the ReLU.
   python scripts/train.py --config=configs/placement.py:mnist
 """
 
-from bnjax.config import base, finish, greater, parse
+from bnjax.config import NO_NORM, base, finish, greater, parse, within
 
-MLP = {"name": "mlp", "width": 256, "depth": 2, "init": "he"}
-CNN = {"name": "lenet", "init": "he"}
+MLP = {"model": {"name": "mlp", "width": 256, "depth": 2, "init": "he"}}
+CNN = {
+  "model": {"name": "lenet", "init": "he"},
+  "dataset": {"transform": "rgb32"},
+}
+PLACES = {"mlp": ("before", "after"), "cnn": ("before", "after", "after_pool")}
 
 
 def get_config(arg="mnist"):
@@ -24,53 +28,24 @@ def get_config(arg="mnist"):
   config.eval_every = 100
   config.seeds = 3
   config.arms = {}
-  placements = {
-    "mlp": ("before", "after"),
-    "cnn": ("before", "after", "after_pool"),
-  }
-  for name, model in (("mlp", MLP), ("cnn", CNN)):
-    shape = {"dataset": {"transform": "rgb32"}} if name == "cnn" else {}
-    for placement in placements[name]:
+  for name, network in (("mlp", MLP), ("cnn", CNN)):
+    for place in PLACES[name]:
       for bias, use_bias in (("", False), ("_bias", True)):
-        own = {"placement": placement, "use_bias": use_bias}
-        config.arms[f"{name}_{placement}{bias}"] = {
-          "model": model | own,
-          **shape,
-        }
-    config.arms[f"{name}_none"] = {
-      "norm": {"name": "none"},
-      "model": model,
-      **shape,
-    }
-  near = {"direction": "within", "margin": 0.005}
-  config.claims = {
-    "mlp": greater(
-      "MLP: before the activation is better than after it",
-      "mlp_before",
-      "mlp_after",
-    ),
-    "cnn": greater(
-      "CNN: before the activation is better than after it",
-      "cnn_before",
-      "cnn_after",
-    ),
-    "pool": greater(
-      "CNN: before the activation is better than after the pool",
-      "cnn_before",
-      "cnn_after_pool",
-    ),
-    "mlp_bias": greater(
-      "MLP: the bias before batch norm makes no difference",
-      "mlp_before_bias",
-      "mlp_before",
-      **near,
-    ),
-    "cnn_bias": greater(
-      "CNN: the bias before batch norm makes no difference",
-      "cnn_before_bias",
-      "cnn_before",
-      **near,
-    ),
-  }
+        own = {"placement": place, "use_bias": use_bias}
+        model = {"model": network["model"] | own}
+        config.arms[f"{name}_{place}{bias}"] = network | model
+    config.arms[f"{name}_none"] = NO_NORM | network
+  better = "before the activation is better than after"
+  same = "the bias before batch norm makes no difference"
+  arms = "cnn_before", "cnn_after_pool"
+  config.claims = {"pool": greater(f"CNN: {better} the pool", *arms)}
+  for name in PLACES:
+    before, network = f"{name}_before", name.upper()
+    config.claims[name] = greater(
+      f"{network}: {better} it", before, f"{name}_after"
+    )
+    config.claims[f"{name}_bias"] = within(
+      0.005, f"{network}: {same}", f"{before}_bias", before
+    )
   config.figures.final = {"kind": "final", "metrics": ("test_accuracy",)}
   return finish(config, options)

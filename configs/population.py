@@ -7,7 +7,7 @@ Here both are evaluated along the way, for minibatches of 2 to 256.
   python scripts/train.py --config=configs/population.py:mnist
 """
 
-from bnjax.config import base, finish, greater, parse
+from bnjax.config import base, finish, greater, parse, within
 
 SIZES = (2, 8, 32, 128, 256)
 
@@ -26,7 +26,6 @@ def get_config(arg="mnist"):
   config.population_batches = 100
   config.arms = {f"batch_{size}": {"batch_size": size} for size in SIZES}
   both = {"versus_metric": "test_accuracy"}
-  near = {"direction": "within", "margin": 0.005}
   metric = "population_test_accuracy"
   early = "After 20 steps Algorithm 2 is better than the running average"
   late = "After 1,000 steps they are within half a point"
@@ -35,8 +34,8 @@ def get_config(arg="mnist"):
     config.claims[f"early_{arm}"] = greater(
       f"{early}: {arm}", arm, None, metric, step=20, **both
     )
-    config.claims[f"late_{arm}"] = greater(
-      f"{late}: {arm}", arm, None, metric, **both, **near
+    config.claims[f"late_{arm}"] = within(
+      0.005, f"{late}: {arm}", arm, None, metric, **both
     )
   config.figures = {
     "accuracy": {

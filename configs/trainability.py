@@ -28,12 +28,9 @@ def get_config(arg="mnist"):
   arms = ("batch_norm", "no_batch_norm")
   more = "At least twice as many points train with batch norm"
   higher = "Rates at least ten times as high train with batch norm"
-  ratio = {"direction": "ratio_greater"}
   config.claims = {
-    "more": greater(more, *arms, "trained_fraction", margin=2.0, **ratio),
-    "higher": greater(
-      higher, *arms, "largest_learning_rate", margin=10.0, **ratio
-    ),
+    "more": greater(more, *arms, "trained_fraction", times=2.0),
+    "higher": greater(higher, *arms, "largest_learning_rate", times=10.0),
   }
   config.figures.trainability = {
     "kind": "heat_map",
