@@ -18,12 +18,14 @@ from rich.console import Console
 from bnjax import report
 from bnjax.errors import UserError, choice
 from bnjax.experiment import Progress
+from bnjax.preemption import STATUS, Preempted
 
 
 def run(main: Callable[[list[str]], None]) -> None:
   """`absl.app.run`, but what a person can put right is told in one line.
 
-  Exit status: 0 done, 1 wrong input, 130 interrupted.
+  Exit status: 0 done, 1 wrong input, 75 asked to stop and saved, 130
+  interrupted.
   """
 
   def one_line(argv: list[str]) -> None:
@@ -31,6 +33,9 @@ def run(main: Callable[[list[str]], None]) -> None:
       main(argv)
     except UserError as error:
       sys.exit(f"error: {error}")
+    except Preempted as stop:
+      print(stop, file=sys.stderr)
+      sys.exit(STATUS)
     except KeyboardInterrupt:
       print("interrupted", file=sys.stderr)
       sys.exit(130)

@@ -5,19 +5,25 @@ before it loads data or writes a file.
 """
 
 import collections
+import contextlib
 import functools
+import itertools
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bnjax import data, plan, results, workdirs
+import numpy as np
+
+from bnjax import data, locks, plan, preemption, processes, results, workdirs
 from bnjax.arms import resolve_arms
+from bnjax.checkpoints import Checkpoint
 from bnjax.environment import describe_environment, process_seconds
 from bnjax.errors import UserError
+from bnjax.journal import Journal
 from bnjax.plan import Group, Network
-from bnjax.predictions import Predictions
 from bnjax.runner import Records, Source, Trainer, to_device
+from bnjax.train.sharding import Layout
 from bnjax.validation import networks_at_once, validate, wide
 
 
@@ -50,7 +56,8 @@ def run(
   """Trains every arm of `config` and leaves the records in `workdir`.
 
   A run that was stopped goes on from its last checkpoint and ends as if it had
-  not been. Called alike in every process where there are several.
+  not been. Where there are several processes, each calls this alike, and the
+  first one reads and writes files.
 
   Args:
     config: nested dicts with the fields of `bnjax.config.base()`.
@@ -66,13 +73,63 @@ def run(
     report_progress: called with a `Progress` now and then.
 
   Returns:
-    The summary, as in summary.json.
+    The summary, as in summary.json; {} but in the first process.
 
   Raises:
     UserError: the config is wrong, the data set cannot be read, or `workdir`
       is not to be written to; nothing has been written then. Or it cannot be
       written to any longer.
-    Preempted: the process was asked to stop, and saved what it had.
+    Preempted: the process was asked to stop, and has saved what it had.
+  """
+  workdir = Path(workdir)
+  parts = _plan(config, explicit)
+  layout = processes.layout(mesh)
+  first = processes.is_first()
+  if first:
+    workdirs.check(workdir, config)
+  tell = lambda message: report_progress(Progress("", 0, 1, message))
+  loader = _Loader(data_dir, layout)
+  for own in parts:
+    tell(f"reading {own[0].spec['dataset']['name']}")
+    loader.load(own[0].spec)
+  environment = describe_environment() | {
+    "datasets": [dataset.describe() for dataset in loader.datasets.values()]
+  }
+  timed = config["interleave"]
+  journal = Journal(workdir, 0 if timed else checkpoint_seconds)
+  with contextlib.ExitStack() as stack:
+    saved = None
+    if first:
+      stack.enter_context(locks.hold(workdir))
+      saved = journal.begin(config, environment, tell)
+    saved = processes.share(saved)
+    asked = stack.enter_context(preemption.watch())
+    jobs = _jobs(parts, loader, timed, saved)
+    for job, records in _take_turns(jobs, together=timed):
+      stop = processes.any_of(asked())
+      if first:
+        journal.add(job.networks, records)
+        if stop or journal.due():
+          journal.save(job.part, records)
+      report_progress(_progress(job.networks, records))
+      if stop:
+        raise preemption.Preempted(
+          f"stopped as asked, at step {records.step} of "
+          f"{', '.join(_arms(job.networks))}; the same command "
+          + ("starts afresh" if timed else "goes on from there")
+        )
+    if not first:
+      return {}
+    return journal.finish(loader.load(parts[0][0].spec).test)
+
+
+def _plan(
+  config: Mapping[str, Any], explicit: Collection[str]
+) -> list[list[Group]]:
+  """All that is to be trained, checked: by program, its parts in order.
+
+  Raises:
+    UserError: something is wrong with the config.
   """
   arms = resolve_arms(config, explicit)
   for spec in arms.values():
@@ -83,60 +140,15 @@ def run(
     results.check_rules(config)
   except ValueError as error:
     raise UserError(f"config: {error}") from None
-  layout = processes.layout(mesh)
-  workdir = Path(workdir)
-  first = processes.is_first()
-  tell = lambda message: report_progress(Progress("", 0, 1, message))
-  with contextlib.ExitStack() as stack:
-    if first:
-      workdirs.check(workdir, config)
-    loader = _Loader(data_dir, layout)
-    for group in groups:
-      tell(f"reading {group.spec['dataset']['name']}")
-      loader.load(group.spec)
-    environment = describe_environment() | {
-      "datasets": [dataset.describe() for dataset in loader.datasets.values()]
-    }
-    journal = Journal(
-      workdir, 0 if config["interleave"] else checkpoint_seconds
-    )
-    saved = None
-    if first:
-      stack.enter_context(locks.hold(workdir))
-      saved = journal.restore(tell)
-      if saved is None:
-        workdirs.start(workdir, config, environment)
-      else:
-        workdirs.resume(workdir, environment)
-    saved = processes.share(saved)
-    jobs = _jobs(parts, loader, config["interleave"], saved)
-    if saved is not None:
-      tell(
-        "going on from the checkpoint of step {step} of part {part}".format(
-          part=saved.position["part"] + 1, step=saved.position["step"]
-        )
-      )
-    asked = stack.enter_context(preemption.watch())
-    for job, records in _take_turns(jobs, together=config["interleave"]):
-      stop = processes.any_of(asked())
-      if first:
-        journal.add(job.networks, records)
-        if stop or journal.due():
-          journal.save(job.part, records.step, records.snapshot())
-      report_progress(_progress(job.networks, records))
-      if stop:
-        raise preemption.Preempted(...)
-    if not first:
-      return {}
-    labels = loader.load(groups[0].spec).test.labels
-    return journal.finish(labels)
+  return parts
 
 
 class _Loader:
   """Loads each data set once, and puts it on the device once a precision."""
 
-  def __init__(self, data_dir: str | None):
+  def __init__(self, data_dir: str | None, layout: Layout):
     self._data_dir = data_dir
+    self.layout = layout
     self._sources: dict[tuple[str, str], Source] = {}
     self.datasets: dict[str, data.Dataset] = {}
 
@@ -151,13 +163,14 @@ class _Loader:
     dataset = self.load(spec)
     key = dataset.digest, spec["precision"]
     if key not in self._sources:
-      self._sources[key] = to_device(dataset)
+      self._sources[key] = to_device(dataset, self.layout)
     return self._sources[key]
 
 
 class _Job(NamedTuple):
-  """Networks that are trained together, and how."""
+  """A part of the run: networks that are trained together, and how."""
 
+  part: int
   networks: tuple[Network, ...]
   records: Iterator[Records]
 
@@ -176,34 +189,53 @@ def _parts(group: Group, config: Mapping[str, Any]) -> list[Group]:
 
 
 def _jobs(
-  parts: Sequence[Sequence[Group]], loader: _Loader, interleave: bool
+  parts: Sequence[Sequence[Group]],
+  loader: _Loader,
+  interleave: bool,
+  saved: Checkpoint | None,
 ) -> list[_Job]:
-  """What is to be trained, in order.
+  """What is still to be trained, in order.
 
   The parts of a group share one program, made when the first one's turn comes.
+
+  Args:
+    parts: of every group.
+    loader: of the data sets.
+    interleave: whether the groups alternate.
+    saved: where to go on; None: at the beginning.
   """
   begun = process_seconds()
+  at = 0 if saved is None else saved.position["part"]
+  number = itertools.count()
   jobs = []
   for own in parts:
     trainer = functools.cache(
-      lambda group=own[0]: Trainer(group, loader.on_device(group.spec))
+      lambda group=own[0]: Trainer(
+        group, loader.on_device(group.spec), loader.layout
+      )
     )
     for turn, part in enumerate(own):
-      job = _Job(part.networks, _records(part, trainer, begun))
-      jobs.append((turn, job))
+      if (i := next(number)) < at:
+        continue
+      resume = saved.arrays if saved is not None and i == at else None
+      records = _records(part, trainer, begun, resume)
+      jobs.append((turn, _Job(i, part.networks, records)))
   if interleave:  # first parts first, so that groups alternate
     jobs.sort(key=lambda pair: pair[0])
   return [job for _, job in jobs]
 
 
 def _records(
-  part: Group, trainer: Callable[[], Trainer], begun: float
+  part: Group,
+  trainer: Callable[[], Trainer],
+  begun: float,
+  resume: Mapping[str, np.ndarray] | None,
 ) -> Iterator[Records]:
   """`Trainer.train`, each of its turns in the part's precision."""
   turns: Iterator[Records] | None = None
   while True:
     with wide(part.spec):
-      turns = turns or trainer().train(part, begun=begun)
+      turns = turns or trainer().train(part, begun=begun, resume=resume)
       records = next(turns, None)
     if records is None:
       return
@@ -228,7 +260,7 @@ def _take_turns(
 
 
 def _progress(networks: Sequence[Network], records: Records) -> Progress:
-  arms = list(dict.fromkeys(network.arm for network in networks))
+  arms = _arms(networks)
   found = [
     row["validation_accuracy"]
     for row in records.rows
@@ -247,3 +279,7 @@ def _progress(networks: Sequence[Network], records: Records) -> Progress:
     networks[0].spec["steps"],
     message,
   )
+
+
+def _arms(networks: Sequence[Network]) -> list[str]:
+  return list(dict.fromkeys(network.arm for network in networks))

@@ -1,5 +1,6 @@
 """From what a program computed to rows of metrics.jsonl and probes.jsonl."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -23,6 +24,22 @@ class Recorder:
     self._training: Training | None = None
     self._loss = np.zeros(len(group.networks))
     self._steps = 0
+
+  def to_arrays(self) -> dict[str, np.ndarray]:
+    """All that is kept, to go on from in another process."""
+    kept = {"diverged": self.diverged, "loss": self._loss, "steps": self._steps}
+    if self._training is not None:
+      kept |= self._training._asdict()
+    return {f"recorder.{k}": np.asarray(v) for k, v in kept.items()}
+
+  def set_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+    """Goes on from what `to_arrays` gave."""
+    self.diverged = arrays["recorder.diverged"]
+    self._loss = arrays["recorder.loss"].copy()
+    self._steps = int(arrays["recorder.steps"])
+    if "recorder.data_loss" in arrays:
+      fields: Any = {f: arrays[f"recorder.{f}"] for f in Training._fields}
+      self._training = Training(**fields)
 
   def trained(self, steps: int, training: Training) -> None:
     """Takes in what some steps of training left."""

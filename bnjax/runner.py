@@ -2,8 +2,7 @@
 
 import functools
 import math
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -12,13 +11,15 @@ import numpy as np
 
 from bnjax import data, probes
 from bnjax.build import make_task
+from bnjax.clock import Clock
 from bnjax.data.batches import SAMPLERS
 from bnjax.plan import Group, replace
 from bnjax.recorder import Recorder, Row
 from bnjax.train.draw import Draws, draw, draw_in_chunks
 from bnjax.train.images import as_words, take
 from bnjax.train.program import Program, Splits, make_program
-from bnjax.train.state import TrainState
+from bnjax.train.sharding import Layout
+from bnjax.train.state import TrainState, from_arrays, to_arrays
 from bnjax.train.step import (
   POPULATION,
   PROBES,
@@ -28,9 +29,15 @@ from bnjax.train.step import (
   preprocess,
 )
 
+# Steps in one call of the program, at most: a run that is asked to stop, or to
+# save, does so between two calls.
+_LONGEST = 500
+
+Arrays = dict[str, np.ndarray]
+
 
 class Records(NamedTuple):
-  """What a group has to tell at one step.
+  """What a group has to tell after some steps, if anything.
 
   Attributes:
     step: steps done.
@@ -38,12 +45,17 @@ class Records(NamedTuple):
     probe_rows: for probes.jsonl.
     probabilities: `[networks, n, classes]` of the test set, at the end and if
       asked for.
+    variables: parameters and statistics of the networks, likewise.
+    snapshot: gives all that `Trainer.train` needs to go on from here; to be
+      called before the next records are asked for.
   """
 
   step: int
   rows: list[Row]
   probe_rows: list[Row]
-  probabilities: np.ndarray | None = None
+  probabilities: np.ndarray | None
+  variables: Any
+  snapshot: Callable[[], Arrays]
 
 
 class Source(NamedTuple):
@@ -53,30 +65,29 @@ class Source(NamedTuple):
   splits: Splits
 
 
-def to_device(dataset: data.Dataset) -> Source:
-  """The data set on the default device, uint8 images a byte a pixel."""
-  train = Batch(
-    jnp.asarray(as_words(dataset.train.images)),
-    jnp.asarray(dataset.train.labels),
-  )
-  held_out = (
-    Batch(jnp.asarray(split.images), jnp.asarray(split.labels))
-    for split in (dataset.validation, dataset.test)
-  )
-  return Source(dataset, Splits(train, *held_out))
+def to_device(dataset: data.Dataset, layout: Layout) -> Source:
+  """The data set on every device, uint8 images a byte a pixel."""
+  train, *held_out = dataset.train, dataset.validation, dataset.test
+  images = [as_words(train.images), *(split.images for split in held_out)]
+  labels = [split.labels for split in (train, *held_out)]
+  on_device = layout.place((images, labels))
+  splits = Splits(*map(Batch, *on_device))
+  return Source(dataset, splits)
 
 
 class Trainer:
   """The compiled program of a group, for all of its parts."""
 
-  def __init__(self, group: Group, source: Source):
+  def __init__(self, group: Group, source: Source, layout: Layout):
     self.source = source
+    self.layout = layout
     self.image_shape = source.dataset.train.images.shape[1:]
     chosen = probes.make_probes(group.spec["probes"])
     self.program: Program = make_program(
       functools.partial(_task, group.spec, source.dataset),
       image_shape=self.image_shape,
       across=group.spec["across"],
+      layout=layout,
       observe=functools.partial(_observe, chosen) if chosen else None,
     )
     self._compiled: dict[tuple[int, int], Any] = {}
@@ -90,27 +101,34 @@ class Trainer:
       self._compiled[key] = lowered.compile()
     return self._compiled[key]
 
-  def train(self, group: Group, *, begun: float = 0.0) -> Iterator[Records]:
+  def train(
+    self,
+    group: Group,
+    *,
+    begun: float = 0.0,
+    resume: Mapping[str, np.ndarray] | None = None,
+  ) -> Iterator[Records]:
     """Trains the networks of a part of the group.
 
     Args:
       group: the part.
       begun: seconds that this process took until it could train.
+      resume: what a snapshot gave, to go on from there.
 
     Yields:
-      The records of step 0 and of every step at which something is recorded.
+      The records of step 0, then those of every call of the program.
     """
     spec, networks = group.spec, group.networks
-    program, source = self.program, self.source
-    recorder, clock = Recorder(group), _Clock(len(networks), begun)
+    program, source, place = self.program, self.source, self.layout.place
+    recorder, clock = Recorder(group), Clock(len(networks), begun)
     hyper = {
-      field: jnp.asarray(values, jnp.float32)
+      field: place(np.asarray(values, np.float32))
       for field, values in group.hyper.items()
     }
     own_seeds = [network.seed for network in networks]
     seeds = sorted(set(own_seeds))
-    which = jnp.asarray([seeds.index(seed) for seed in own_seeds], jnp.int32)
-    keys = jax.vmap(jax.random.key)(jnp.asarray(seeds, jnp.uint32))
+    which = place(np.asarray([seeds.index(s) for s in own_seeds], np.int32))
+    keys = jax.vmap(jax.random.key)(place(np.asarray(seeds, np.uint32)))
     how = {
       "sampler": SAMPLERS[spec["sampler"]],
       "size": len(source.dataset.train),
@@ -118,11 +136,24 @@ class Trainer:
     }
     population = _population(spec, keys, how)
     batch = self._probe_batch(spec)
+    begin = place(np.asarray(own_seeds, np.uint32))
+    done = 0
     with clock.charge("compile"):
-      states = program.init(hyper, jnp.asarray(own_seeds, jnp.uint32))
+      if resume is None:
+        states = program.init(hyper, begin)
+      else:
+        done = int(resume["step"])
+        recorder.set_arrays(resume)
+        clock.set_arrays(resume)
+        like = jax.eval_shape(program.init, hyper, begin)
+        states = place(from_arrays(like, resume))
+
+    def snapshot(step: int, states: TrainState) -> Arrays:
+      arrays = to_arrays(states) | recorder.to_arrays() | clock.to_arrays()
+      return arrays | {"step": np.asarray(step)}
 
     def records(step: int) -> Records:
-      rows, probe_rows, every = [], [], None
+      rows, probe_rows, every, variables = [], [], None, None
       last = step == spec["steps"]
       with clock.charge("evaluate" if step else "compile"):
         if last or step % spec["eval_every"] == 0:
@@ -138,30 +169,29 @@ class Trainer:
         if spec["predictions"] and last:
           images = source.splits.test.images
           every = np.asarray(program.probabilities(hyper, states, images))
+        if spec["save_params"] and last:
+          variables = jax.device_get(
+            {"params": states.params, "batch_stats": states.batch_stats}
+          )
       self._compile_seconds = max(self._compile_seconds, clock.compile)
       times = clock.shares(step, self._compile_seconds)
-      return Records(step, [row | times for row in rows], probe_rows, every)
+      rows = [row | times for row in rows]
+      take = functools.partial(snapshot, step, states)
+      return Records(step, rows, probe_rows, every, variables, take)
 
-    yield records(0)
-    size = min(_chunk(spec), max(spec["steps"], 1))
-    for first, draws in draw_in_chunks(keys, spec["steps"], size, **how):
+    if not done:
+      yield records(0)
+    chunks = draw_in_chunks(keys, spec["steps"], _chunk(spec), done, **how)
+    for first, draws in chunks:
       arguments = (hyper, states, source.splits.train, draws, which)
       steps = draws.dropout_keys.shape[0]
+      count = place(np.int32(first))
       with clock.charge("compile"):
-        advance = self.advance(
-          len(networks), steps, *arguments, jnp.int32(first)
-        )
+        advance = self.advance(len(networks), steps, *arguments, count)
       with clock.charge("train"):
-        states, training = advance(*arguments, jnp.int32(first))
+        states, training = advance(*arguments, count)
         recorder.trained(steps, jax.device_get(training))
-      if (
-        any(
-          (first + steps) % every == 0
-          for every in (spec["eval_every"], _probe_every(spec))
-        )
-        or first + steps == spec["steps"]
-      ):
-        yield records(first + steps)
+      yield records(first + steps)
 
   def _probe_batch(self, spec: Mapping[str, Any]) -> Batch | None:
     if not spec["probes"]:
@@ -226,52 +256,12 @@ def _probe_every(spec: Mapping[str, Any]) -> int:
 
 
 def _chunk(spec: Mapping[str, Any]) -> int:
-  """Steps in one call of the program: up to the next record, at most."""
-  if not spec["probes"]:
-    return spec["eval_every"]
-  return math.gcd(spec["eval_every"], _probe_every(spec))
-
-
-class _Clock:
-  """What a network took: its share of its program's seconds, by name."""
-
-  def __init__(self, networks: int, begun: float):
-    self._networks = networks
-    self._begun = begun
-    self._seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
-    self._name, self._start = "", 0.0
-
-  def charge(self, name: str) -> "_Clock":
-    """A context whose duration goes to `name`."""
-    self._name = name
-    return self
-
-  def __enter__(self) -> None:
-    self._start = time.perf_counter()
-
-  def __exit__(self, *error: object) -> None:
-    self._seconds[self._name] += time.perf_counter() - self._start
-
-  @property
-  def compile(self) -> float:
-    """Seconds of compilation, those of the first call of each function."""
-    return self._seconds["compile"]
-
-  def shares(self, step: int, compilation: float) -> dict[str, float]:
-    """Fields of a row after some steps of training.
-
-    `step_seconds` is the mean time of one network's step, `process_seconds`
-    what a process would take that trained this program's networks alone.
-
-    Args:
-      step: how many steps.
-      compilation: seconds of the program's, whichever part it was done for.
-    """
-    shares = {
-      f"{name}_seconds": seconds / self._networks
-      for name, seconds in self._seconds.items()
-    }
-    own = self._seconds["train"] + self._seconds["evaluate"]
-    total = self._begun + compilation + own
-    each = {"step_seconds": shares["train_seconds"] / step} if step else {}
-    return shares | each | {"process_seconds": total}
+  """Steps in one call of the program: they end where something is recorded."""
+  every = spec["eval_every"]
+  if spec["probes"]:
+    every = math.gcd(every, _probe_every(spec))
+  every = min(every, max(spec["steps"], 1))
+  for calls in range(-(-every // _LONGEST), every // 50):
+    if every % calls == 0:
+      return every // calls
+  return every

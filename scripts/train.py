@@ -4,13 +4,16 @@
   python scripts/train.py --config=configs/init_robustness.py:mnist \
     --config.seeds=10 --config.optimizer.learning_rate=3e-3 --workdir=runs/try
 
+A run that was stopped, by whatever, goes on when the same command is given
+again. Asked to stop (SIGTERM), it saves and exits with status 75.
+
 Kept short on purpose: all that it does is in `bnjax.experiment`.
 """
 
 from absl import flags
 from ml_collections import config_flags
 
-from bnjax import console, experiment
+from bnjax import console, experiment, processes
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "The experiment: a file, or file:argument.", lock_config=True
@@ -21,12 +24,28 @@ _WORKDIR = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
 )
+_CHECKPOINT_SECONDS = flags.DEFINE_float(
+  "checkpoint_seconds", 60.0, "Between checkpoints; 0: none.", lower_bound=0
+)
+_MESH = flags.DEFINE_string(
+  "mesh", None, "data=N: divide each minibatch over N devices."
+)
+_COORDINATOR = flags.DEFINE_string(
+  "coordinator_address", None, "host:port of the first of several processes."
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+  "num_processes", None, "How many processes there are.", lower_bound=1
+)
+_PROCESS_ID = flags.DEFINE_integer(
+  "process_id", None, "Which of them this is, from 0.", lower_bound=0
+)
 
 
 def main(argv: list[str]) -> None:
   """Runs the experiment and prints its table."""
   del argv
   config, explicit = console.read_config()
+  processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   workdir = _WORKDIR.value or console.default_workdir()
   console.use_compilation_cache()
   with console.show_progress() as report_progress:
@@ -35,9 +54,12 @@ def main(argv: list[str]) -> None:
       workdir,
       explicit=explicit,
       data_dir=_DATA_DIR.value,
+      checkpoint_seconds=_CHECKPOINT_SECONDS.value,
+      mesh=_MESH.value,
       report_progress=report_progress,
     )
-  console.print_report(workdir)
+  if processes.is_first():
+    console.print_report(workdir)
 
 
 if __name__ == "__main__":

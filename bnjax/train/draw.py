@@ -73,7 +73,7 @@ def draw(
 
 
 def draw_in_chunks(
-  keys: jax.Array, steps: int, every: int, **how: Any
+  keys: jax.Array, steps: int, every: int, first: int = 0, **how: Any
 ) -> Iterator[tuple[int, Draws]]:
   """The draws of a run, `every` steps at a time.
 
@@ -81,6 +81,7 @@ def draw_in_chunks(
     keys: the networks' keys.
     steps: of the run.
     every: steps in a chunk; the last chunk may be shorter.
+    first: number of the step to begin with, a multiple of `every`.
     **how: the keyword arguments of `draw`, but `steps`.
 
   Yields:
@@ -89,9 +90,9 @@ def draw_in_chunks(
   """
   indices = every * len(keys) * how["batch_size"]
   span = every * max(1, _INDICES // indices)
-  for start in range(0, steps, span):
+  for start in range(first // span * span, steps, span):
     end = min(start + span, steps)
     drawn = draw(keys, jnp.int32(start), steps=end - start, **how)
-    for first in range(start, end, every):
-      part = slice(first - start, min(first + every, end) - start)
-      yield first, jax.tree.map(lambda x, part=part: x[part], drawn)
+    for begin in range(max(start, first), end, every):
+      part = slice(begin - start, min(begin + every, end) - start)
+      yield begin, jax.tree.map(lambda x, part=part: x[part], drawn)

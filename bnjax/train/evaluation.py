@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from bnjax.train.losses import Sums
+from bnjax.train.sharding import ONE_DEVICE, Layout
 from bnjax.train.state import TrainState
 from bnjax.train.step import Batch, Task, evaluate, predict
 
@@ -14,7 +15,12 @@ BLOCK = 1000  # images at a time: bounds the memory of activations
 
 
 def evaluate_splits(
-  task: Task, state: TrainState, splits: list[Batch], *, block: int = BLOCK
+  task: Task,
+  state: TrainState,
+  splits: list[Batch],
+  *,
+  block: int = BLOCK,
+  layout: Layout = ONE_DEVICE,
 ) -> list[Sums]:
   """Sums over each split, in inference mode.
 
@@ -26,6 +32,7 @@ def evaluate_splits(
     state: of one network.
     splits: held-out data.
     block: images at a time.
+    layout: divides each block over devices.
   """
   images = jnp.concatenate([split.images for split in splits])
   labels = jnp.concatenate([split.labels for split in splits])
@@ -41,8 +48,9 @@ def evaluate_splits(
     ends.append(ends[-1] + len(taken))
 
   def one_block(inputs: tuple[jax.Array, jax.Array]) -> Sums:
-    rows, mask = inputs
-    return evaluate(task, state, Batch(images[rows], labels[rows], mask))
+    rows, mask = layout.divide(inputs)
+    batch = layout.divide(Batch(images[rows], labels[rows], mask))
+    return evaluate(task, state, batch)
 
   sums = jax.lax.map(one_block, (jnp.concatenate(rows), jnp.concatenate(masks)))
   return [

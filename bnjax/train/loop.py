@@ -12,6 +12,7 @@ import optax
 from bnjax.train.draw import Draws
 from bnjax.train.images import take
 from bnjax.train.losses import l2_penalty
+from bnjax.train.sharding import ONE_DEVICE, Layout
 from bnjax.train.state import TrainState
 from bnjax.train.step import Batch, Task, add_l2, train_step
 
@@ -49,6 +50,7 @@ def train_steps(
   draws: Draws,
   first_step: jax.Array,
   image_shape: tuple[int, ...],
+  layout: Layout = ONE_DEVICE,
 ) -> tuple[TrainState, Training]:
   """Trains one network for as many steps as there are draws.
 
@@ -60,6 +62,7 @@ def train_steps(
     draws: what each step draws, axes `[steps, ...]`.
     first_step: number of the first step.
     image_shape: of one image.
+    layout: divides each minibatch over devices.
 
   Returns:
     The state after the last step, and what is recorded of them.
@@ -73,8 +76,9 @@ def train_steps(
   def body(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
     state, norms = carry
     is_last, draw = inputs
-    images = take(train.images, draw.rows, image_shape)
-    batch = Batch(images, train.labels[draw.rows], draw.masks)
+    rows, mask = layout.divide((draw.rows, draw.masks))
+    images = take(train.images, rows, image_shape)
+    batch = layout.divide(Batch(images, train.labels[rows], mask))
     new, loss, gradient = train_step(task, state, draw.dropout_keys, batch)
     norms = jax.lax.cond(
       is_last, lambda: norms_of(state.params, gradient), lambda: norms

@@ -7,6 +7,7 @@ import jax
 from bnjax.linen_tools import recalibrate_stacked
 from bnjax.train.draw import Draws
 from bnjax.train.images import take
+from bnjax.train.sharding import ONE_DEVICE, Layout
 from bnjax.train.state import TrainState
 from bnjax.train.step import Batch, Task, preprocess
 
@@ -17,6 +18,7 @@ def with_population_statistics(
   train: Batch,
   draws: Draws,
   image_shape: tuple[int, ...],
+  layout: Layout = ONE_DEVICE,
 ) -> TrainState:
   """The state with statistics of some minibatches at its own parameters.
 
@@ -26,14 +28,16 @@ def with_population_statistics(
     train: the training set, as in `bnjax.train.loop.Splits`.
     draws: the minibatches, of one network: `rows` `[batches, batch]`.
     image_shape: of one image.
+    layout: divides each minibatch over devices.
 
   Returns:
     The state with `batch_stats` by the paper's Algorithm 2, lines 8 to 10.
   """
 
   def call(model: Any, draw: tuple[jax.Array, jax.Array | None]) -> Any:
-    rows, mask = draw
-    images = preprocess(task, take(train.images, rows, image_shape))
+    rows, mask = layout.divide(draw)
+    taken = layout.divide(take(train.images, rows, image_shape))
+    images = preprocess(task, taken)
     return model(images, train=False, mask=mask)
 
   variables = recalibrate_stacked(

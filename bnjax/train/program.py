@@ -18,6 +18,7 @@ from bnjax.train.evaluation import BLOCK, evaluate_splits, probabilities
 from bnjax.train.loop import Training, train_steps
 from bnjax.train.losses import Sums
 from bnjax.train.population import with_population_statistics
+from bnjax.train.sharding import ONE_DEVICE, Layout
 from bnjax.train.state import TrainState
 from bnjax.train.step import Batch, Task, init_state
 
@@ -86,6 +87,7 @@ def make_program(
   *,
   image_shape: tuple[int, ...],
   across: Across = "vmap",
+  layout: Layout = ONE_DEVICE,
   observe: Callable[[Task, TrainState, Batch], Any] | None = None,
 ) -> Program:
   """The program that trains networks that differ in seed and `Hyper`.
@@ -94,6 +96,7 @@ def make_program(
     make_task: from one network's values (scalars, traced) to its task.
     image_shape: of one image.
     across: how the networks are run.
+    layout: where arrays lie; minibatches are divided over its devices.
     observe: what `Program.observe` computes of one network.
   """
 
@@ -121,7 +124,7 @@ def make_program(
     first_step: jax.Array,
   ) -> tuple[TrainState, Training]:
     one = lambda hyper, state, draws: train_steps(
-      make_task(hyper), state, train, draws, first_step, image_shape
+      make_task(hyper), state, train, draws, first_step, image_shape, layout
     )
     return each(one, hyper, states, _per_network(draws, which))
 
@@ -137,13 +140,15 @@ def make_program(
 
     def one(hyper: Hyper, state: TrainState, draws: Draws | None) -> Evaluation:
       task = make_task(hyper)
-      sums = evaluate_splits(task, state, held_out, block=size)
+      sums = evaluate_splits(task, state, held_out, block=size, layout=layout)
       population: list[Sums] | list[None] = [None, None]
       if draws is not None:
         other = with_population_statistics(
-          task, state, splits.train, draws, image_shape
+          task, state, splits.train, draws, image_shape, layout
         )
-        population = evaluate_splits(task, other, held_out, block=size)
+        population = evaluate_splits(
+          task, other, held_out, block=size, layout=layout
+        )
       return Evaluation(
         validation=sums[0],
         test=sums[1],
@@ -169,11 +174,11 @@ def make_program(
     return each(one, hyper, states)
 
   return Program(
-    jax.jit(init),
-    jax.jit(advance, donate_argnums=1),
-    jax.jit(evaluate),
-    jax.jit(all_probabilities),
-    jax.jit(observe_all),
+    layout.jit(init),
+    layout.jit(advance, donate_argnums=1),
+    layout.jit(evaluate),
+    layout.jit(all_probabilities),
+    layout.jit(observe_all),
   )
 
 

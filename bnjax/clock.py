@@ -1,0 +1,60 @@
+"""Where the time of a training goes."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+
+class Clock:
+  """What a network took: its share of its program's seconds, by name."""
+
+  def __init__(self, networks: int, begun: float):
+    self._networks = networks
+    self._begun = begun
+    self._seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
+    self._name, self._start = "", 0.0
+
+  def charge(self, name: str) -> "Clock":
+    """A context whose duration goes to `name`."""
+    self._name = name
+    return self
+
+  def __enter__(self) -> None:
+    self._start = time.perf_counter()
+
+  def __exit__(self, *error: object) -> None:
+    self._seconds[self._name] += time.perf_counter() - self._start
+
+  @property
+  def compile(self) -> float:
+    """Seconds of compilation, those of the first call of each function."""
+    return self._seconds["compile"]
+
+  def to_arrays(self) -> dict[str, np.ndarray]:
+    """The seconds, to go on from in another process."""
+    return {f"clock.{k}": np.asarray(v) for k, v in self._seconds.items()}
+
+  def set_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+    """Goes on from what `to_arrays` gave."""
+    for name in self._seconds:
+      self._seconds[name] = float(arrays[f"clock.{name}"])
+
+  def shares(self, step: int, compilation: float) -> dict[str, float]:
+    """Fields of a row after some steps of training.
+
+    `step_seconds` is the mean time of one network's step, `process_seconds`
+    what a process would take that trained this program's networks alone.
+
+    Args:
+      step: how many steps.
+      compilation: seconds of the program's, whichever part it was done for.
+    """
+    shares = {
+      f"{name}_seconds": seconds / self._networks
+      for name, seconds in self._seconds.items()
+    }
+    own = self._seconds["train"] + self._seconds["evaluate"]
+    total = self._begun + compilation + own
+    each = {"step_seconds": shares["train_seconds"] / step} if step else {}
+    return shares | each | {"process_seconds": total}
