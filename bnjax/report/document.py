@@ -3,12 +3,13 @@
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bnjax import results
 from bnjax.errors import UserError, choice
 from bnjax.report.figures import draw_figures
-from bnjax.report.page import make_page
+from bnjax.report.page import make_page, read_experiment
+from bnjax.report.page.assets import MISSING, plotly
+from bnjax.report.page.sections import facts
 from bnjax.report.render import Table, escape_markdown, to_markdown
 from bnjax.report.style import METADATA
 from bnjax.report.tables import summary_tables
@@ -73,26 +74,11 @@ def write_report(
 
 
 def _write(folder: pathlib.Path, formats: Sequence[str]) -> Report:
-  run = results.read_workdir(folder)
-  if not run.rows:
-    raise ValueError(
-      f"metrics.jsonl holds no rows yet: run scripts/train.py "
-      f"--workdir={folder} first"
-    )
-  notices = list(run.notices)
-  if (folder / "summary.json").exists():
-    summary = results.read_json(folder / "summary.json")
-  else:
-    summary = results.summarize(
-      run.config, run.environment, run.rows, run.probes
-    )
-    notices.append(
-      "summary.json is missing: the run was interrupted or is not done, and "
-      "this is what it had recorded"
-    )
+  one = read_experiment(folder)
+  run, summary = one.records, one.summary
   try:
     tables = summary_tables(summary)
-    title = str(summary["title"])
+    title = one.title
   except (KeyError, TypeError):
     raise ValueError(
       "summary.json is not as this version writes it; remove it, and the "
@@ -103,39 +89,23 @@ def _write(folder: pathlib.Path, formats: Sequence[str]) -> Report:
     run.config, run.environment, run.rows, out, formats, run.probes
   )
   shown = [path for path in figures if path.suffix == ".png"]
-  facts = _facts(run.environment, summary.get("seconds"))
+  notices = list(one.notices)
+  text = "\n".join(map(to_markdown, tables))
+  lines = facts(run.environment, summary.get("seconds"))
   report = Report(
     page=out / "index.html",
     markdown=out / "report.md",
     table=out / "table.md",
     figures=figures,
     tables=tables,
-    notices=notices,
+    notices=[*notices, *([] if plotly() else [MISSING])],
   )
-  text = "\n".join(map(to_markdown, tables))
-  page = make_page(title, tables, shown, facts, notices)
   report.table.write_text(text, encoding="utf-8")
   report.markdown.write_text(
-    _markdown(title, text, shown, facts, notices), encoding="utf-8"
+    _markdown(title, text, shown, lines, notices), encoding="utf-8"
   )
-  report.page.write_text(page, encoding="utf-8")
+  report.page.write_text(make_page([one]), encoding="utf-8")
   return report
-
-
-def _facts(
-  environment: Mapping[str, Any], seconds: float | None
-) -> dict[str, str]:
-  """The environment as lines of text: what it takes to run it again."""
-  facts = {
-    str(key).replace("_", " "): (
-      ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    )
-    for key, value in environment.items()
-    if key != "datasets" and value is not None
-  }
-  if seconds is not None:
-    facts["seconds of training and compilation"] = f"{seconds:.1f}"
-  return facts
 
 
 def _markdown(

@@ -13,12 +13,11 @@ from typing import NamedTuple
 from bnjax import results
 from bnjax.errors import UserError
 from bnjax.report.document import write_report
+from bnjax.report.page.experiment import FINDING, METRICS
 from bnjax.results.measured import Measured
 from bnjax.results.thin import thin
 
-FINDING = "finding.md"
 RECORDS = ("summary.json", "config.json", "environment.json")
-METRICS = "metrics.json"
 LIMIT = 1_000_000  # bytes of an experiment, in a repository of them
 
 

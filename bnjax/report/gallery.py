@@ -1,17 +1,16 @@
 """The page of all experiments: README.md of a folder of exported runs."""
 
-import collections
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnjax import results
 from bnjax.errors import UserError
-from bnjax.report.export import FINDING
 from bnjax.report.grid_tables import grid_tables
 from bnjax.report.numbers import format_published, format_ratio, format_result
+from bnjax.report.page.experiment import FINDING
 from bnjax.report.render import NONE, TIMES, Table, escape_markdown, to_markdown
 from bnjax.report.tables import (
   compared,
@@ -19,10 +18,11 @@ from bnjax.report.tables import (
   rule_text,
   shown_entries,
   sources,
+  tally,
 )
 from bnjax.results.figures import figures
 from bnjax.results.names import words
-from bnjax.results.verdicts import HOLDS, INCOMPARABLE, UNDECIDED
+from bnjax.results.verdicts import HOLDS
 
 HEADING = """# Results
 
@@ -33,7 +33,6 @@ verdict that follows from a rule in its config: *holds*, *does not hold*,
 standard deviation over seeds; {times} is a ratio of two arms. This page is made
 from the records beside it by `python scripts/report.py --gallery={folder}`.
 """
-_OPEN = (UNDECIDED, INCOMPARABLE)
 
 
 class Experiment(NamedTuple):
@@ -164,23 +163,10 @@ def _contents(found: Sequence[Experiment]) -> str:
   for one in found:
     entries = [e for e in one.summary["entries"] if e["published"]]
     link = f"[{escape_markdown(_title(one))}](#{_anchor(one)})"
-    rows.append((link, _tally(entries), _tally(one.summary["claims"])))
+    rows.append((link, tally(entries), tally(one.summary["claims"])))
   lines = ["| experiment | published numbers | claims |", "| --- | --- | --- |"]
   lines += [f"| {' | '.join(row)} |" for row in rows]
   return "\n".join(lines) + "\n"
-
-
-def _tally(judged: Iterable[Mapping[str, Any]]) -> str:
-  """How many hold; of the others, how many could not be decided.
-
-  >>> _tally([{"verdict": "holds"}, {"verdict": "undecided"}])
-  '1 of 2 hold, 1 undecided'
-  """
-  counts = collections.Counter(item["verdict"] for item in judged)
-  parts = [f"{counts[kind]} {kind}" for kind in _OPEN if counts[kind]]
-  if not counts:
-    return NONE
-  return ", ".join([f"{counts[HOLDS]} of {counts.total()} hold", *parts])
 
 
 def _title(one: Experiment) -> str:

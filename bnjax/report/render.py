@@ -88,8 +88,8 @@ def to_markdown(tab: Table) -> str:
   return "\n".join(lines).rstrip() + "\n"
 
 
-def to_html(tab: Table) -> str:
-  """The table as HTML, its title as a heading."""
+def to_html(tab: Table, level: int = 2) -> str:
+  """The table as HTML, its title, if it has one, as a heading of a level."""
 
   def row(tag: str, cells: Sequence[str]) -> str:
     drawn = []
@@ -104,9 +104,10 @@ def to_html(tab: Table) -> str:
 
   notes = "".join(f"<li>{html.escape(plain(n))}</li>" for n in tab.notes)
   body = "\n".join(row("td", cells) for cells in tab.rows)
+  title = html.escape(plain(tab.title))
   return (
-    f"<h2>{html.escape(plain(tab.title))}</h2>\n"
-    f'<div class="wide"><table>\n<thead>{row("th", tab.columns)}</thead>\n'
+    (f"<h{level}>{title}</h{level}>\n" if title else "")
+    + f'<div class="wide"><table>\n<thead>{row("th", tab.columns)}</thead>\n'
     f"<tbody>{body}</tbody>\n</table></div>\n"
     + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
   )

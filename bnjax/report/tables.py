@@ -1,7 +1,8 @@
 """The tables of a summary: results, losses beside published ones, claims."""
 
+import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bnjax.report.grid_tables import grid_tables
@@ -17,10 +18,13 @@ from bnjax.report.numbers import (
 )
 from bnjax.report.render import NONE, TIMES, Table
 from bnjax.results.names import words
+from bnjax.results.verdicts import HOLDS, INCOMPARABLE, UNDECIDED
 
 MINUS = "\N{MINUS SIGN}"
 Summary = Mapping[str, Any]
 Entries = Sequence[Mapping[str, Any]]
+
+_OPEN = (UNDECIDED, INCOMPARABLE)
 
 # The metric whose result every arm shows, published or not.
 HEADLINE = ("test_accuracy", "validation_accuracy", "test_loss", "loss")
@@ -327,3 +331,16 @@ def _curves(summary: Summary) -> list[Table]:
     title = f"{line['arm']}: {words(metric)} beside the published one"
     tables.append(Table(title, heads, rows, tuple(notes)))
   return tables
+
+
+def tally(judged: Iterable[Mapping[str, Any]]) -> str:
+  """How many hold; of the others, how many could not be decided.
+
+  >>> tally([{"verdict": "holds"}, {"verdict": "undecided"}])
+  '1 of 2 hold, 1 undecided'
+  """
+  counts = collections.Counter(item["verdict"] for item in judged)
+  parts = [f"{counts[kind]} {kind}" for kind in _OPEN if counts[kind]]
+  if not counts:
+    return NONE
+  return ", ".join([f"{counts[HOLDS]} of {counts.total()} hold", *parts])

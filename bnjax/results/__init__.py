@@ -15,7 +15,7 @@ from bnjax.results.records import (
   write_json,
 )
 from bnjax.results.summary import summarize
-from bnjax.results.thin import thin
+from bnjax.results.thin import thick, thin
 from bnjax.results.workdir import (
   Workdir,
   differences,
@@ -36,6 +36,7 @@ __all__ = [
   "read_rows",
   "read_workdir",
   "summarize",
+  "thick",
   "thin",
   "to_strict",
   "write_json",

@@ -9,7 +9,7 @@ rows with one arm, seed, step, point, probe and layer the last one counts.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,15 @@ class Probes:
           raise ValueError(f"a row of probes has no {field!r}: {_brief(row)}")
       key = row["arm"], row["probe"], row["layer"]
       self._rows.setdefault(key, []).append(row)
+
+  def rows(self) -> Iterator[Row]:
+    """Every row."""
+    for own in self._rows.values():
+      yield from own
+
+  def names(self) -> list[str]:
+    """The probes, as they first appear."""
+    return list(dict.fromkeys(name for _, name, _ in self._rows))
 
   def layers(self, probe: str, arm: str | None = None) -> list[str]:
     """The layers that a probe saw, in the order of their numbers."""

@@ -3,13 +3,16 @@
     {"curves": [{"arm", "metric", "seeds": [...], "steps": [...],
                  "values": [[value of each step] of each seed]}],
      "grids": [{"arm", "fields", "points": [[...]], "seeds", "step",
-                "values": {metric: [[value of each seed] of each point]}}]}
+                "values": {metric: [[value of each seed] of each point]},
+                "diverged": [[[seed, step], ...] of each point]}],
+     "diverged": {arm: [[seed, step], ...]}}
 
 Values have six digits; null where one was not finite or not recorded. Of a
 curve with many steps some are left out, never the first or the last; of a grid
 there is the last step alone.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +36,57 @@ def thin(measured: Measured) -> dict[str, Any]:
   return {
     "curves": [_curve(curve, steps) for curve in curves],
     "grids": [_grid(grid) for grid in measured.grids.values()],
+    "diverged": {
+      arm: _pairs(runs) for arm, runs in measured.diverged.items() if runs
+    },
   }
+
+
+def thick(kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+  """Rows, such as those of `metrics.jsonl`, of what `thin` has kept.
+
+  Raises:
+    ValueError: it is not as `thin` makes it.
+  """
+  try:
+    rows = [
+      {"arm": curve["arm"], "seed": seed, "step": step, curve["metric"]: value}
+      for curve in kept["curves"]
+      for seed, values in zip(curve["seeds"], curve["values"], strict=True)
+      for step, value in zip(curve["steps"], values, strict=True)
+    ]
+    rows += [row for grid in kept["grids"] for row in _rows_of_grid(grid)]
+    rows += [
+      {"arm": arm, "seed": seed, "step": step, "diverged_step": step}
+      for arm, runs in kept.get("diverged", {}).items()
+      for seed, step in runs
+    ]
+  except (KeyError, TypeError, AttributeError):
+    raise ValueError(
+      "metrics.json is not as this version writes it: export the run again"
+    ) from None
+  return rows
+
+
+def _rows_of_grid(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+  rows = []
+  diverged = grid.get("diverged") or [[]] * len(grid["points"])
+  for place, values in enumerate(grid["points"]):
+    point = dict(zip(grid["fields"], values, strict=True))
+    common = {"arm": grid["arm"], "point": point}
+    for column, seed in enumerate(grid["seeds"]):
+      own = {name: found[place][column] for name, found in
+             grid["values"].items()}  # fmt: skip
+      rows.append(common | {"seed": seed, "step": grid["step"]} | own)
+    rows += [
+      common | {"seed": seed, "step": step, "diverged_step": step}
+      for seed, step in diverged[place]
+    ]
+  return rows
+
+
+def _pairs(runs: Mapping[int, int]) -> list[list[int]]:
+  return [[seed, step] for seed, step in runs.items()]
 
 
 def _curve(curve: Curve, most: int) -> dict[str, Any]:
@@ -61,6 +114,7 @@ def _grid(grid: Grid) -> dict[str, Any]:
     "values": {
       name: _rounded(found.values[:, :, -1]) for name, found in last.items()
     },
+    "diverged": [_pairs(runs) for runs in grid.diverged],
   }
 
 

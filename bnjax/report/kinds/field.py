@@ -29,7 +29,7 @@ from bnjax.results.points import is_number
 from bnjax.results.settings import setting
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
   """One line: its name and look, and the seeds' values at each x."""
 
   name: str
@@ -40,37 +40,45 @@ class _Line(NamedTuple):
 
 def draw(run: Run, options: Field) -> Figure | None:
   """Draws the metrics over the field; None if nothing has them."""
+  found = panels(run, options)
+  return _draw(found, run, options) if found else None
+
+
+def panels(run: Run, options: Field) -> list[tuple[str, str, list[Line]]]:
+  """What there is to draw: a title, a metric and lines for each panel."""
   arms = run.arms(options.arms)
   grids = [run.measured.grids[a] for a in arms if a in run.measured.grids]
-  of_grid = any(options.x in grid.fields for grid in grids)
   steps: Sequence[int | None] = options.steps or [None]
-  panels: list[tuple[str, str, list[_Line]]] = []
+  found: list[tuple[str, str, list[Line]]] = []
   for step in steps:
     after = f" after {step:,} steps" if step is not None else ""
-    if of_grid:
+    if _is_of_grid(run, options):
       for metric in options.metrics:
         lines = [_of_grid(run, grid, metric, step, options) for grid in grids]
-        panels.append((words(metric) + after, metric, lines))
+        found.append((words(metric) + after, metric, lines))
     else:
       lines = _of_arms(run, arms, step, options)
       several = len(options.metrics) > 1 and after
       title = after.strip() if several else words(options.metrics[0]) + after
-      panels.append((title, options.metrics[0], lines))
-  panels = [
+      found.append((title, options.metrics[0], lines))
+  found = [
     (title, metric, [line for line in lines if line.x])
-    for title, metric, lines in panels
+    for title, metric, lines in found
   ]
-  panels = [panel for panel in panels if panel[2]]
-  if not panels:
-    return None
-  return _draw(panels, run, options, of_grid)
+  return [panel for panel in found if panel[2]]
+
+
+def _is_of_grid(run: Run, options: Field) -> bool:
+  """Whether the field is one that a grid varies."""
+  grids = [run.measured.grids.get(arm) for arm in run.arms(options.arms)]
+  return any(grid and options.x in grid.fields for grid in grids)
 
 
 def _of_grid(
   run: Run, grid: Grid, metric: str, step: int | None, options: Field
-) -> _Line:
+) -> Line:
   """An arm's line: at each value, the best of the other fields' values."""
-  line = _Line(grid.arm, run.looks[grid.arm], [], [])
+  line = Line(grid.arm, run.looks[grid.arm], [], [])
   at = run.measured.steps[grid.arm] if step is None else step
   if options.x not in grid.fields:
     return line
@@ -95,7 +103,7 @@ def _mean(numbers: dict[int, float]) -> float:
 
 def _of_arms(
   run: Run, arms: Sequence[str], step: int | None, options: Field
-) -> list[_Line]:
+) -> list[Line]:
   """A line for each group of arms and metric, over what each arm has set."""
   groups = dict(options.groups) or {"": tuple(arms)}
   several = len(options.metrics) > 1
@@ -108,7 +116,7 @@ def _of_arms(
   seen = looks(names.values())
   lines = []
   for (group, metric), name in names.items():
-    line = _Line(name, seen[name], [], [])
+    line = Line(name, seen[name], [], [])
     found = []
     for arm in groups[group]:
       x = setting(run.measured.config, arm, *options.x.split("."))
@@ -124,15 +132,14 @@ def _of_arms(
 
 
 def _draw(
-  panels: Sequence[tuple[str, str, list[_Line]]],
+  found: Sequence[tuple[str, str, list[Line]]],
   run: Run,
   options: Field,
-  of_grid: bool,
 ) -> Figure:
-  figure = new_figure(0.7 + (2.7 if len(panels) == 1 else 2.2 * len(panels)))
-  grid = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+  figure = new_figure(0.7 + (2.7 if len(found) == 1 else 2.2 * len(found)))
+  grid = figure.subplots(len(found), 1, squeeze=False, sharex=True)[:, 0]
   every = list(
-    dict.fromkeys(x for _, _, lines in panels for line in lines for x in line.x)
+    dict.fromkeys(x for _, _, lines in found for line in lines for x in line.x)
   )
   numeric = all(is_number(x) for x in every)
   place = (
@@ -141,7 +148,7 @@ def _draw(
     else {x: i for i, x in enumerate(every)}.__getitem__
   )
   labelled = []
-  for axes, (title, metric, lines) in zip(grid, panels, strict=True):
+  for axes, (title, metric, lines) in zip(grid, found, strict=True):
     labels = []
     for line in lines:
       x = [place(value) for value in line.x]
@@ -154,10 +161,10 @@ def _draw(
   text = options.label or options.x.rpartition(".")[2].replace("_", " ")
   grid[-1].set_xlabel(text, parse_math=False)
   add_title(figure, options.title)
-  values = [v for _, _, lines in panels for line in lines for v in line.values]
+  values = [v for _, _, lines in found for line in lines for v in line.values]
   seeds = max(len(v.numbers) for v in values)
-  others = of_grid and any(
-    len(run.measured.grids[line.name].fields) > 1 for line in panels[0][2]
+  others = _is_of_grid(run, options) and any(
+    len(run.measured.grids[line.name].fields) > 1 for line in found[0][2]
   )
   add_caption(
     figure,
@@ -171,7 +178,7 @@ def _draw(
   return figure
 
 
-def _draw_line(axes: Axes, x: Sequence[float], line: _Line) -> list[Label]:
+def _draw_line(axes: Axes, x: Sequence[float], line: Line) -> list[Label]:
   rows = [np.array(list(values.numbers.values())) for values in line.values]
   finite = [row[np.isfinite(row)] for row in rows]
   mean = np.array([row.mean() if row.size else np.nan for row in finite])
