@@ -12,7 +12,7 @@ from bnjax.errors import UserError, choice
 from bnjax.named import accepted_arguments, select_arguments
 
 # What describes the experiment as a whole and no single arm.
-_NOT_FOR_ARMS = (
+NOT_FOR_ARMS = (
   "arms",
   "claims",
   "figures",
@@ -51,7 +51,7 @@ def resolve_arms(
   arms = config["arms"]
   if not arms:
     raise UserError("arms: there is none, so there is nothing to train")
-  base = {k: v for k, v in config.items() if k not in _NOT_FOR_ARMS}
+  base = {k: v for k, v in config.items() if k not in NOT_FOR_ARMS}
   return {
     name: _resolve(name, base, overrides, frozenset(explicit))
     for name, overrides in arms.items()

@@ -133,7 +133,7 @@ def _plan(
   """
   arms = resolve_arms(config, explicit)
   for spec in arms.values():
-    validate(spec)
+    validate(spec, shapes=False)  # those, a group at a time below
   groups = plan.groups(plan.networks(arms, config["grid"]))
   parts = [_parts(group, config) for group in groups]
   try:

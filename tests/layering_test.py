@@ -85,6 +85,20 @@ ALLOWED = {
   },
   "conformance": {"linen", "nnx", "ops"},
   "console": {"errors", "experiment", "preemption", "report"},
+  "sweep": {
+    "arms",
+    "console",
+    "environment",
+    "errors",
+    "experiment",
+    "locks",
+    "plan",
+    "preemption",
+    "report",
+    "results",
+    "validation",
+    "workdirs",
+  },
   "scripts": {
     "bench",
     "conformance",
@@ -94,6 +108,7 @@ ALLOWED = {
     "experiment",
     "processes",
     "report",
+    "sweep",
   },
   "configs": {"config", "literature"},
 }

@@ -1,0 +1,122 @@
+"""Trains an experiment at many settings; goes on where it was interrupted.
+
+  python scripts/sweep.py --config=configs/sweeps/learning_rates.py:mnist5k
+  python scripts/sweep.py --config=configs/init_robustness.py \
+    --arms=batch_norm --grid config.seed=0..9 \
+    --grid config.optimizer.learning_rate=log:1e-4..1e-1:12
+  python scripts/sweep.py --config=configs/lenet.py:mnist --trials=40 \
+    --random config.optimizer.learning_rate=log:1e-4..1 \
+    --random config.batch_size=32,64,128 \
+    --launcher=slurm --partition=gpu --gpus=1 --timeout=120
+
+Kept short on purpose: all that it does is in `bnjax.sweep`.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import config_flags
+
+from bnjax import console, report, sweep
+from bnjax.errors import UserError
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "The experiment: a file, or file:argument.", lock_config=True
+)
+_SWEEP = flags.DEFINE_string(
+  "sweep", None, "A file with sweep(add); default: --config's, if it has one."
+)
+_GRID = flags.DEFINE_multi_string(
+  "grid", [], "An axis: config.field=1,2 or log:1e-4..1:12; crossed."
+)
+_ZIP = flags.DEFINE_multi_string(
+  "zip", [], "Axes that advance together: 'config.a=1,2;config.b=3,4'."
+)
+_RANDOM = flags.DEFINE_multi_string(
+  "random", [], "A field to draw: config.field=log:1e-4..1, 1..9 or a,b,c."
+)
+_TRIALS = flags.DEFINE_integer("trials", 20, "Random points.", lower_bound=1)
+_SEED = flags.DEFINE_integer("sweep_seed", 0, "Of the random points.")
+_ARMS = flags.DEFINE_list("arms", [], "Arms of the config; default: all.")
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Where to leave results; default runs/sweep-EXPERIMENT."
+)
+_DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
+)
+_LAUNCHER = flags.DEFINE_enum(
+  "launcher", "local", ["local", "slurm"], "Who trains."
+)
+_WORKERS = flags.DEFINE_integer(
+  "workers", 0, "Local processes; 0: one a GPU, or one a core.", lower_bound=0
+)
+_TOGETHER = flags.DEFINE_integer(
+  "trials_per_job", 0, "At most; 0: all of equal shapes.", lower_bound=0
+)
+_TIMEOUT = flags.DEFINE_integer("timeout", 60, "Slurm: minutes a job.")
+_PARTITION = flags.DEFINE_string("partition", "", "Slurm: partition.")
+_GPUS = flags.DEFINE_integer("gpus", 0, "Slurm: GPUs a job.", lower_bound=0)
+_CPUS = flags.DEFINE_integer("cpus", 0, "Slurm: cores a job.", lower_bound=0)
+_AT_ONCE = flags.DEFINE_integer("jobs", 256, "Slurm: jobs at a time.")
+
+
+def main(argv: list[str]) -> None:
+  """Runs the sweep and prints the best settings."""
+  del argv
+  config, explicit = console.read_config()
+  flag: Any = flags.FLAGS["config"]
+  points = sweep.read_points(
+    config,
+    file=_SWEEP.value or flag.config_filename.partition(":")[0],
+    required=_SWEEP.value is not None,
+    grid=_GRID.value,
+    zips=_ZIP.value,
+    drawn=_RANDOM.value,
+    count=_TRIALS.value,
+    seed=_SEED.value,
+  )
+  trials = sweep.make_trials(
+    config, points, arms=_ARMS.value, explicit=frozenset(explicit)
+  )
+  name = console.default_workdir().replace("runs/", "runs/sweep-", 1)
+  workdir = Path(_WORKDIR.value or name)
+  launcher: sweep.Launcher
+  if _LAUNCHER.value == "slurm":
+    options = sweep.Options(
+      timeout=_TIMEOUT.value,
+      partition=_PARTITION.value,
+      gpus=_GPUS.value,
+      cpus=_CPUS.value,
+      at_once=_AT_ONCE.value,
+    )
+    launcher = sweep.Slurm(workdir, options, _DATA_DIR.value)
+  else:
+    launcher = sweep.Local(
+      workdir, workers=_WORKERS.value, data_dir=_DATA_DIR.value
+    )
+  try:
+    outcome = sweep.run(
+      config, trials, workdir, launcher, per_unit=_TOGETHER.value
+    )
+  except KeyboardInterrupt:
+    said = f"interrupted; the same command goes on{launcher.says()}"
+    print(said, file=sys.stderr)
+    sys.exit(130)
+  metric = config["grid_metric"]
+  if table := sweep.best_table(outcome.rows, metric):
+    report.print_tables([table])
+  files = sweep.draw(outcome.rows, config, metric, workdir / "report")
+  for file in files:
+    print(f"figure:  {file}")
+  print(f"records: {workdir / 'trials.jsonl'}")
+  if outcome.failed:
+    raise UserError(
+      f"{len(outcome.failed)} of {len(trials)} trials failed, the first one: "
+      f"{outcome.failed[0]['error']}"
+    )
+
+
+if __name__ == "__main__":
+  console.run(main)
