@@ -17,8 +17,8 @@ from rich.console import Console
 
 from bnjax import report
 from bnjax.errors import UserError, choice
-from bnjax.experiment import Progress
 from bnjax.preemption import STATUS, Preempted
+from bnjax.progress import Progress
 
 
 def run(main: Callable[[list[str]], None]) -> None:

@@ -22,25 +22,11 @@ from bnjax.environment import describe_environment, process_seconds
 from bnjax.errors import UserError
 from bnjax.journal import Journal
 from bnjax.plan import Group, Network
+from bnjax.progress import Progress, of_training
 from bnjax.runner import Records, Source, Trainer, to_device
 from bnjax.train.sharding import Layout
 from bnjax.validation import networks_at_once, validate, wide
-
-
-class Progress(NamedTuple):
-  """What an experiment tells about its course, after every chunk.
-
-  Attributes:
-    arm: name of the arm in training, or of several; "" while data is loaded.
-    step: steps done of this arm.
-    steps: of how many.
-    message: what else there is to say, such as the current accuracy.
-  """
-
-  arm: str
-  step: int
-  steps: int
-  message: str
+from bnjax.writers import check as check_writers, open_writers
 
 
 def run(
@@ -51,6 +37,7 @@ def run(
   data_dir: str | None = None,
   checkpoint_seconds: float = 60.0,
   mesh: str | None = None,
+  writers: Sequence[str] = (),
   report_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> dict[str, Any]:
   """Trains every arm of `config` and leaves the records in `workdir`.
@@ -70,6 +57,7 @@ def run(
     checkpoint_seconds: between checkpoints; 0: none, a stopped run starts
       afresh. So does one that times its arms (`config.interleave`).
     mesh: as `bnjax.processes.layout` takes it.
+    writers: names in `bnjax.writers.WRITERS`, told of every row.
     report_progress: called with a `Progress` now and then.
 
   Returns:
@@ -82,7 +70,8 @@ def run(
     Preempted: the process was asked to stop, and has saved what it had.
   """
   workdir = Path(workdir)
-  parts = _plan(config, explicit)
+  check_writers(writers)
+  parts = prepare(config, explicit)
   layout = processes.layout(mesh)
   first = processes.is_first()
   if first:
@@ -103,15 +92,23 @@ def run(
       stack.enter_context(locks.hold(workdir))
       saved = journal.begin(config, environment, tell)
     saved = processes.share(saved)
+    networks = [n for own in parts for part in own for n in part.networks]
+    name = workdir.resolve().name
+    told = writers if first else ()
+    writer = open_writers(told, workdir, name, networks, notify=tell)
+    stack.callback(writer.close)
     asked = stack.enter_context(preemption.watch())
     jobs = _jobs(parts, loader, timed, saved)
+    count = sum(map(len, parts))
     for job, records in _take_turns(jobs, together=timed):
       stop = processes.any_of(asked())
       if first:
         journal.add(job.networks, records)
         if stop or journal.due():
           journal.save(job.part, records)
-      report_progress(_progress(job.networks, records))
+        writer.rows(records.rows)
+        writer.probe_rows(records.probe_rows)
+      report_progress(_progress(job, records, count))
       if stop:
         raise preemption.Preempted(
           f"stopped as asked, at step {records.step} of "
@@ -123,7 +120,7 @@ def run(
     return journal.finish(loader.load(parts[0][0].spec).test)
 
 
-def _plan(
+def prepare(
   config: Mapping[str, Any], explicit: Collection[str]
 ) -> list[list[Group]]:
   """All that is to be trained, checked: by program, its parts in order.
@@ -259,25 +256,9 @@ def _take_turns(
       waiting.appendleft(job)
 
 
-def _progress(networks: Sequence[Network], records: Records) -> Progress:
-  arms = _arms(networks)
-  found = [
-    row["validation_accuracy"]
-    for row in records.rows
-    if "validation_accuracy" in row
-  ]
-  message = (
-    f"validation accuracy {sum(found) / len(found):.3f}" if found else ""
-  )
-  if len(networks) > len(arms):
-    message = ", ".join(
-      [f"{len(networks)} networks"] + [message] * bool(message)
-    )
-  return Progress(
-    ", ".join(arms[:3]) + ", ..." * (len(arms) > 3),
-    records.step,
-    networks[0].spec["steps"],
-    message,
+def _progress(job: _Job, records: Records, parts: int) -> Progress:
+  return of_training(
+    job.networks, records.step, records.rows, part=job.part, parts=parts
   )
 
 

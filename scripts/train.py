@@ -10,10 +10,12 @@ again. Asked to stop (SIGTERM), it saves and exits with status 75.
 Kept short on purpose: all that it does is in `bnjax.experiment`.
 """
 
+from collections.abc import Sequence
+
 from absl import flags
 from ml_collections import config_flags
 
-from bnjax import console, experiment, processes
+from bnjax import console, experiment, processes, writers
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "The experiment: a file, or file:argument.", lock_config=True
@@ -23,6 +25,9 @@ _WORKDIR = flags.DEFINE_string(
 )
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
+)
+_WRITERS = flags.DEFINE_list(
+  "writers", None, "Of tensorboard, wandb, mlflow; default the first."
 )
 _CHECKPOINT_SECONDS = flags.DEFINE_float(
   "checkpoint_seconds", 60.0, "Between checkpoints; 0: none.", lower_bound=0
@@ -56,10 +61,15 @@ def main(argv: list[str]) -> None:
       data_dir=_DATA_DIR.value,
       checkpoint_seconds=_CHECKPOINT_SECONDS.value,
       mesh=_MESH.value,
+      writers=_chosen_writers(),
       report_progress=report_progress,
     )
   if processes.is_first():
     console.print_report(workdir)
+
+
+def _chosen_writers() -> Sequence[str]:
+  return writers.installed() if _WRITERS.value is None else _WRITERS.value
 
 
 if __name__ == "__main__":

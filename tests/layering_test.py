@@ -55,6 +55,8 @@ ALLOWED = {
   "predictions": {"pictures", "plan", "results"},
   "runner": {"build", "clock", "data", "plan", "probes", "recorder", "train"},
   "workdirs": {"errors", "locks", "results"},
+  "progress": {"plan"},
+  "writers": {"errors"},
   "experiment": {
     "arms",
     "data",
@@ -66,11 +68,13 @@ ALLOWED = {
     "plan",
     "preemption",
     "processes",
+    "progress",
     "results",
     "runner",
     "train",
     "validation",
     "workdirs",
+    "writers",
   },
   "bench": {
     "arms",
@@ -84,7 +88,7 @@ ALLOWED = {
     "train",
   },
   "conformance": {"linen", "nnx", "ops"},
-  "console": {"errors", "experiment", "preemption", "report"},
+  "console": {"errors", "progress", "preemption", "report"},
   "sweep": {
     "arms",
     "console",
@@ -109,6 +113,7 @@ ALLOWED = {
     "processes",
     "report",
     "sweep",
+    "writers",
   },
   "configs": {"config", "literature"},
 }

@@ -56,11 +56,15 @@ def hyperparameters(
     if field not in ("seed", "seeds")
     and len({repr(spec.get(field, missing)) for spec in flat}) > 1
   ]
-  return [
-    {"arm": network.arm, "seed": network.seed}
-    | {field: spec[field] for field in differing if field in spec}
-    for network, spec in zip(networks, flat, strict=True)
-  ]
+  tables = []
+  for network, spec in zip(networks, flat, strict=True):
+    table: dict[str, bool | int | float | str] = {
+      "arm": network.arm,
+      "seed": network.seed,
+    }
+    table |= {field: spec[field] for field in differing if field in spec}
+    tables.append(table)
+  return tables
 
 
 def scalars(row: Row) -> dict[str, float]:

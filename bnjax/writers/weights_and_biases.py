@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bnjax.writers.writer import About, Histogram
 
 
@@ -62,7 +64,8 @@ class WandbRun:
 
     told: dict[str, Any] = {"step": step, **scalars}
     for name, (counts, edges) in histograms.items():
-      told[name] = wandb.Histogram(np_histogram=(list(counts), list(edges)))
+      arrays = np.asarray(counts), np.asarray(edges)
+      told[name] = wandb.Histogram(np_histogram=arrays)
     self._run.log(told)
 
   def close(self) -> None:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from rows import NETWORKS, network
 
 from bnjax.writers import numbers
 from bnjax.writers.numbers import Histogram
-from tests.writers.networks import NETWORKS, network
 
 
 def test_names_are_paths_that_stay_below_where_they_are_put():

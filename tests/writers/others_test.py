@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from rows import NETWORKS, row
 
 from bnjax import writers
-from tests.writers.networks import NETWORKS, row
 
 
 def _tell(name, workdir, *steps):

@@ -1,9 +1,9 @@
 import struct
 
 import pytest
+from rows import NETWORKS, row
 
 from bnjax import writers
-from tests.writers.networks import NETWORKS, row
 
 pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
 

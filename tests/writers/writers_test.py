@@ -4,12 +4,12 @@ import importlib.util
 import pathlib
 
 import pytest
+from rows import NETWORKS, network, row
 
 from bnjax import writers
 from bnjax.errors import UserError
 from bnjax.writers.composite import Composite
 from bnjax.writers.per_network import PerNetwork
-from tests.writers.networks import NETWORKS, network, row
 
 
 class Kept:

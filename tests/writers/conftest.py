@@ -1,0 +1,6 @@
+"""Makes rows.py importable from the tests beside it."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
