@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax.numpy as jnp
-
 from bnjax.models import MODELS, NORMS
 from bnjax.train.augment import AUGMENTATIONS
 from bnjax.train.losses import LOSSES
 from bnjax.train.optim import OPTIMIZERS
+from bnjax.train.precision import PRECISIONS
 from bnjax.train.schedules import SCHEDULES
 from bnjax.train.step import Task
 
@@ -28,10 +27,9 @@ TRACEABLE = (
   "model.dropout_rate",
   "model.init_scale",
   "norm.decay",
+  "norm.epsilon",
   "optimizer.learning_rate",
 )
-
-PRECISIONS = {"float32": jnp.float32, "float64": jnp.float64}
 
 
 def make_task(
@@ -59,7 +57,7 @@ def make_task(
     pixel_mean=pixel_mean if spec["dataset"]["center"] else 0.0,
     loss=_make("loss", spec["loss"]),
     augment=_make("augment", spec["augment"]),
-    dtype=PRECISIONS[spec["precision"]],
+    precision=PRECISIONS[spec["precision"]],
   )
 
 

@@ -27,6 +27,7 @@ from bnjax.train.step import (
   Task,
   add_l2,
   preprocess,
+  working_variables,
 )
 
 # Steps in one call of the program, at most: a run that is asked to stop, or to
@@ -179,7 +180,7 @@ class Trainer:
       take = functools.partial(snapshot, step, states)
       return Records(step, rows, probe_rows, every, variables, take)
 
-    if not done:
+    if resume is None:
       yield records(0)
     chunks = draw_in_chunks(keys, spec["steps"], _chunk(spec), done, **how)
     for first, draws in chunks:
@@ -227,7 +228,7 @@ def _observe(chosen: Any, task: Task, state: TrainState, batch: Batch) -> Any:
   return probes.run_probes(
     chosen,
     task.model,
-    {"params": state.params, "batch_stats": state.batch_stats},
+    working_variables(task, state),
     preprocess(task, batch.images),
     loss_fn=loss_fn,
     update_fn=update_fn,

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 
 from bnjax import data, probes
-from bnjax.build import PRECISIONS, make_task
+from bnjax.build import make_task
 from bnjax.data.batches import SAMPLERS
 from bnjax.errors import UserError, choice
 from bnjax.plan import Group
 from bnjax.train import memory
+from bnjax.train.precision import PRECISIONS
 from bnjax.train.step import Task, init_state
 
 _AT_LEAST = {
@@ -65,7 +66,7 @@ def validate(spec: Mapping[str, Any], *, shapes: bool = True) -> None:
     )
     if chosen:
       shape = (min(spec["probe_examples"], sizes.train), *sizes.image_shape)
-      images = jax.ShapeDtypeStruct(shape, task.dtype)
+      images = jax.ShapeDtypeStruct(shape, task.precision.activations)
       probes.check_probes(chosen, task.model, variables, images, train=True)
 
 

@@ -40,6 +40,7 @@ class GhostBatchNormalization:
       momentum=self.decay,
       epsilon=self.epsilon,
       groups=self.ghost_groups,
+      dtype=x.dtype,
       name=name,
     )
     return module(x, use_running_average=not train, mask=mask)

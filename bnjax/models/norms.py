@@ -63,6 +63,7 @@ class BatchNormalization:
     module = BatchNorm(
       momentum=self.decay,
       epsilon=self.epsilon,
+      dtype=x.dtype,  # not that of x and the parameters together
       activation="relu" if relu else None,
       name=name,
     )
@@ -78,7 +79,9 @@ class FlaxBatchNormalization:
 
   def __call__(self, x, *, train, mask=None, name=None):  # type: ignore[no-untyped-def]
     """Normalizes over all axes but the last."""
-    module = nn.BatchNorm(momentum=self.decay, epsilon=self.epsilon, name=name)
+    module = nn.BatchNorm(
+      momentum=self.decay, epsilon=self.epsilon, dtype=x.dtype, name=name
+    )
     return module(x, use_running_average=not train, mask=mask)
 
 

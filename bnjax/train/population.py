@@ -9,7 +9,7 @@ from bnjax.train.draw import Draws
 from bnjax.train.images import take
 from bnjax.train.sharding import ONE_DEVICE, Layout
 from bnjax.train.state import TrainState
-from bnjax.train.step import Batch, Task, preprocess
+from bnjax.train.step import Batch, Task, preprocess, working_variables
 
 
 def with_population_statistics(
@@ -40,11 +40,11 @@ def with_population_statistics(
     images = preprocess(task, taken)
     return model(images, train=False, mask=mask)
 
-  variables = recalibrate_stacked(
+  recalibrated = recalibrate_stacked(
     task.model,
-    {"params": state.params, "batch_stats": state.batch_stats},
+    working_variables(task, state),
     (draws.rows, draws.masks),
     call=call,
     estimator="paper",
   )
-  return state._replace(batch_stats=variables["batch_stats"])
+  return state._replace(batch_stats=recalibrated["batch_stats"])

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from bnjax.train.losses import Sums, classification_sums, kernel_mask
+from bnjax.train.precision import PRECISIONS, Precision, cast_kernels
 from bnjax.train.state import TrainState
 
 # What a run's key is folded with to draw: its streams are independent, and two
@@ -40,7 +41,7 @@ class Task(NamedTuple):
       set, one number.
     loss: (outputs, labels, mask) -> Sums.
     augment: (key, images in [0, 1]) -> images, of a training minibatch.
-    dtype: of parameters, images and all that follows.
+    precision: of parameters, images and all that follows.
   """
 
   model: nn.Module
@@ -49,7 +50,7 @@ class Task(NamedTuple):
   pixel_mean: Any
   loss: Callable[..., Sums] = classification_sums
   augment: Callable[..., jax.Array] | None = None
-  dtype: Any = jnp.float32
+  precision: Precision = PRECISIONS["float32"]
 
 
 def preprocess(
@@ -62,12 +63,19 @@ def preprocess(
     images: uint8, or floating and then only cast.
     key: augments the images, if the task does.
   """
+  kept, wanted = task.precision
   if images.dtype != jnp.uint8:
-    return images.astype(task.dtype)
-  images = images.astype(task.dtype) * (1 / 255)
+    return images.astype(wanted)
+  images = images.astype(kept) * (1 / 255)
   if key is not None and task.augment is not None:
     images = task.augment(jax.random.fold_in(key, AUGMENT), images)
-  return images - task.pixel_mean
+  return (images - task.pixel_mean).astype(wanted)
+
+
+def working_variables(task: Task, state: TrainState) -> dict[str, Any]:
+  """What the model computes with: kernels in the precision of activations."""
+  params = cast_kernels(task.precision, state.params)
+  return {"params": params, "batch_stats": state.batch_stats}
 
 
 def init_state(
@@ -75,15 +83,15 @@ def init_state(
 ) -> TrainState:
   """A fresh `TrainState`; weights depend on the key, not on the norm."""
   images = jnp.zeros((2, *image_shape), jnp.uint8)
-  variables = task.model.init(
+  fresh = task.model.init(
     jax.random.fold_in(key, PARAMS), preprocess(task, images), train=False
   )
-  if task.dtype != jnp.float32:
-    variables = jax.tree.map(lambda x: x.astype(task.dtype), variables)
-  params = variables["params"]
+  if task.precision.params != jnp.float32:
+    fresh = jax.tree.map(lambda x: x.astype(task.precision.params), fresh)
+  params = fresh["params"]
   return TrainState(
     params,
-    variables.get("batch_stats", {}),
+    fresh.get("batch_stats", {}),
     task.optimizer.init(params),
     key,
   )
@@ -106,14 +114,14 @@ def train_step(
 
   def loss_fn(params: Any) -> tuple[jax.Array, Any]:
     outputs, updates = task.model.apply(
-      {"params": params, "batch_stats": state.batch_stats},
+      working_variables(task, state._replace(params=params)),
       preprocess(task, batch.images, dropout_key),
       train=True,
       mask=batch.mask,
       mutable=["batch_stats"],
       rngs={"dropout": dropout_key},
     )
-    sums = task.loss(outputs, batch.labels, batch.mask)
+    sums = task.loss(_at_least_float32(outputs), batch.labels, batch.mask)
     return sums.loss / sums.examples, updates.get("batch_stats", {})
 
   gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
@@ -143,14 +151,16 @@ def add_l2(task: Task, gradient: Any, params: Any) -> Any:
 def predict(task: Task, state: TrainState, images: jax.Array) -> jax.Array:
   """The model's outputs in inference mode."""
   outputs: Any = task.model.apply(
-    {"params": state.params, "batch_stats": state.batch_stats},
-    preprocess(task, images),
-    train=False,
+    working_variables(task, state), preprocess(task, images), train=False
   )
-  return outputs
+  return _at_least_float32(outputs)
 
 
 def evaluate(task: Task, state: TrainState, batch: Batch) -> Sums:
   """Loss and accuracy on a batch, in inference mode."""
   outputs = predict(task, state, batch.images)
   return task.loss(outputs, batch.labels, batch.mask)
+
+
+def _at_least_float32(x: jax.Array) -> jax.Array:
+  return x.astype(jnp.promote_types(x.dtype, jnp.float32))
