@@ -5,7 +5,9 @@ tangent of y = gain * c + bias is linear in the tangents and reads x and
 vectors only:
 
   dy = gain * dx + c * (dscale * inv - gain * inv^2 * mean(c * dx))
-       + (dbias - gain * mean(dx)).
+       + (dbias - gain * mean(dx)),
+
+less c * gain * inv^2 * depsilon / 2 where epsilon is traced.
 
 Its transpose needs two sums over the batch, sum(dy) and sum(c * dy), which
 are those of Ioffe and Szegedy's backward pass. Every mode of differentiation
@@ -13,7 +15,7 @@ follows from this one rule; `jax.checkpoint` keeps c from being stored.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,10 +35,20 @@ class Plan(NamedTuple):
 
 
 class Affine(NamedTuple):
-  """The learned vectors; either may be None."""
+  """The learned vectors, either may be None; and epsilon where it is traced."""
 
   scale: jax.Array | None
   bias: jax.Array | None
+  epsilon: jax.Array | None = None  # the plan's if None
+
+
+def split_epsilon(epsilon: Any, dtype: Any) -> tuple[float, jax.Array | None]:
+  """Returns epsilon for a `Plan` and, if it is an array, for an `Affine`."""
+  if not isinstance(epsilon, jax.Array):
+    return float(epsilon), None
+  if epsilon.ndim:
+    raise ValueError(f"epsilon must be one number, got shape {epsilon.shape}.")
+  return 0.0, epsilon.astype(dtype)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -52,7 +64,7 @@ def transform(
 ) -> tuple[jax.Array, Statistics]:
   """Returns the normalized batch and the statistics that normalized it."""
   stats = statistics(plan, x, mask)
-  gain = _gain(plan, affine.scale, stats)
+  gain = _gain(affine.scale, stats, _epsilon(plan, affine))
   y = centre(x, stats.shift, stats.rest, plan.axes) * lax.expand_dims(
     gain, plan.axes
   )
@@ -63,9 +75,15 @@ def transform(
   return valid(y, mask).astype(x.dtype), stats
 
 
-def _gain(plan: Plan, scale: jax.Array | None, stats: Statistics) -> jax.Array:
+def _epsilon(plan: Plan, affine: Affine) -> Any:
+  return plan.epsilon if affine.epsilon is None else affine.epsilon
+
+
+def _gain(
+  scale: jax.Array | None, stats: Statistics, epsilon: Any
+) -> jax.Array:
   # A quotient, which a compiler does not repeat for every element of x.
-  deviation = jnp.sqrt(stats.var + plan.epsilon)
+  deviation = jnp.sqrt(stats.var + epsilon)
   return (jnp.ones_like(deviation) if scale is None else scale) / deviation
 
 
@@ -127,12 +145,15 @@ def _tangent(
   """Returns the tangents of the output and of the statistics."""
   x, dx = valid(x, mask), valid(dx, mask)
   product, dstats = _product(plan, x, stats, dx)
-  gain = _gain(plan, affine.scale, stats)
+  epsilon = _epsilon(plan, affine)
+  gain = _gain(affine.scale, stats, epsilon)
   share = product / jnp.maximum(stats.count, 1)
-  slope = -gain * (share / (stats.var + plan.epsilon))
+  slope = -gain * (share / (stats.var + epsilon))
   offset = -gain * dstats.rest
   if daffine.scale is not None:
-    slope = slope + daffine.scale * _gain(plan, None, stats)
+    slope = slope + daffine.scale * _gain(None, stats, epsilon)
+  if daffine.epsilon is not None:
+    slope = slope - gain * (daffine.epsilon / (2 * (stats.var + epsilon)))
   if daffine.bias is not None:
     offset = offset + daffine.bias
 

@@ -22,7 +22,7 @@ class _Spectrum(NamedTuple):
   roots: jax.Array
 
 
-def inverse_sqrt(a: jax.Array, epsilon: float) -> jax.Array:
+def inverse_sqrt(a: jax.Array, epsilon: float | jax.Array) -> jax.Array:
   """Returns (a + epsilon I)^-1/2 of symmetric positive semidefinite matrices.
 
   Rounding makes zero eigenvalues slightly negative: they count as zero.

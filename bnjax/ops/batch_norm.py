@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices
-from bnjax.ops._derivative import Affine, Plan, transform
+from bnjax.ops._derivative import Affine, Plan, split_epsilon, transform
 from bnjax.ops.moments import Moments, from_statistics
 
 
@@ -18,7 +18,7 @@ def batch_norm(
   bias: Float[Array, "..."] | None = None,
   *,
   feature_axes: int | Sequence[int] = -1,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
@@ -36,7 +36,7 @@ def batch_norm(
     scale: gamma, with the shape of the feature axes in array order; or None.
     bias: beta, likewise.
     feature_axes: the axes that keep statistics of their own.
-    epsilon: added to the variance, a Python number.
+    epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells may hold anything,
       NaN too: they are 0 in y and take no part in statistics and gradients.
     axis_name: named axes (vmap, pmap, shard_map) whose members are one batch:
@@ -82,8 +82,9 @@ def batch_norm(
   if bias is not None:
     bias = _axes.per_feature("bias", bias, shape, dtype)
   pool = _devices.make_pool(axis_name, axis_index_groups)
-  plan = Plan(axes, pool, float(epsilon), activation == "relu")
-  y, stats = transform(plan, x, mask, Affine(scale, bias))
+  known, traced = split_epsilon(epsilon, dtype)
+  plan = Plan(axes, pool, known, activation == "relu")
+  y, stats = transform(plan, x, mask, Affine(scale, bias, traced))
   return y, from_statistics(stats)
 
 

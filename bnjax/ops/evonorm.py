@@ -21,7 +21,7 @@ def evonorm_b0(
   var: Float[Array, " features"] | None = None,
   feature_axis: int = -1,
   batch_axes: int | Sequence[int] = 0,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
@@ -92,7 +92,7 @@ def evonorm_s0(
   groups: int,
   feature_axis: int = -1,
   batch_axes: int | Sequence[int] = 0,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
 ) -> Float[Array, "..."]:
   """EvoNorm-S0, of each example alone: Swish over a group's deviation.

@@ -25,7 +25,7 @@ def ghost_batch_norm(
   *,
   groups: int,
   feature_axes: int | Sequence[int] = -1,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
   axis_name: AxisName | None = None,
   activation: Literal["relu"] | None = None,
@@ -45,7 +45,7 @@ def ghost_batch_norm(
     bias: beta, likewise.
     groups: how many groups of all the examples; a divisor of their number.
     feature_axes: the axes that keep statistics of their own.
-    epsilon: added to the variance, a Python number.
+    epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes over which the examples are sharded.
     activation: "relu" applies max(y, 0).

@@ -17,7 +17,7 @@ def normalize(
   bias: Float[Array, "..."] | None = None,
   *,
   feature_axes: int | Sequence[int] = -1,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
 ) -> Float[Array, "..."]:
   """Normalizes x by given statistics: the inference transform.
 

@@ -37,7 +37,7 @@ def batch_renorm(
   d_max: float | Float[Array, ""] = 5.0,
   update: bool = True,
   feature_axes: int | Sequence[int] = -1,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,

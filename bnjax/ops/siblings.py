@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._derivative import Affine, Plan, transform
+from bnjax.ops._derivative import Affine, Plan, split_epsilon, transform
 from bnjax.ops._statistics import valid
 
 
@@ -22,7 +22,7 @@ def layer_norm(
   *,
   reduction_axes: int | Sequence[int] = -1,
   feature_axes: int | Sequence[int] = -1,
-  epsilon: float = 1e-6,
+  epsilon: float | Float[Array, ""] = 1e-6,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
 ) -> Float[Array, "..."]:
@@ -36,7 +36,7 @@ def layer_norm(
     bias: likewise.
     reduction_axes: the axes that are averaged over.
     feature_axes: the axes that scale and bias belong to.
-    epsilon: added to the variance, a Python number.
+    epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes over which the features of an example are sharded.
 
@@ -70,7 +70,7 @@ def group_norm(
   groups: int,
   feature_axis: int = -1,
   batch_axes: int | Sequence[int] = 0,
-  epsilon: float = 1e-6,
+  epsilon: float | Float[Array, ""] = 1e-6,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
 ) -> Float[Array, "..."]:
@@ -88,7 +88,7 @@ def group_norm(
     groups: how many groups of consecutive features; divides the features.
     feature_axis: the axis of the features.
     batch_axes: the axes of the examples.
-    epsilon: added to the variance, a Python number.
+    epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes over which an example's other axes are sharded.
 
@@ -129,7 +129,7 @@ def instance_norm(
   *,
   feature_axis: int = -1,
   batch_axes: int | Sequence[int] = 0,
-  epsilon: float = 1e-6,
+  epsilon: float | Float[Array, ""] = 1e-6,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
 ) -> Float[Array, "..."]:
@@ -143,7 +143,7 @@ def instance_norm(
     bias: likewise.
     feature_axis: the axis of the features.
     batch_axes: the axes of the examples; all others are space.
-    epsilon: added to the variance, a Python number.
+    epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes over which space is sharded.
 
@@ -175,7 +175,7 @@ def rms_norm(
   *,
   reduction_axes: int | Sequence[int] = -1,
   feature_axes: int | Sequence[int] = -1,
-  epsilon: float = 1e-6,
+  epsilon: float | Float[Array, ""] = 1e-6,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
 ) -> Float[Array, "..."]:
@@ -220,7 +220,7 @@ def rms_norm(
 def _standardize(
   x: Array,
   axes: tuple[int, ...],
-  epsilon: float,
+  epsilon: float | Array,
   mask: Array | None,
   axis_name: str | tuple[str, ...] | None,
 ) -> tuple[Array, Array | None]:
@@ -228,9 +228,10 @@ def _standardize(
   mask = _axes.as_mask(mask, x.shape)
   if axis_name is None:
     _shared.check_count(x, axes)
-  plan = Plan(axes, _devices.make_pool(axis_name, None), float(epsilon))
   wide = x.astype(_axes.statistics_dtype(x.dtype))
-  return transform(plan, wide, mask, Affine(None, None))[0], mask
+  known, traced = split_epsilon(epsilon, wide.dtype)
+  plan = Plan(axes, _devices.make_pool(axis_name, None), known)
+  return transform(plan, wide, mask, Affine(None, None, traced))[0], mask
 
 
 def _finish(

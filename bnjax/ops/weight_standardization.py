@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._derivative import Affine, Plan, transform
+from bnjax.ops._derivative import Affine, Plan, split_epsilon, transform
 
 
 def standardize_kernel(
@@ -15,7 +15,7 @@ def standardize_kernel(
   gain: Float[Array, "..."] | None = None,
   *,
   output_axes: int | Sequence[int] = -1,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
   by_fan_in: bool = False,
 ) -> Float[Array, "..."]:
   """Returns a kernel whose weights to each output have mean 0, variance 1.
@@ -32,8 +32,8 @@ def standardize_kernel(
     kernel: of a dense or convolutional layer, `[..., inputs, outputs]`.
     gain: with the shape of the output axes, in array order; or None.
     output_axes: the axes of the outputs.
-    epsilon: added to the variance, a Python number: small beside that of the
-      kernels, which is 2 / fan_in after He's initialization.
+    epsilon: added to the variance; one number, which may be traced. Small
+      beside that of the kernels, which is 2 / fan_in after He's initialization.
     by_fan_in: also divide by sqrt(fan_in).
 
   Returns:
@@ -56,8 +56,9 @@ def standardize_kernel(
   axes = _axes.reduced_axes(kernel.ndim, output_axes)
   _shared.check_count(kernel, axes)
   wide = kernel.astype(_axes.statistics_dtype(kernel.dtype))
-  plan = Plan(axes, _devices.Pool(), float(epsilon))
-  w, _ = transform(plan, wide, None, Affine(None, None))
+  known, traced = split_epsilon(epsilon, wide.dtype)
+  plan = Plan(axes, _devices.Pool(), known)
+  w, _ = transform(plan, wide, None, Affine(None, None, traced))
   if by_fan_in:
     w = w * (1 / math.sqrt(math.prod(kernel.shape[axis] for axis in axes)))
   return _shared.affine(w, gain, None, output_axes).astype(kernel.dtype)

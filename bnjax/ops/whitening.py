@@ -22,7 +22,7 @@ def whiten(
   *,
   groups: int = 1,
   feature_axis: int = -1,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
   axis_name: AxisName | None = None,
 ) -> tuple[Float[Array, "..."], Covariance]:
@@ -43,7 +43,7 @@ def whiten(
     bias: likewise.
     groups: how many groups of consecutive features; divides the features.
     feature_axis: the axis of the features; all others are averaged over.
-    epsilon: added to the variances, a Python number.
+    epsilon: added to the variances; one number, which may be traced.
     mask: True where an example (and position) counts, the same for all its
       features; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes whose members are one batch.
@@ -83,7 +83,7 @@ def iter_norm(
   steps: int = 5,
   groups: int = 1,
   feature_axis: int = -1,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
   axis_name: AxisName | None = None,
 ) -> tuple[Float[Array, "..."], Covariance]:
@@ -100,7 +100,7 @@ def iter_norm(
     steps: of the iteration; the paper takes 5.
     groups: how many groups of consecutive features; divides the features.
     feature_axis: the axis of the features; all others are averaged over.
-    epsilon: added to the variances, a Python number.
+    epsilon: added to the variances; one number, which may be traced.
     mask: as in `whiten`.
     axis_name: named axes whose members are one batch.
 
@@ -174,13 +174,15 @@ def apply_whitening(
 
 
 def zca_matrix(
-  cov: Float[Array, "*groups size size"], *, epsilon: float = 1e-5
+  cov: Float[Array, "*groups size size"],
+  *,
+  epsilon: float | Float[Array, ""] = 1e-5,
 ) -> Float[Array, "*groups size size"]:
   """Returns (cov + epsilon I)^-1/2, the symmetric one.
 
   Args:
     cov: symmetric and positive semidefinite, in float32 or float64.
-    epsilon: added to the eigenvalues, a Python number.
+    epsilon: added to the eigenvalues; one number, which may be traced.
 
   Returns:
     Symmetric matrices of that shape; differentiable to every order.
@@ -197,7 +199,7 @@ def newton_matrix(
   cov: Float[Array, "*groups size size"],
   *,
   steps: int = 5,
-  epsilon: float = 1e-5,
+  epsilon: float | Float[Array, ""] = 1e-5,
 ) -> Float[Array, "*groups size size"]:
   """Returns an approximation of (cov + epsilon I)^-1/2.
 
@@ -210,7 +212,7 @@ def newton_matrix(
   Args:
     cov: symmetric and positive semidefinite, in float32 or float64.
     steps: how many.
-    epsilon: added to the diagonal, a Python number.
+    epsilon: added to the diagonal; one number, which may be traced.
 
   Returns:
     Matrices of that shape; differentiable to every order.
