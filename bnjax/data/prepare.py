@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from bnjax import errors
 from bnjax.data import provide
 
-VERSIONS = {"mnist": "3.0.1", "cifar10": "3.0.2"}
+VERSIONS = {"mnist": "3.0.1", "cifar10": "3.0.2", "imagenet2012": "5.1.0"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,6 +11,7 @@ The test split holds the same 10,000 images.
 import functools
 import hashlib
 import io
+import math
 import os
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -70,6 +71,8 @@ def open_records(
   *,
   version: str,
   downloadable: bool = True,
+  test: str = "test",
+  by_hand: str = "",
 ) -> Records:
   """Random access to what `load` would decode at once: the same examples.
 
@@ -80,6 +83,8 @@ def open_records(
     data_dir: Where TFDS keeps its data; see `provide.search_path`.
     version: TFDS version.
     downloadable: Whether TFDS can download and prepare it.
+    test: TFDS's name of the split to test on.
+    by_hand: What a person has to fetch, where nobody else may.
 
   Returns:
     The encoded examples of the split, in the order of `load`.
@@ -90,10 +95,27 @@ def open_records(
   stored, first, size = {
     "train": ("train", spec.validation, spec.train),
     "validation": ("train", 0, spec.validation),
-    "test": ("test", 0, spec.test),
+    "test": (test, 0, spec.test),
   }[split]
-  directory = _directory(name, version, data_dir, downloadable)
-  return Records(directory, stored, first, size, spec.image_shape[-1])
+  directory = _directory(name, version, data_dir, downloadable, by_hand)
+  channels, classes = spec.image_shape[-1], spec.num_classes
+  return Records(directory, stored, first, size, channels, classes)
+
+
+def refuse_to_load(
+  name: str, spec: Spec, data_dir: str | os.PathLike[str] | None = None
+) -> Dataset:
+  """Says that a data set is too large for memory.
+
+  Raises:
+    UserError: always.
+  """
+  del data_dir
+  size = spec.train * math.prod(spec.image_shape) / 1e9
+  raise errors.UserError(
+    f"dataset.name: {name!r} would take {size:,.0f} GB of memory, so it is only"
+    " read while it is used: data.open_images"
+  )
 
 
 def _directory(
@@ -101,10 +123,16 @@ def _directory(
   version: str,
   data_dir: str | os.PathLike[str] | None,
   downloadable: bool,
+  by_hand: str = "",
 ) -> pathlib.Path:
   directory = provide.find(name, version, data_dir)
   if directory is not None:
     return directory
+  if by_hand:
+    raise errors.UserError(
+      f"{provide.not_prepared(name, version, data_dir)}; only you may fetch"
+      f" {by_hand}, then: {provide.advice(name)} --manual_dir=DIRECTORY"
+    )
   if not downloadable:
     raise errors.UserError(
       provide.not_prepared(name, version, data_dir)

@@ -26,6 +26,7 @@ class Records:
     first: Number of earlier examples in that split.
     size: Number of examples.
     channels: Of a decoded image: 1 or 3.
+    classes: How many there are; 0 where it does not matter.
   """
 
   directory: pathlib.Path
@@ -33,6 +34,7 @@ class Records:
   first: int
   size: int
   channels: int
+  classes: int = 0
 
   def __len__(self) -> int:
     """Number of examples."""
@@ -68,6 +70,7 @@ class Records:
     """Raises a `UserError` where the examples cannot be read here."""
     try:
       found = len(self._source)
+      classes = self._classes()
     except ImportError as error:
       raise errors.UserError(
         f"dataset.name: reading {self.directory} needs the package"
@@ -89,6 +92,18 @@ class Records:
         f"dataset.name: {self.directory} has {found} {self.split} examples,"
         f" not {self.first + self.size}; remove it and prepare it again"
       )
+    if self.classes and classes != self.classes:
+      raise errors.UserError(
+        f"dataset.name: {self.directory} has {classes} classes, not"
+        f" {self.classes}; remove it and prepare it again"
+      )
+
+  def _classes(self) -> int:
+    import tensorflow_datasets as tfds
+
+    with provide.quiet():
+      info = tfds.builder_from_directory(self.directory).info
+    return int(info.features["label"].num_classes)
 
 
 def decode_image(encoded: bytes, channels: int = 3) -> np.ndarray:

@@ -8,7 +8,9 @@ from typing import Any
 
 from bnjax import errors
 from bnjax.data import generated, packaged, prepared
+from bnjax.data.cropping import CentralCrop, RandomCrop
 from bnjax.data.dataset import Dataset, Spec
+from bnjax.data.images import Images, Prepare
 from bnjax.data.records import Records
 from bnjax.data.transforms import transform_dataset, transform_spec
 
@@ -24,11 +26,14 @@ class Source:
     load: `(name, spec, data_dir) -> Dataset`.
     records: `(name, spec, split, data_dir) -> Records`, for reading examples
       while they are used; None where that makes no sense.
+    prepare: Makes an image of `spec.image_shape` of an encoded one; for
+      training and for evaluation. None decodes.
   """
 
   spec: Spec
   load: Callable[[str, Spec, PathLike | None], Dataset]
   records: Callable[[str, Spec, str, PathLike | None], Records] | None = None
+  prepare: tuple[Prepare | None, Prepare | None] = (None, None)
 
 
 def _from_tfds(spec: Spec, **known: Any) -> Source:
@@ -86,6 +91,28 @@ DATASETS: dict[str, Source] = {
     ),
     version="1.0.0",
     downloadable=False,
+  ),
+  # Validation is the first 10,000 of TFDS's training examples, which is a
+  # random sample; test is the official validation set, whose labels are known.
+  "imagenet2012": Source(
+    Spec(
+      label="imagenet2012: ImageNet of ILSVRC 2012, from tensorflow-datasets"
+      " 5.1.0, in crops of 224x224",
+      train=1_271_167,
+      validation=10_000,
+      test=50_000,
+      image_shape=(224, 224, 3),
+      num_classes=1_000,
+    ),
+    prepared.refuse_to_load,
+    functools.partial(
+      prepared.open_records,
+      version="5.1.0",
+      test="validation",
+      by_hand="ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar from"
+      " https://image-net.org into a DIRECTORY",
+    ),
+    (RandomCrop(), CentralCrop()),
   ),
   "digits": Source(
     Spec(
@@ -207,3 +234,34 @@ def open_records(
       f" read while it is used: {others}"
     )
   return read(name, spec, split, data_dir)
+
+
+def open_images(
+  name: str,
+  split: str,
+  *,
+  augment: bool = True,
+  data_dir: PathLike | None = None,
+) -> Images:
+  """Random access to the images of a split, decoded, as a network takes them.
+
+  Args:
+    name: A key of `DATASETS`.
+    split: "train", "validation" or "test".
+    augment: Whether training images are cut at random, where the data set's
+      images are of many sizes; held-out ones never are.
+    data_dir: As for `load`.
+
+  Returns:
+    Images of `sizes(name).image_shape`.
+
+  Raises:
+    UserError: As for `open_records`; or the examples cannot be read here, or
+      are not as many, or of as many classes, as the table says.
+  """
+  records = open_records(name, split, data_dir=data_dir)
+  records.check()
+  training, evaluation = DATASETS[name].prepare
+  return Images(
+    records, training if augment and split == "train" else evaluation
+  )

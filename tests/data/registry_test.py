@@ -14,6 +14,7 @@ SIZES = {
   "mnist5k": (4_000, 500, 500, (28, 28, 1)),
   "cifar10": (45_000, 5_000, 10_000, (32, 32, 3)),
   "cifar10_jpeg": (45_000, 5_000, 10_000, (32, 32, 3)),
+  "imagenet2012": (1_271_167, 10_000, 50_000, (224, 224, 3)),
   "digits": (1_197, 300, 300, (8, 8, 1)),
   "gaussian": (1_000, 100, 100, (100,)),
 }
@@ -27,8 +28,8 @@ def test_sizes_are_known_without_loading():
   }
   assert found == SIZES
   classes = {name: data.sizes(name).num_classes for name in SIZES}
-  assert {name for name in SIZES if classes[name] != 10} == {"gaussian"}
-  assert classes["gaussian"] == 1
+  others = {name: n for name, n in classes.items() if n != 10}
+  assert others == {"gaussian": 1, "imagenet2012": 1000}
   floating = {name for name in SIZES if data.sizes(name).dtype != "uint8"}
   assert floating == {"gaussian"}
 
@@ -45,7 +46,7 @@ def test_an_unknown_name(function):
     function("mnsit")
   assert str(caught.value) == (
     "dataset.name: 'mnsit' is not known; did you mean 'mnist'? Choices:"
-    " cifar10, cifar10_jpeg, digits, gaussian, mnist, mnist5k"
+    " cifar10, cifar10_jpeg, digits, gaussian, imagenet2012, mnist, mnist5k"
   )
 
 

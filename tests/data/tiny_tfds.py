@@ -62,6 +62,7 @@ def prepare(
   test=4,
   file_format="array_record",
   codec="PNG",
+  test_name="test",
 ):
   """Train holds `examples(0, train, shape)`, test `examples(1, ...)`."""
   directory = data_dir / name / version
@@ -88,7 +89,7 @@ def prepare(
     "name": name,
     "splits": [
       write_split(directory, "train", *examples(0, train, shape), codec),
-      write_split(directory, "test", *examples(1, test, shape), codec),
+      write_split(directory, test_name, *examples(1, test, shape), codec),
     ],
     "version": version,
   }
