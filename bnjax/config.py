@@ -160,69 +160,6 @@ def log_space(low: float, high: float, points: int) -> tuple[float, ...]:
   return tuple(float(f"{value:.4g}") for value in values)
 
 
-def greater(
-  text: str,
-  arm: str,
-  versus: str | float | None,
-  metric: str = "test_accuracy",
-  *,
-  times: float | None = None,
-  **fields: Any,
-) -> dict[str, Any]:
-  """The claim that `arm` has more of a metric than `versus`.
-
-  Args:
-    text: the claim in words.
-    arm: of the config.
-    versus: another arm, or a number; None for the arm itself, with a
-      `versus_metric`.
-    metric: what is compared, at the last step.
-    times: more than so many times as much; more by any difference if None.
-    **fields: further fields of `bnjax.results.rules.Claim`.
-  """
-  return _claim("greater", text, arm, versus, metric, times) | fields
-
-
-def less(
-  text: str,
-  arm: str,
-  versus: str | float | None,
-  metric: str = "test_accuracy",
-  *,
-  times: float | None = None,
-  **fields: Any,
-) -> dict[str, Any]:
-  """The claim that `arm` has less of a metric than `versus`: see `greater`."""
-  return _claim("less", text, arm, versus, metric, times) | fields
-
-
-def within(
-  margin: float,
-  text: str,
-  arm: str,
-  versus: str | float | None,
-  metric: str = "test_accuracy",
-  **fields: Any,
-) -> dict[str, Any]:
-  """The claim that two arms differ by less than a margin: see `greater`."""
-  claim = _claim("within", text, arm, versus, metric, None)
-  return claim | {"margin": margin} | fields
-
-
-def _claim(
-  direction: str,
-  text: str,
-  arm: str,
-  versus: str | float | None,
-  metric: str,
-  times: float | None,
-) -> dict[str, Any]:
-  claim = {"text": text, "metric": metric, "arm": arm, "versus": versus}
-  if times is None:
-    return claim | {"direction": direction, "margin": 0.0}
-  return claim | {"direction": f"ratio_{direction}", "margin": times}
-
-
 def _unshared(config: ConfigDict) -> ConfigDict:
   copy = ConfigDict()
   for key, value in config.items():

@@ -47,6 +47,17 @@ LESSON_SIGMOID = {
 }
 # fmt: on
 
+# The 2018 post's initializations, four of them commented out in its text, and
+# He's: name and scale. Its figures are those of `std_1e-2`, its text has xavier.
+VERY_DEEP_INITS = {
+  "std_1e-3": ("normal", 1e-3),
+  "std_1e-2": ("normal", 1e-2),
+  "std_0_058": ("normal", 2**0.5 * 600**-0.5),
+  "uniform_0_012": ("uniform", 6**0.5 / 200),
+  "xavier": ("normal", 0.1),
+  "he": ("normal", 0.02**0.5),
+}
+
 # Titles of the 2018 post's figures: variances of one draw. Its "layer 2" of the
 # gradients is layer 19, `dense_18` here, and its "layer 20" is layer 1. How far
 # a second draw may be off is ours: the post has one.

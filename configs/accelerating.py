@@ -9,7 +9,8 @@ each further arm makes one change more; `all` makes all seven.
   python scripts/train.py --config=configs/accelerating.py:cifar10_jpeg
 """
 
-from bnjax.config import NO_NORM, base, finish, greater, parse
+from bnjax.config import NO_NORM, base, finish, parse
+from bnjax.shorthands import greater
 
 
 def get_config(arg="cifar10_jpeg"):
@@ -22,14 +23,11 @@ def get_config(arg="cifar10_jpeg"):
   config.model.update(placement="before", dropout_rate=0.4)
   config.model.local_response_norm = True
   config.optimizer.update(learning_rate=0.01, momentum=0.9)
-  config.schedule.update(name="exponential", rate=0.5, decay_steps=3000)
+  config.schedule.update(name="exponential", rate=0.5, decay_steps=2000)
   config.augment.name = "photometric"
   config.l2 = 5e-4
   config.sampler = "fixed"
-  config.batch_size = 64
-  config.steps = 1500
-  config.eval_every = 250
-  config.seeds = 3
+  config.update(batch_size=64, steps=1000, eval_every=500, seeds=3)
   changes = {
     "higher_rate": {"optimizer": {"learning_rate": 0.05}},
     "no_dropout": {"model": {"dropout_rate": 0.0}},

@@ -9,8 +9,9 @@ which the paper calls too expensive. Times are of the machine that ran it.
   python scripts/train.py --config=configs/cost.py:mnist
 """
 
-from bnjax.config import NO_NORM, base, finish, greater, parse
+from bnjax.config import NO_NORM, base, finish, parse
 from bnjax.literature import POST, number
+from bnjax.shorthands import greater
 
 
 def get_config(arg="mnist"):
@@ -22,11 +23,9 @@ def get_config(arg="mnist"):
   config.model.update(width=256, depth=2, init="he", dropout_rate=0.5)
   config.norm.update(epsilon=1e-5, decay=0.9)
   config.optimizer.learning_rate = 1e-3
-  config.batch_size = 256
-  config.steps = 1000
-  config.eval_every = 1000
-  config.max_networks = 1
-  config.interleave = True
+  config.update(
+    batch_size=256, steps=1000, eval_every=1000, max_networks=1, interleave=True
+  )
   cnn = {
     "model": {"name": "lenet", "dropout_rate": 0.0},
     "dataset": {"transform": "rgb32"},
@@ -36,8 +35,8 @@ def get_config(arg="mnist"):
     "mlp": NO_NORM,
     "mlp_batch_norm": {},
     "mlp_flax_batch_norm": {"norm": {"name": "flax_batch_norm"}},
-    "mlp_whitening": {"norm": {"name": "whitening"}, "steps": 20},
-    "mlp_iter_norm": {"norm": {"name": "iter_norm"}, "steps": 20},
+    "mlp_whitening": {"norm": {"name": "whitening"}, "steps": 200},
+    "mlp_iter_norm": {"norm": {"name": "iter_norm"}, "steps": 200},
     "cnn": NO_NORM | cnn,
     "cnn_batch_norm": cnn,
   }

@@ -1,25 +1,22 @@
 """Signals through 20 layers at initialization, forward and back.
 
-"Training very deep networks with Batchnorm" (2018). The arms `as_published` and
-`corrected` repeat it: it normalizes over features, which is layer norm; its
-backward formula has a wrong sign and lacks a sum; the gradient enters layer 19;
-and its figures are labelled from the wrong end: "layer 2" is layer 19. Nothing
-is trained. Layers count from 0 here: `dense_18` is layer 19.
+"Training very deep networks with Batchnorm" (2018). `as_published` repeats it:
+it normalizes over features, which is layer norm; two terms of its backward
+formula are wrong; and its figures are labelled from the wrong end: "layer 2" is
+layer 19. `right_formula` mends the formula, `right_axis` also has batch norm.
+Nothing is trained. Layers count from 0 here: `dense_18` is layer 19.
 
   python scripts/train.py --config=configs/deep_signal.py
 """
 
-from bnjax.config import base, finish, greater, parse
-from bnjax.literature import mean_field_growth, very_deep
+from bnjax import literature
+from bnjax.config import NO_NORM, base, finish, parse
+from bnjax.shorthands import greater, histograms, layers, less, within
 
-INITS = {
-  "std_1e-3": ("normal", 1e-3),
-  "std_1e-2": ("normal", 1e-2),
-  "std_0_058": ("normal", 2**0.5 * 600**-0.5),
-  "uniform_0_012": ("uniform", 6**0.5 / 200),
-  "xavier": ("normal", 0.1),
-  "he": ("normal", 0.02**0.5),
-}
+INITS = literature.VERY_DEEP_INITS
+BATCH = ("batch_norm_before", "batch_norm_after")
+OWN = (*BATCH, "layer_norm_before", "layer_norm_after")
+POST = ("as_published", "right_formula", "right_axis")
 
 
 def get_config(arg="gaussian"):
@@ -32,69 +29,76 @@ def get_config(arg="gaussian"):
   config.norm.epsilon = 0.0
   config.loss.scale = 0.01
   config.precision = "float64"
-  config.batch_size = 1000
-  config.steps = 0
-  config.seeds = 10
+  config.update(batch_size=1000, steps=0, seeds=10, arms={})
+  variance, sizes = {"measure": "variance"}, {"measure": "log10_histogram"}
   signal = {"layers": "activation_*"}
   weight = {"layers": "dense_*/kernel", "of": "gradient"}
   config.probes = {
-    "signal": {"measure": "variance", **signal},
-    "gradient": {"measure": "variance", "of": "output_gradient", **signal},
-    "weight_gradient": {"measure": "variance", **weight},
+    "signal": variance | signal,
+    "gradient": variance | signal | {"of": "output_gradient"},
+    "weight_gradient": variance | weight,
     "zeros": {"measure": "zero_fraction", **signal},
-    "signals": {"measure": "histogram", "bins": 40, **signal},
-    "weight_gradients": {"measure": "log10_histogram", **weight},
+    "rank": {"measure": "effective_rank", **signal},
+    "signals": {"measure": "histogram", "range": (-3.0, 7.0), **signal},
+    "signal_sizes": sizes | signal | {"range": (-28.0, 4.0), "bins": 64},
+    "weight_gradients": sizes | weight | {"range": (-24.0, 8.0), "bins": 64},
   }
   published = {"placement": "after", "gradient_enters": 19}
-  none = {"norm": {"name": "none"}, "loss": {"scale": 100.0}}
-  config.arms = {
-    arm: {**none, "model": {"init": init, "init_scale": scale, **published}}
-    for arm, (init, scale) in INITS.items()
-  }
-  for norm in ("batch_norm", "layer_norm"):
-    for where in ("after", "before"):
-      arm = {"norm": {"name": norm}, "model": {"placement": where}}
-      config.arms[f"{norm}_{where}"] = arm
-  for derivative in ("as_published", "corrected"):
-    norm = {"name": "feature_norm", "derivative": derivative}
-    config.arms[derivative] = {"norm": norm, "model": published}
+  for arm, (init, scale) in INITS.items():
+    model = {"init": init, "init_scale": scale, **published}
+    config.arms[arm] = NO_NORM | {"model": model, "loss": {"scale": 100.0}}
+  for arm in OWN:
+    norm, _, place = arm.rpartition("_")
+    config.arms[arm] = {"norm": {"name": norm}, "model": {"placement": place}}
+  wrong = {"name": "feature_norm", "derivative": "as_published"}
+  norms = wrong, {"name": "feature_norm"}, {"name": "batch_norm"}
+  for arm, norm in zip(POST, norms, strict=True):
+    config.arms[arm] = {"norm": norm, "model": published}
   growth = "growth:gradient/activation_{1..18}"
   for arm in ("std_1e-2", "as_published"):
-    config.published[arm] = very_deep(arm)
-  for arm in ("batch_norm_after", "batch_norm_before"):
-    config.published[arm] = {"growth": mean_field_growth(growth)}
-  first, last = (f"weight_gradient/dense_{i}/kernel" for i in (0, 18))
-  tenfold = {"versus_metric": last, "margin": 10.0}
-  less, more = {"direction": "ratio_less"}, {"direction": "ratio_greater"}
-  flat = {"direction": "within", "margin": 0.05}
-  vanish = "Without normalization, layer 1's weight gradient vanishes"
-  explode = "With the post's norm it explodes"
-  grow = "With batch norm gradients grow by a fifth per layer and more"
-  stay = "With layer norm before ReLU they stay"
+    config.published[arm] = literature.very_deep(arm)
+  for arm in BATCH:
+    config.published[arm] = {"growth": literature.mean_field_growth(growth)}
+  first, second, last = (
+    f"weight_gradient/dense_{i}/kernel" for i in (0, 1, 18)
+  )
+  late = {"versus_metric": last}
+  wrong, formula, axis = POST
+  vanishes = "Without normalization, layer 1's weight gradient vanishes"
+  sparse = "Without normalization, nearly all activations are zero"
+  explodes = "With the post's norm, layer 1's weight gradient explodes"
+  labels = "Layer 2's is a million times what is labelled layer 2"
+  wrongly = "The wrong formula makes layer 1's a million times as large"
+  alike = "Over features instead of examples, examples become alike"
+  grows = "With batch norm gradients grow by a fifth per layer and more"
+  stays = "With layer norm before ReLU they stay"
   config.claims = {
-    "vanish": greater(vanish, "std_1e-2", None, first, **tenfold, **less),
-    "explode": greater(explode, "as_published", None, first, **tenfold, **more),
-    "grow": greater(grow, "batch_norm_before", 1.2, growth),
-    "stay": greater(stay, "layer_norm_before", 1.0, growth, **flat),
+    "vanish": less(vanishes, "std_1e-2", None, first, times=10.0, **late),
+    "sparse": greater(sparse, "std_1e-2", 0.9, "zeros/activation_19"),
+    "explode": greater(explodes, wrong, None, first, times=10.0, **late),
+    "labels": greater(labels, wrong, None, second, times=1e6, **late),
+    "formula": greater(wrongly, wrong, formula, first, times=1e6),
+    "axis": less(alike, formula, axis, "rank/activation_19", times=2.0),
+    "grow": greater(grows, "batch_norm_before", 1.2, growth),
+    "stay": within(0.05, stays, "layer_norm_before", 1.0, growth),
   }
-  layers = {"kind": "layers"}
   theory = {"reference": 1.467, "reference_text": "pi / (pi - 1)"}
-  own = ("batch_norm_after", "batch_norm_before")
-  own += ("layer_norm_after", "layer_norm_before")
-  few = {"kind": "histograms", "arms": ("std_1e-2", "he", *own)}
+  few, unit, kernel = ("std_1e-2", "he"), "activation_{}", "dense_{}/kernel"
+  seen = (0, 9, 18)
   config.figures = {
-    "signal": {**layers, "probe": "signal"},
-    "gradient": {**layers, "probe": "gradient", "arms": own, **theory},
-    "weight_gradient": {**layers, "probe": "weight_gradient"},
-    "signals": {
-      **few,
-      "probe": "signals",
-      "layers": tuple(f"activation_{i}" for i in (0, 9, 19)),
-    },
-    "weight_gradients": {
-      **few,
-      "probe": "weight_gradients",
-      "layers": tuple(f"dense_{i}/kernel" for i in (0, 9, 18)),
-    },
+    "signal": layers("signal"),
+    "gradient": layers("gradient", OWN, **theory),
+    "weight_gradient": layers("weight_gradient"),
+    "rank": layers("rank", ("he", *OWN)),
+    "signals": histograms("signals", ("he", *OWN), unit, seen),
+    "signal_sizes": histograms("signal_sizes", INITS, unit, seen),
+    "weight_gradients": histograms(
+      "weight_gradients", (*few, *OWN, *POST), kernel, seen
+    ),
+  }
+  config.tables = {
+    "signal": layers("signal", (*INITS, *OWN)),
+    "gradient": layers("gradient", (*INITS, *OWN)),
+    "errors": layers("weight_gradient", POST),
   }
   return finish(config, options)

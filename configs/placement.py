@@ -6,7 +6,8 @@ on the CNN normalizes after activation and pool; the 2018 post after the ReLU.
   python scripts/train.py --config=configs/placement.py:mnist
 """
 
-from bnjax.config import NO_NORM, base, finish, greater, parse, within
+from bnjax.config import NO_NORM, base, finish, parse
+from bnjax.shorthands import greater, within
 
 MLP = {"model": {"name": "mlp", "width": 256, "depth": 2, "init": "he"}}
 CNN = {
@@ -23,10 +24,7 @@ def get_config(arg="mnist"):
   config.title = "Placement of batch norm, and the bias before it"
   config.dataset.name = options.dataset
   config.optimizer.learning_rate = 0.1
-  config.batch_size = 64
-  config.steps = 1000
-  config.eval_every = 100
-  config.seeds = 3
+  config.update(batch_size=64, steps=1000, eval_every=100, seeds=3)
   config.arms = {}
   for name, network in (("mlp", MLP), ("cnn", CNN)):
     for place in PLACES[name]:

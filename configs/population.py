@@ -7,7 +7,8 @@ Here both are evaluated along the way, for minibatches of 2 to 256.
   python scripts/train.py --config=configs/population.py:mnist
 """
 
-from bnjax.config import base, finish, greater, parse, within
+from bnjax.config import base, finish, parse
+from bnjax.shorthands import greater, within
 
 SIZES = (2, 8, 32, 128, 256)
 
@@ -21,9 +22,7 @@ def get_config(arg="mnist"):
   config.model.update(width=100, depth=3)
   config.norm.decay = 0.99
   config.optimizer.learning_rate = 0.1
-  config.steps = 1000
-  config.eval_every = 20
-  config.population_batches = 100
+  config.update(steps=1000, eval_every=20, population_batches=100)
   config.arms = {f"batch_{size}": {"batch_size": size} for size in SIZES}
   both = {"versus_metric": "test_accuracy"}
   metric = "population_test_accuracy"

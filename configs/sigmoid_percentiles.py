@@ -8,7 +8,8 @@ much hangs on them. Rate 0.5 and N(0, 0.1^2) are a known reimplementation's.
   python scripts/train.py --config=configs/sigmoid_percentiles.py:mnist
 """
 
-from bnjax.config import base, finish, greater, parse
+from bnjax.config import base, finish, parse
+from bnjax.shorthands import greater
 
 
 def get_config(arg="mnist"):
@@ -18,14 +19,13 @@ def get_config(arg="mnist"):
   config.title = "The paper's MNIST experiment: sigmoids and their inputs"
   config.dataset.update(name=options.dataset, transform="binary", center=False)
   config.model.update(width=100, depth=3, activation="sigmoid", init="normal")
-  config.batch_size = 60
-  config.steps = 50_000
-  config.eval_every = 1000
-  config.probe_every = 250
-  config.seeds = 3
+  config.update(
+    batch_size=60, steps=50_000, eval_every=1000, probe_every=250, seeds=3
+  )
+  rates, scales = (0.1, 0.5), (0.01, 0.1)
   config.grid = {
-    "optimizer": {"learning_rate": (0.1, 0.5)},
-    "model": {"init_scale": (0.01, 0.1)},
+    "optimizer": {"learning_rate": rates},
+    "model": {"init_scale": scales},
   }
   config.probes.sigmoid_input = {
     "measure": "percentiles",
@@ -33,6 +33,9 @@ def get_config(arg="mnist"):
     "unit": 0,
     "q": (15.0, 50.0, 85.0),
   }
+  where = [f"learning_rate={r},init_scale={s}" for r in rates for s in scales]
+  points = tuple(f"test_accuracy@{point}" for point in where)
+  titles = tuple(f"rate {r}, N(0, {s}²)" for r in rates for s in scales)
   at = "@learning_rate=0.5,init_scale=0.1"
   accuracy, median = f"test_accuracy{at}", "sigmoid_input/preactivation_2[1]"
   faster = "With batch norm the test accuracy is higher after 10,000 steps"
@@ -52,10 +55,6 @@ def get_config(arg="mnist"):
       "layer": f"preactivation_2{at}",
       "label": "input of one sigmoid",
     },
-    "sensitivity": {
-      "kind": "field",
-      "x": "optimizer.learning_rate",
-      "metrics": ("test_accuracy",),
-    },
+    "sensitivity": {"kind": "curves", "metrics": points, "titles": titles},
   }
   return finish(config, options)

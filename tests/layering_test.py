@@ -30,6 +30,7 @@ ALLOWED = {
   "build": {"errors", "models", "train"},
   "config": {"build", "errors"},
   "literature": set(),
+  "shorthands": set(),
   "arms": {"build", "errors", "named"},
   "plan": {"arms", "build", "errors"},
   "validation": {"build", "data", "errors", "plan", "probes", "train"},
@@ -115,7 +116,7 @@ ALLOWED = {
     "sweep",
     "writers",
   },
-  "configs": {"config", "literature"},
+  "configs": {"config", "literature", "shorthands"},
 }
 # Third-party packages that a part must do without.
 FORBIDDEN = {

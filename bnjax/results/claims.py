@@ -28,7 +28,9 @@ def judge_claim(claim: Claim, measured: Measured) -> Verdict:
   Runs of one seed share their initial weights and minibatches, so their
   difference is taken seed by seed and the interval is that of a paired t
   test; against a number, that of a one-sample t test. A ratio's interval is
-  that of the difference of the logarithms.
+  that of the difference of the logarithms. The largest value of a grid at which
+  networks train is known only to lie below the grid's next one: the interval is
+  wider by that much.
 
   Args:
     claim: the rule.
@@ -99,11 +101,15 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
   kind = "seed" if claim.versus_arm is None else "common seed"
   reason = f"{n} {kind}: an interval needs at least 2" if n < 2 else ""
   interval = mean_interval(values) if n >= 2 else None
+  if interval is not None:
+    interval, resolution = _widened(claim, interval, ours, theirs, seeds)
   verdict = INCOMPARABLE
   if interval is not None:
     size = max(map(abs, itertools.chain(*pairs.values())))
     rounding = ROUNDING * (1.0 if claim.is_ratio else size)
     verdict = _side(claim, *interval, rounding)
+    if verdict == UNDECIDED and resolution:
+      reason = "the values of the grid lie too far apart to tell"
   bound = signs.pop() if signs else 0
   if (
     interval is not None
@@ -114,6 +120,28 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
     what = "ratio" if claim.is_ratio else "difference"
     reason = f"the {what} is known only to be {_BOUND[bound]} this"
   return _stated(claim, verdict, mean, interval, reason, n, bound)
+
+
+def _widened(
+  claim: Claim,
+  interval: Interval,
+  ours: Values,
+  theirs: Values,
+  seeds: Sequence[int],
+) -> tuple[Interval, bool]:
+  """The interval with what lies between the values of a grid, if anything."""
+
+  def room(values: Values) -> float:
+    number = math.log if claim.is_ratio else float
+    return max(
+      number(values.above[seed]) - number(values.numbers[seed])
+      if seed in values.above
+      else 0.0
+      for seed in seeds
+    )
+
+  below, above = room(theirs), room(ours)
+  return (interval[0] - below, interval[1] + above), below + above > 0
 
 
 def _stated(

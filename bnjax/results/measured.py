@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from bnjax.results import derived
 from bnjax.results.aggregate import Curve, Row, curves, diverged_steps, is_time
-from bnjax.results.grids import grids
+from bnjax.results.grids import LARGEST, Grid, grids
 from bnjax.results.names import (
   Extreme,
   Growth,
@@ -15,7 +15,7 @@ from bnjax.results.names import (
   StepsTo,
   parse_name,
 )
-from bnjax.results.points import point_of
+from bnjax.results.points import point_of, short_names
 from bnjax.results.probes import Probes
 from bnjax.results.settings import arm_names, setting
 
@@ -29,12 +29,15 @@ class Values(NamedTuple):
       -1 where at most, else 0.
     step: the training step.
     shared: whether it is a time that all seeds were measured by together.
+    above: seed -> the grid's next value, where the number is the largest value
+      of a grid at which something is so: up to where it is lies between.
   """
 
   numbers: dict[int, float]
   bounds: dict[int, int]
   step: int
   shared: bool
+  above: Mapping[int, float] = {}
 
 
 class Measured:
@@ -151,7 +154,10 @@ class Measured:
     numbers = curve.at(at)
     together = is_time(name.partition("@")[0]) and len(numbers) > 1
     shared = together and len(set(numbers.values())) == 1
-    return Values(numbers, curve.bounds_at(at), at, shared)
+    bounds = curve.bounds_at(at)
+    grid = self.grids.get(arm)
+    above = _above(grid, name, numbers, bounds) if grid else {}
+    return Values(numbers, bounds, at, shared, above)
 
 
 def _of_probe(name: Name) -> bool:
@@ -161,3 +167,25 @@ def _of_probe(name: Name) -> bool:
     case StepsTo() | Extreme():
       return _of_probe(name.of)
   return False
+
+
+def _above(
+  grid: Grid, name: str, largest: Mapping[int, float], bounds: Mapping[int, int]
+) -> dict[int, float]:
+  """Seed -> the grid's next value, where `name` is a largest one.
+
+  Args:
+    grid: of an arm.
+    name: of a metric.
+    largest: seed -> value.
+    bounds: seed -> not 0 where the value is at the axis' end.
+  """
+  shorts = {LARGEST + s: field for field, s in short_names(grid.fields).items()}
+  if name not in shorts:
+    return {}
+  axis = grid.axis(shorts[name])
+  return {
+    seed: float(min(other for other in axis if other > value))
+    for seed, value in largest.items()
+    if not bounds.get(seed) and value < max(axis)
+  }

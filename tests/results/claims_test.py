@@ -282,6 +282,46 @@ def test_an_upper_bound_outside_of_a_range_may_lie_within_it():
   assert (other.verdict, other.bound) == ("does not hold", -1)
 
 
+def of_grid(largest, margin, direction="ratio_greater"):
+  """A claim on rates from 0.01 to 100: arm -> the largest that trains."""
+  axis = (0.01, 0.1, 1.0, 10.0, 100.0)
+  rows = [
+    {"arm": arm, "seed": seed, "step": 10, "acc": float(rate <= last),
+     "point": {"rate": rate}}
+    for arm, last in largest.items()
+    for seed in (0, 1)
+    for rate in axis
+  ]  # fmt: skip
+  found = measured(rows, grid={"rate": axis}, grid_metric="acc")
+  rule = Claim(
+    name="c", text="", metric="largest_rate", arm="a", versus="b",
+    direction=direction, margin=margin,
+  )  # fmt: skip
+  return judge_claim(rule, found)
+
+
+def test_a_grid_decides_no_finer_than_its_values():
+  # a trains up to somewhere in [1, 10), b up to somewhere in [0.01, 0.1).
+  got = of_grid({"a": 1.0, "b": 0.01}, margin=20.0)
+  assert got.ratio == pytest.approx(100)
+  assert got.ratio_interval == pytest.approx((10, 1000))
+  assert got.verdict == "undecided"
+  assert got.reason == "the values of the grid lie too far apart to tell"
+  for margin, verdict in ((9.0, "holds"), (1001.0, "does not hold")):
+    got = of_grid({"a": 1.0, "b": 0.01}, margin=margin)
+    assert (got.verdict, got.reason) == (verdict, "")
+  # At the end of the axis: at least 100, and b's below 10.
+  got = of_grid({"a": 100.0, "b": 1.0}, margin=9.0)
+  assert got.ratio_interval == pytest.approx((10, 100))
+  assert (got.verdict, got.bound) == ("holds", 1)
+
+
+def test_a_difference_of_a_grid_is_no_finer_either():
+  got = of_grid({"a": 10.0, "b": 1.0}, margin=0.5, direction="greater")
+  assert got.interval == pytest.approx((0, 99))
+  assert got.verdict == "undecided"
+
+
 def test_an_undecided_bound_says_so():
   got = sooner((10, 10), (None, None), direction="ratio_less", margin=10)
   assert got.reason == "the ratio is known only to be at most this"

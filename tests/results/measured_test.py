@@ -31,7 +31,7 @@ def test_values_are_those_of_the_step_the_arm_is_to_reach():
   found = measured()
   assert found.values("a", "acc").numbers == {0: 1.0, 1: 1.05}
   assert found.values("a", "acc", 10).numbers == {0: 0.5, 1: 0.55}
-  assert found.values("a", "nothing") == ({}, {}, 20, False)
+  assert found.values("a", "nothing") == ({}, {}, 20, False, {})
   assert measured(steps=30).values("a", "acc").numbers == {}
 
 
