@@ -37,11 +37,12 @@ def sprite(
   height, width = images.shape[1:3]
   shrunk = min(1.0, _SIDE / max(height, width))
   width, height = max(1, int(width * shrunk)), max(1, int(height * shrunk))
-  room = _BYTES // (width * height * images.shape[-1])
-  kept = order[: max(1, min(_IMAGES, room))]
+  kept = order[:_IMAGES]
   chosen = images[kept]
   if np.all(chosen == chosen[..., :1]):  # grey, whatever its channels
     chosen = chosen[..., :1]
+  room = max(1, _BYTES // (width * height * chosen.shape[-1]))
+  kept, chosen = kept[:room], chosen[:room]
   mode = "L" if chosen.shape[-1] == 1 else "RGB"
   lines = -(-len(kept) // _COLUMNS)
   columns = min(_COLUMNS, len(kept))

@@ -95,6 +95,8 @@ def to_html(tab: Table, level: int = 2) -> str:
     drawn = []
     for index, cell in enumerate(cells):
       classes = "number" if tab.is_number(index) else ""
+      if not classes and len(cell) <= 20:
+        classes = "short"
       if cell in STYLES and tag == "td":
         classes = "verdict " + cell.replace(" ", "-")
       drawn.append(

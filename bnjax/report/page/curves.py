@@ -25,6 +25,8 @@ def curves(run: Run, figures: Mapping[str, Figure]) -> dict[str, Any] | None:
       each metric on its own.
   """
   views = [_view(own) for own in figures.values() if isinstance(own, Curves)]
+  # What is shown first: a metric that is read as a share, if there is any.
+  views.sort(key=lambda view: not any(map(is_fraction, view["metrics"])))
   arms = run.measured.arms
   plain = {m for _, m in run.measured.plain if not is_time(m)}
   asked = [metric for view in views for metric in view["metrics"]]

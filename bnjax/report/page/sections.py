@@ -63,7 +63,7 @@ def section(
   ]
   toolbar = '<div class="toolbar" data-part="arms"></div>\n' if drawn else ""
   tail = [_picture(path.name, path.read_bytes()) for path in one.figures]
-  tail += [to_html(table, level) for table in rest]
+  tail += [_folded(table) for table in rest]
   tail += [_settings(one, level), _how(one, level)]
   return (
     f'<section class="experiment" id="{name}">\n{heading}{"".join(head)}'
@@ -115,6 +115,14 @@ def _picture(name: str, content: bytes) -> str:
   return (
     f'<figure><img alt="{alt}" loading="lazy" '
     f'src="data:image/png;base64,{data}"></figure>\n'
+  )
+
+
+def _folded(table: Table) -> str:
+  """A table under its title, to unfold."""
+  inside = to_html(dataclasses.replace(table, title=""))
+  return (
+    f"<details><summary>{_text(table.title)}</summary>\n{inside}</details>\n"
   )
 
 

@@ -25,12 +25,11 @@ class Arms {
       });
       made.className = "arm";
       const swatch = element("span", {class: "swatch"});
-      // Both colours, that the style sheet may choose: see paint.
       made.append(swatch, element("span", {}, arm.name));
       return made;
     });
     const paint = () => buttons.forEach((made, i) => {
-      made.firstChild.style.background = this.colour(i);
+      made.querySelector(".swatch").style.background = this.colour(i);
     });
     paint();
     new MutationObserver(paint).observe(document.documentElement,

@@ -14,7 +14,7 @@ const watcher = new IntersectionObserver((entries) => {
 class Chart {
   /** build(width) gives {data, layout} with layout.height; null for nothing. */
   constructor(host, label, build) {
-    this.node = element("div", {class: "chart", role: "img",
+    this.node = element("div", {class: "chart", role: "figure",
       "aria-label": label});
     this.build = build;
     this.shown = false;

@@ -60,7 +60,9 @@ function curvesPart(host, data, arms, name) {
         redraw();
       }))));
   }
-  controls.append(csvButton(`${name}-curves`, () => curveRows(data, arms)));
+  
+  besideHeading(host,
+    csvButton(`${name}-curves`, () => curveRows(data, arms)));
   host.append(controls, place, said);
   choose(0);
   arms.listen(redraw);
@@ -127,6 +129,8 @@ function curveFigure(data, arms, state, metric, index) {
       ? "epochs (passes over the training set)"
       : "training step (minibatches)"},
       type: state.logX ? "log" : "linear", hoverformat: ",.5~g",
+      dtick: state.logX ? (limit / from > 5000 ? 1 : "D2") : undefined,
+      tickformat: ",~g",
       range: state.logX && Number.isFinite(from) ? [edge(from), edge(limit)]
         : [0, limit]},
     yaxis: {title: {text: plain(view.label || info.unit)},

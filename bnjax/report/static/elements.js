@@ -59,6 +59,14 @@ function group(label, ...children) {
     element("span", {"aria-hidden": true}, label), ...children);
 }
 
+/** Puts something at the end of the line of a part's heading. */
+function besideHeading(host, made) {
+  const title = host.querySelector("h2, h3");
+  const line = element("div", {class: "line"});
+  title.replaceWith(line);
+  line.append(title, made);
+}
+
 function sentence(text) {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

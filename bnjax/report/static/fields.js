@@ -10,8 +10,9 @@ function fieldsPart(host, data, arms, name) {
   const redraw = () => panels.forEach((chart) => chart.update());
   controls.append(group("Axes",
     toggle("log setting", state.logX, (on) => { state.logX = on; redraw(); }),
-    toggle("log values", state.logY, (on) => { state.logY = on; redraw(); })),
-  csvButton(`${name}-settings`, () => fieldRows(data)));
+    toggle("log values", state.logY, (on) => { state.logY = on; redraw(); })));
+  besideHeading(host,
+    csvButton(`${name}-settings`, () => fieldRows(data)));
   host.append(controls, place, element("p", {class: "said"},
     "line: mean of the seeds · band: smallest to largest."));
   arms.listen(redraw);
@@ -29,7 +30,8 @@ function fieldFigure(panel, arms, state) {
       return there.length ? place(reduce(there), state.logY) : null;
     });
     const [low, mean, high] = [least, average, most].map(over);
-    traces.push({...band(x, low, high), fillcolor: clear(colour, 0.16)},
+    traces.push({...band(x, low, high), fillcolor: clear(colour, 0.16),
+      showlegend: false},
       {type: "scatter", mode: "lines+markers", x, y: mean,
         name: plain(own.name), line: {color: colour, width: 2},
         marker: {symbol: own.symbol || "circle", size: 7, color: colour},

@@ -30,11 +30,18 @@ function csvButton(name, rows) {
 /** Gives every table that is written in the page such a button. */
 function addTableButtons(root, name) {
   root.querySelectorAll(".wide > table").forEach((table, i) => {
+    if (!table.tHead || table.classList.contains("predictions")) return;
     const rows = () => [...table.rows].map((row) =>
       [...row.cells].map((cell) => cell.textContent));
-    table.parentElement.setAttribute("tabindex", 0);
-    table.parentElement.after(element("div", {class: "controls"},
-      csvButton(`${name}-table-${i + 1}`, rows)));
+    const wide = table.parentElement;
+    wide.setAttribute("tabindex", 0);
+    const made = csvButton(`${name}-table-${i + 1}`, rows);
+    const title = wide.previousElementSibling;
+    if (/^H\d$/.test(title?.tagName ?? "")) {
+      const line = element("div", {class: "line"});
+      title.replaceWith(line);
+      line.append(title, made);
+    } else wide.after(element("div", {class: "controls"}, made));
   });
 }
 

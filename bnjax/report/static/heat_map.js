@@ -35,7 +35,8 @@ function heatMapPart(host, data, arms, name) {
         redraw();
       }));
   }
-  controls.append(sliderHost,
+  controls.append(sliderHost);
+  besideHeading(host,
     csvButton(`${name}-grid`, () => mapRows(data, arms)));
   host.append(controls, place, said);
   choose(state.metric);

@@ -18,16 +18,19 @@ function histogramsPart(host, data, arms, name) {
       arm.cells.flat().map((cell) => cell?.seeds ?? 0)));
     const zeros = state.own.logarithms
       ? " · numbers that are exactly 0 are left out" : "";
-    said.textContent = `Density of ${plural(seeds, "seed")} together${zeros}.`;
+    said.textContent = `Density of ${plural(seeds, "seed")} together${
+      state.equal ? ", each arm's as high as its peak" : ""}${zeros}.`;
   };
   const choose = (own) => {
     Object.assign(state, {own, step: own.steps.length - 1, from: 0,
-      log: own.log_counts, shared: own.shared});
+      log: own.log_counts, shared: own.shared, equal: true});
     const slider = stepSlider(own.steps, (i) => { state.step = i; redraw(); });
     sliderHost.replaceChildren(slider);
     sliderHost.hidden = slider.hidden;
     flags.replaceChildren(
       toggle("log density", state.log, (on) => { state.log = on; redraw(); }),
+      toggle("equal heights", state.equal,
+        (on) => { state.equal = on; redraw(); }),
       toggle("same x axis", state.shared,
         (on) => { state.shared = on; redraw(); }));
     const starts = own.layers.map((_, i) => i).filter((i) => i % LAYERS === 0);
@@ -37,7 +40,8 @@ function histogramsPart(host, data, arms, name) {
     (value) => { state.from = Number(value); redraw(); }));
     redraw();
   };
-  controls.append(...probeChoice(data, choose), sliderHost, pages, flags,
+  controls.append(...probeChoice(data, choose), sliderHost, pages, flags);
+  besideHeading(host,
     csvButton(`${name}-histograms`, () => histogramRows(data, arms)));
   host.append(controls, place, said);
   choose(data[0]);
@@ -89,19 +93,20 @@ function histogramFigure(state, arms, width) {
 function outline(cell, arms, arm, at, state) {
   const edges = edgesOf(cell);
   const total = cell.counts.reduce((a, b) => a + b, 0);
-  const density = cell.counts.map((count, i) => {
-    const size = edges[i + 1] - edges[i];
-    return place(count / total / (size || 1), state.log);
-  });
+  const density = cell.counts.map((count, i) =>
+    count / total / (edges[i + 1] - edges[i] || 1));
+  const peak = state.equal ? most(density) : 1;
+  const height = density.map((own) => place(own / peak, state.log));
   const colour = arms.colour(arm);
   const zeros = cell.zeros === null ? "" :
     `<br>exactly 0: ${brief(100 * cell.zeros, 3)}%`;
   return {type: "scatter", mode: "lines", xaxis: at.x, yaxis: at.y,
-    x: edges, y: [...density, density.at(-1)],
+    x: edges, y: [...height, height.at(-1)],
+    customdata: [...density, density.at(-1)],
     line: {shape: "hv", color: colour, width: 1.4},
     fill: state.log ? "none" : "tozeroy", fillcolor: clear(colour, 0.14),
     name: arms.name(arm), hoverinfo: "text",
-    hovertemplate: `%{fullData.name}<br>%{x:.3~g}: density %{y:.3~g}${zeros}` +
+    hovertemplate: `%{fullData.name}<br>%{x:.3~g}: density %{customdata:.3~g}${zeros}` +
       "<extra></extra>"};
 }
 

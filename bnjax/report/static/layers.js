@@ -36,7 +36,8 @@ function layersPart(host, data, arms, name) {
       (on) => { state.log = on; redraw(); }));
     redraw();
   };
-  controls.append(...probeChoice(data, choose), flags, sliderHost,
+  controls.append(...probeChoice(data, choose), flags, sliderHost);
+  besideHeading(host,
     csvButton(`${name}-layers`, () => layerRows(data, arms)));
   host.append(controls, place, said);
   choose(data[0]);

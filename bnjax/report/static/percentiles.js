@@ -34,7 +34,8 @@ function percentilesPart(host, data, arms, name) {
       toggle("log steps", state.logX, (on) => { state.logX = on; redraw(); }));
     redraw();
   };
-  controls.append(...probeChoice(data, choose), choices,
+  controls.append(...probeChoice(data, choose), choices);
+  besideHeading(host,
     csvButton(`${name}-percentiles`, () => percentileRows(data, arms)));
   host.append(controls, place, said);
   choose(data[0]);

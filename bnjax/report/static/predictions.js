@@ -112,11 +112,12 @@ function predictionsPart(host, data, arms, name) {
     choice("Label", [["", "any"], ...labels.map((x) => [x, String(x)])], "",
       (v) => { state.label = v; search(); }),
     choice("Rows", [25, 50, 100].map((x) => [x, String(x)]), 25,
-      (v) => { state.size = Number(v); state.page = 0; show(); }),
-    csvButton(`${name}-predictions`, () => predictionRows(data, arms)));
+      (v) => { state.size = Number(v); state.page = 0; show(); }));
   pager.append(back, next, status);
   const table = element("table", {class: "predictions"},
     element("thead", {}, head), body);
+  besideHeading(host,
+    csvButton(`${name}-predictions`, () => predictionRows(data, arms)));
   host.append(controls, pager,
     element("div", {class: "wide", tabindex: 0}, table));
   search();

@@ -3,10 +3,14 @@
 function valuesPart(host, data, arms, name) {
   const controls = element("div", {class: "controls"});
   const place = element("div", {class: "charts narrow"});
+  const state = {log: data.some((panel) => panel.log || isWide(panel))};
   const panels = data.map((panel) => new Chart(place,
     `${panel.title}: every seed, mean and published number`,
-    (width) => valueFigure(panel, arms, width)));
-  controls.append(csvButton(`${name}-values`, () => valueRows(data, arms)));
+    (width) => valueFigure(panel, arms, width, state)));
+  const redraw = () => panels.forEach((chart) => chart.update());
+  if (data.some((panel) => !panel.fraction))
+    controls.append(group("Axes", toggle("log values", state.log,
+      (on) => { state.log = on; redraw(); })));
   const bounded = data.some((panel) => panel.lines.some((own) =>
     own.bounds.some(Boolean)));
   const parts = ["circles: seeds", "filled: their mean",
@@ -14,14 +18,24 @@ function valuesPart(host, data, arms, name) {
   if (data.some((panel) => panel.lines.some((own) => own.published.length)))
     parts.push("diamond: published, with its spread");
   if (bounded) parts.push("arrow: at least, or at most, this");
+  besideHeading(host,
+    csvButton(`${name}-values`, () => valueRows(data, arms)));
   host.append(controls, place,
     element("p", {class: "said"}, `${parts.join(" · ")}.`));
-  arms.listen(() => panels.forEach((chart) => chart.update()));
+  arms.listen(redraw);
 }
 
-function valueFigure(panel, arms, width) {
+/** Whether values are so far apart that small ones would all be at 0. */
+function isWide(panel) {
+  const all = finite(panel.lines.flatMap((own) => own.values));
+  return !panel.fraction && least(all) > 0 && most(all) / least(all) > 1000;
+}
+
+function valueFigure(panel, arms, width, state) {
+  const all = panel.lines.flatMap((own) => own.values);
+  const log = state.log && !panel.fraction && least(finite(all)) > 0;
   const lines = panel.lines.filter((own) => arms.has(own.arm));
-  const traces = lines.flatMap((own, i) => valueTraces(own, i, arms));
+  const traces = lines.flatMap((own, i) => valueTraces(own, i, arms, log ? least(finite(all)) / 3 : -Infinity));
   const steps = panel.steps.map((x) => x.toLocaleString("en"));
   const after = steps.length ? `after ${steps[0]}${steps.length > 1
     ? ` to ${steps.at(-1)}` : ""} steps` : "";
@@ -30,7 +44,8 @@ function valueFigure(panel, arms, width) {
     margin: {l: 20, r: 20, t: 34, b: 50},
     annotations: [heading(sentence(panel.title))],
     xaxis: {title: {text: plain([panel.unit, after].filter(Boolean)
-      .join(", "))}, type: panel.log ? "log" : "linear", nticks: 7,
+      .join(", "))}, type: log ? "log" : "linear", nticks: 7,
+      exponentformat: "power",
       hoverformat: ".4~g"},
     yaxis: {range: [lines.length - 0.5, -0.5], showgrid: false,
       tickvals: lines.map((_, i) => i), fixedrange: true,
@@ -44,13 +59,15 @@ function shorten(text, width) {
   return text.length > room ? `${text.slice(0, room - 1)}…` : text;
 }
 
-function valueTraces(own, row, arms) {
+/** The marks of one arm; none of them further down than the floor. */
+function valueTraces(own, row, arms, floor) {
   const colour_ = arms.colour(own.arm);
   const name = arms.name(own.arm);
   const bound = own.bounds.find(Boolean);
   const traces = [];
   if (own.interval)
-    traces.push({type: "scatter", mode: "lines", x: own.interval,
+    traces.push({type: "scatter", mode: "lines",
+      x: own.interval.map((end) => Math.max(end, floor)),
       y: [row, row], line: {color: clear(colour_, 0.35), width: 7},
       hoverinfo: "skip"});
   traces.push({type: "scatter", mode: "markers", x: own.values,
@@ -72,7 +89,8 @@ function valueTraces(own, row, arms) {
     const data = rule.dataset ? ` (${plain(rule.dataset)})` : "";
     traces.push({type: "scatter", mode: "markers", x: [rule.mean], y: [row],
       name, error_x: {type: "data", symmetric: false,
-        array: [rule.high - rule.mean], arrayminus: [rule.mean - rule.low],
+        array: [rule.high - rule.mean], 
+        arrayminus: [rule.mean - Math.max(rule.low, floor)],
         color: colour("text"), thickness: 1.2, width: 4},
       meta: data,
       marker: {symbol: "diamond", size: 9, color: colour("page"),
