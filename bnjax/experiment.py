@@ -21,6 +21,7 @@ from bnjax.checkpoints import Checkpoint
 from bnjax.environment import describe_environment, process_seconds
 from bnjax.errors import UserError
 from bnjax.journal import Journal
+from bnjax.metrics import recorded
 from bnjax.plan import Group, Network
 from bnjax.progress import Progress, of_training
 from bnjax.runner import Records, Source, Trainer, to_device
@@ -98,6 +99,7 @@ def run(
     writer = open_writers(told, workdir, name, networks, notify=tell)
     stack.callback(writer.close)
     asked = stack.enter_context(preemption.watch())
+    stack.enter_context(processes.together())
     jobs = _jobs(parts, loader, timed, saved)
     count = sum(map(len, parts))
     for job, records in _take_turns(jobs, together=timed):
@@ -134,7 +136,7 @@ def prepare(
   groups = plan.groups(plan.networks(arms, config["grid"]))
   parts = [_parts(group, config) for group in groups]
   try:
-    results.check_rules(config)
+    results.check_rules(config, metrics=recorded(arms.values()))
   except ValueError as error:
     raise UserError(f"config: {error}") from None
   return parts

@@ -3,7 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from bnjax.results.figures import figures, layer_tables, named_metrics
+from bnjax.results.figures import (
+  figures,
+  layer_tables,
+  named_metrics,
+  recorded_metrics,
+)
 from bnjax.results.grids import BEST, LARGEST, METRIC, THRESHOLD, TRAINED
 from bnjax.results.names import (
   Extreme,
@@ -33,13 +38,17 @@ def check_rules(
       kind; or it names an arm, a grid's field or value, a probe or a metric
       that the run will not have. The message is one line that names the field.
   """
-  _check_grid(config)
+  _check_grid(config, metrics)
   arms = list(config.get("arms") or {})
   for path, arm in _named_arms(config):
     if arm not in arms:
       raise ValueError(
         f"{path} names no arm: {arm!r}; valid: {', '.join(arms) or 'none'}"
       )
+  for name, figure in figures(config).items():
+    for metric in recorded_metrics(figure):
+      if isinstance(parse_name(metric), Metric):
+        _check_recorded(f"figures.{name}", metric, metrics)
   for path, name in _named_metrics(config):
     try:
       _check_name(parse_name(name), config, metrics)
@@ -47,13 +56,15 @@ def check_rules(
       raise ValueError(f"{path}: {error}") from None
 
 
-def _check_grid(config: Mapping[str, Any]) -> None:
+def _check_grid(config: Mapping[str, Any], metrics: Collection[str]) -> None:
   threshold = config.get("grid_threshold", THRESHOLD)
   if not is_number(threshold):
     raise ValueError(f"grid_threshold is {threshold!r}, but should be a number")
   metric = config.get("grid_metric", METRIC)
   if not isinstance(metric, str):
     raise ValueError(f"grid_metric is {metric!r}, but should be a metric")
+  if grid_axes(config):
+    _check_recorded("grid_metric", metric, metrics)
 
 
 def _named_arms(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -127,6 +138,14 @@ def _check_metric(
   if metrics and metric not in metrics:
     raise ValueError(
       f"no run has {metric!r}; valid: {', '.join(sorted(metrics))}"
+    )
+
+
+def _check_recorded(path: str, metric: str, metrics: Collection[str]) -> None:
+  """Checks the name of a metric of the rows themselves."""
+  if metrics and metric not in metrics:
+    raise ValueError(
+      f"{path}: no run has {metric!r}; valid: {', '.join(sorted(metrics))}"
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from bnjax.results.figure_kinds import (
   KINDS,
   Curves,
+  Field,
   Figure,
   Final,
   HeatMap,
@@ -43,7 +44,8 @@ def figures(config: Mapping[str, Any]) -> dict[str, Figure]:
 def named_metrics(figure: Figure) -> list[str]:
   """The names of metrics that a figure needs.
 
-  Those of a `Field` are not among them: it looks at them point by point.
+  Those that it looks at point by point are not among them: see
+  `recorded_metrics`.
   """
   match figure:
     case Curves() | Final():
@@ -52,6 +54,16 @@ def named_metrics(figure: Figure) -> list[str]:
       return figure.names()
     case Percentiles():
       return [f"{figure.probe}/{figure.layer}"]
+  return []
+
+
+def recorded_metrics(figure: Figure) -> list[str]:
+  """The metrics of the rows that a figure looks at point by point."""
+  match figure:
+    case Field():
+      return list(figure.metrics)
+    case HeatMap():
+      return [figure.metric] if figure.metric else []
   return []
 
 

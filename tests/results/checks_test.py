@@ -149,7 +149,24 @@ def test_a_metric_that_no_run_has_is_found_where_they_are_known():
   with pytest.raises(ValueError, match="no run has 'test_accuracy'; valid: lo"):
     check_rules(CONFIG, ["loss"])
   with pytest.raises(ValueError, match="no run has 'test_accuracy'; valid: lo"):
-    check_rules(GRID, ["loss"])
+    check_rules(GRID, ["loss", "validation_accuracy"])
+
+
+@pytest.mark.parametrize(
+  ("path", "value", "message"),
+  [
+    ("grid_metric", "accuracy", "grid_metric: no run has 'accuracy'; valid: "),
+    ("figures.map.metric", "accuracy", "figures.map: no run has 'accuracy'"),
+    ("figures.map", {"kind": "field", "x": "l2", "metrics": ["accuracy"]},
+     "figures.map: no run has 'accuracy'"),
+  ],
+)  # fmt: skip
+def test_a_figure_of_every_point_is_of_what_runs_have(path, value, message):
+  known = ["loss", "test_accuracy", "validation_accuracy"]
+  check_rules(GRID, known)
+  with pytest.raises(ValueError) as caught:  # noqa: PT011
+    check_rules(changed(GRID, path, value), known)
+  assert str(caught.value).startswith(message)
 
 
 def test_options_are_read_with_their_defaults():
