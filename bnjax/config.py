@@ -16,7 +16,8 @@ from ml_collections import ConfigDict
 from bnjax.build import TABLES
 from bnjax.errors import UserError, choice
 
-_FETCHED = ("mnist", "cifar10", "cifar10_jpeg")  # sets that have to be there
+# Sets that have to be there.
+_FETCHED = ("mnist", "cifar10", "cifar10_jpeg", "imagenet2012")
 NO_NORM = {"norm": {"name": "none"}}  # an arm without normalization
 _PLAIN = (bool, int, float, str, tuple)
 

@@ -75,6 +75,16 @@ VERY_DEEP_FIGURES = {
   },
 }
 
+# The 2015 paper, Figure 3: the initial learning rate, the steps to 72.2%
+# (None: never reached) and the greatest validation accuracy, single crop.
+INCEPTION = {
+  "inception": (0.0015, 31.0e6, 0.722),
+  "bn_baseline": (0.0015, 13.3e6, 0.727),
+  "bn_x5": (0.0075, 2.1e6, 0.730),
+  "bn_x30": (0.045, 2.7e6, 0.748),
+  "bn_x5_sigmoid": (0.0075, None, 0.698),
+}
+
 
 def number(
   mean: float,
@@ -128,6 +138,31 @@ def mean_field_growth(metric: str) -> dict[str, Any]:
   growth = math.pi / (math.pi - 1)
   where: dict[str, Any] = {"source": source, "dataset": "gaussian", "step": 0}
   return number(growth, metric=metric, tolerance=0.03, **where)
+
+
+def inception(
+  arm: str, *, metric: str, step: int, versus: str = ""
+) -> dict[str, Any]:
+  """An arm's row of the 2015 paper's Figure 3.
+
+  Args:
+    arm: a key of `INCEPTION`.
+    metric: the one that counts steps, `steps_to:test_accuracy>=...`.
+    step: the last one of this arm here; the paper says none.
+    versus: an arm to give the steps relative to; "" gives them as they are.
+  """
+  _, steps, best = INCEPTION[arm]
+  where: dict[str, Any] = {
+    "source": f"{PAPER}, Figure 3",
+    "dataset": "imagenet2012",
+    "step": step,
+  }
+  rules = {"best": number(best, metric="max:test_accuracy", **where)}
+  base = INCEPTION[versus][1] if versus else 1.0
+  if steps and base and arm != versus:
+    relative = {"relative_to": versus} if versus else {}
+    rules["steps"] = number(steps / base, metric=metric, **where, **relative)
+  return rules
 
 
 def lesson(

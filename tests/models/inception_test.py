@@ -202,6 +202,12 @@ def test_small_inception():
   assert y.shape == (2, 10)
 
 
+def test_some_of_its_blocks():
+  model = _model(small_inception, blocks=("3a", "3c", "5b"))
+  assert model.rows == (FIGURE_5[0], FIGURE_5[2], FIGURE_5[9])
+  assert _model(small_inception).rows == FIGURE_5
+
+
 def test_the_name_alone_makes_the_network():
   """Configs hold the arguments of all models side by side: none may clash."""
   shared = inspect.signature(bn_inception).parameters.values()
@@ -515,6 +521,11 @@ def test_scaled_rows():
     ({"width_factor": 0.0}, r"model\.width_factor: 0\.0 is not positive"),
     ({"per_activation_blocks": -1}, r"per_activation_blocks: -1 is too small"),
     ({"per_activation_blocks": 11}, "11 is more than the 10 blocks"),
+    ({"blocks": ("3a", "6a")}, r"model\.blocks: '6a' is not known; .*3a, 3b"),
+    (
+      {"blocks": ("5b", "3a")},
+      r"model\.blocks: 5b, 3a is not .* Figure 5, each once: 3a, 5b",
+    ),
     ({"x": X[:, 0]}, r"takes images .* are of shape \(16, 3\)"),
   ],
 )

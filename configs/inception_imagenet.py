@@ -1,0 +1,101 @@
+"""Section 4.2 of the paper: five networks on ImageNet.
+
+`inception` is the network before; `bn_baseline` only adds batch norm; the
+others make all changes of section 4.2.1: a higher rate, no dropout, an L2
+weight divided by 5, a decay 6 times as fast, no local response normalization,
+thorough shuffling (which all arms have here), less photometric distortion.
+
+Not in the paper, and from GoogLeNet (arXiv:1409.4842): momentum .9, random
+crops, a rate 4% lower every 8 epochs. Ours: L2, the distortions' strengths, the
+initialization, and that the fast arms stop after 6 million steps, where BN-x30
+was best. `:ensemble` has the six networks of section 4.2.3 in place of the five
+arms; the mean of their probabilities is that of `bnjax.train.crops`.
+
+  python scripts/train.py --config=configs/inception_imagenet.py
+"""
+
+from bnjax import literature
+from bnjax.config import base, finish, parse
+from bnjax.shorthands import greater, less
+
+BATCH = 32
+EPOCH = 1_271_167 // BATCH  # steps
+FAST = 6_000_000
+
+
+def get_config(arg="imagenet2012"):
+  """The experiment on `arg`, a data set; with `ensemble`, that of six."""
+  words = (arg or "").split(",")
+  rest = ",".join(word for word in words if word != "ensemble")
+  options = parse(rest, dataset="imagenet2012")
+  config = base(model="bn_inception", optimizer="sgd")
+  config.title = "Inception with batch norm on ImageNet"
+  config.dataset.name = options.dataset
+  config.model.update(dropout_rate=0.4, local_response_norm=True)
+  config.optimizer.update(learning_rate=0.0015, momentum=0.9)
+  config.schedule.update(name="exponential", rate=0.96, decay_steps=8 * EPOCH)
+  config.augment.name = "photometric"
+  config.l2 = 4e-5
+  config.batch_size = BATCH
+  config.steps = 31_000_000
+  config.eval_every = 100_000
+  config.seeds = 1
+  config.memory_gb = 40.0
+  if options.smoke:  # two kinds of blocks, for images of 32x32
+    config.dataset.transform = "rgb32"
+    config.model.update(name="small_inception", blocks=("3c", "5b"))
+  none = {"name": "none"}
+  changes = {
+    "model": {"dropout_rate": 0.0, "local_response_norm": False},
+    "schedule": {"speed": 6.0},
+    "augment": {"brightness": 0.06, "contrast": 0.25, "saturation": 0.25},
+    "l2": 8e-6,
+    "steps": FAST,
+  }
+  rate = lambda arm: {"learning_rate": literature.INCEPTION[arm][0]}
+  fast = lambda arm, **model: (
+    changes
+    | {
+      "optimizer": rate(arm),
+      "model": changes["model"] | model,
+    }
+  )
+  if "ensemble" in words:
+    config.predictions = True
+    config.arms = {
+      "larger_weights": fast("bn_x30", init_scale=1.2),
+      "dropout_5": fast("bn_x30", dropout_rate=0.05),
+      "dropout_10": fast("bn_x30", dropout_rate=0.1),
+      "per_activation": fast("bn_x30", per_activation_blocks=1),
+      "per_activation_dropout_5": fast(
+        "bn_x30", per_activation_blocks=1, dropout_rate=0.05
+      ),
+      "larger_weights_dropout_10": fast(
+        "bn_x30", init_scale=1.2, dropout_rate=0.1
+      ),
+    }
+    best = "Larger initial weights are as good as 5% dropout"
+    config.claims = {"best": greater(best, "larger_weights", "dropout_5")}
+    return finish(config, options)
+  config.arms = {
+    "inception": {"norm": none},
+    "bn_baseline": {},
+    "bn_x5": fast("bn_x5"),
+    "bn_x30": fast("bn_x30"),
+    "bn_x5_sigmoid": fast("bn_x5_sigmoid", activation="sigmoid"),
+  }
+  steps, best = "steps_to:test_accuracy>=0.722", "max:test_accuracy"
+  for arm, overrides in config.arms.items():
+    last = overrides.get("steps", config.steps)
+    config.published[arm] = literature.inception(arm, metric=steps, step=last)
+  fewer = lambda arm, times: less(
+    f"{arm}: fewer steps to 72.2%", arm, "inception", steps, times=times
+  )
+  config.claims = {
+    "same_rate": fewer("bn_baseline", 2.0),
+    "x5": fewer("bn_x5", 10.0),
+    "x30": fewer("bn_x30", 10.0),
+    "x30_best": greater("BN-x30 is best in the end", "bn_x30", "bn_x5", best),
+    "sigmoid": greater("A sigmoid network trains", "bn_x5_sigmoid", 0.5, best),
+  }
+  return finish(config, options)
