@@ -71,7 +71,11 @@ def layers(
 
 
 def histograms(
-  probe: str, arms: Sequence[str], layer: str, numbers: Sequence[int]
+  probe: str,
+  arms: Sequence[str],
+  layer: str,
+  numbers: Sequence[int],
+  label: str = "",
 ) -> dict[str, Any]:
   """A figure of a probe's histograms.
 
@@ -80,10 +84,11 @@ def histograms(
     arms: which ones.
     layer: name of a layer with `{}` for its number.
     numbers: of the layers, from left to right.
+    label: of the x axis.
   """
   seen = tuple(layer.format(number) for number in numbers)
   chosen = {"arms": tuple(arms), "layers": seen}
-  return {"kind": "histograms", "probe": probe, **chosen}
+  return {"kind": "histograms", "probe": probe, **chosen, "label": label}
 
 
 def _claim(

@@ -69,7 +69,7 @@ def get_config(arg="gaussian"):
   explodes = "With the post's norm, layer 1's weight gradient explodes"
   labels = "Layer 2's is a million times what is labelled layer 2"
   wrongly = "The wrong formula makes layer 1's a million times as large"
-  alike = "Over features instead of examples, examples become alike"
+  over = "Over features, as layer norm, they grow faster than with batch norm"
   grows = "With batch norm gradients grow by a fifth per layer and more"
   stays = "With layer norm before ReLU they stay"
   config.claims = {
@@ -78,27 +78,26 @@ def get_config(arg="gaussian"):
     "explode": greater(explodes, wrong, None, first, times=10.0, **late),
     "labels": greater(labels, wrong, None, second, times=1e6, **late),
     "formula": greater(wrongly, wrong, formula, first, times=1e6),
-    "axis": less(alike, formula, axis, "rank/activation_19", times=2.0),
+    "axis": greater(over, formula, axis, growth),
     "grow": greater(grows, "batch_norm_before", 1.2, growth),
     "stay": within(0.05, stays, "layer_norm_before", 1.0, growth),
   }
   theory = {"reference": 1.467, "reference_text": "pi / (pi - 1)"}
-  few, unit, kernel = ("std_1e-2", "he"), "activation_{}", "dense_{}/kernel"
-  seen = (0, 9, 18)
+  seen, unit, kernel = (0, 9, 18), "activation_{}", "dense_{}/kernel"
+  size, every = "size of a weight's gradient", (*INITS, *OWN)
+  few = ("std_1e-2", "he", *OWN, *POST)
   config.figures = {
     "signal": layers("signal"),
     "gradient": layers("gradient", OWN, **theory),
     "weight_gradient": layers("weight_gradient"),
-    "rank": layers("rank", ("he", *OWN)),
-    "signals": histograms("signals", ("he", *OWN), unit, seen),
-    "signal_sizes": histograms("signal_sizes", INITS, unit, seen),
-    "weight_gradients": histograms(
-      "weight_gradients", (*few, *OWN, *POST), kernel, seen
-    ),
+    "rank": layers("rank", every[-5:], log_y=False, label="effective rank"),
+    "signals": histograms("signals", every[-5:], unit, seen),
+    "signal_sizes": histograms("signal_sizes", INITS, unit, seen, "size"),
+    "weight_gradients": histograms("weight_gradients", few, kernel, seen, size),
   }
   config.tables = {
-    "signal": layers("signal", (*INITS, *OWN)),
-    "gradient": layers("gradient", (*INITS, *OWN)),
-    "errors": layers("weight_gradient", POST),
+    "signal": layers("signal", every, title="Variance of the signal"),
+    "gradient": layers("gradient", every, title="Variance of its gradient"),
+    "errors": layers("weight_gradient", POST, title="Errors of the post"),
   }
   return finish(config, options)
