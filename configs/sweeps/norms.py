@@ -1,7 +1,7 @@
 """Norm x its settings: a sweep whose points have fields of their own.
 
 Decay and epsilon share a program with all else that is equal; the norm, and
-how many groups it has, do not.
+how many ghost groups, do not.
 
   python scripts/sweep.py --config=configs/sweeps/norms.py:mnist5k
 """
@@ -33,5 +33,5 @@ def sweep(add):
     (0.5, 0.9, 0.99), log_space(1e-5, 1e-1, 3)
   ):
     add({"norm.decay": decay, "norm.epsilon": epsilon})
-  for groups in (1, 4, 20):
-    add({"norm.name": "group_norm", "norm.groups": groups})
+  for groups in (2, 5, 10):
+    add({"norm.name": "ghost_batch_norm", "norm.ghost_groups": groups})
