@@ -47,6 +47,7 @@ def get_config(arg="mnist"):
     "better": greater(better, *arms, accuracy),
     "stable": greater(stable, *reversed(arms), f"range:{median}{at}"),
   }
+  whole = {"kind": "curves", "low": 0.0, "high": 1.0}
   config.figures = {
     "accuracy": {"kind": "curves", "metrics": (accuracy,), "low": 0.7},
     "percentiles": {
@@ -55,6 +56,6 @@ def get_config(arg="mnist"):
       "layer": f"preactivation_2{at}",
       "label": "input of one sigmoid",
     },
-    "sensitivity": {"kind": "curves", "metrics": points, "titles": titles},
+    "sensitivity": {"metrics": points, "titles": titles, **whole},
   }
   return finish(config, options)
