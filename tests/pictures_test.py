@@ -33,6 +33,7 @@ def test_there_is_room_for_some_images(tmp_path):
   images = np.zeros((1200, 2, 2, 1), np.uint8)
   assert len(sprite(tmp_path / "p.png", images, np.arange(1200))) == 1000
   images = np.zeros((200, 64, 64, 3), np.uint8)
+  images[..., 0] = 1
   assert len(sprite(tmp_path / "p.png", images, np.arange(200))) == 162
 
 

@@ -55,6 +55,16 @@ function edgesOf(cell) {
     cell.low + (cell.high - cell.low) * i / bins);
 }
 
+/** Where all but one in a thousand are, at either end. */
+function bulk(cell) {
+  const edges = edgesOf(cell);
+  const few = cell.counts.reduce((a, b) => a + b, 0) / 1000;
+  let [first, last] = [0, cell.counts.length - 1];
+  for (let sum = cell.counts[first]; sum < few;) sum += cell.counts[++first];
+  for (let sum = cell.counts[last]; sum < few;) sum += cell.counts[--last];
+  return [edges[first], edges[last + 1]];
+}
+
 function histogramFigure(state, arms, width) {
   const {own, step, log} = state;
   const layers = own.layers.slice(state.from, state.from + LAYERS);
@@ -67,8 +77,8 @@ function histogramFigure(state, arms, width) {
   // Over all steps, so that the axes stand still while the slider moves.
   const ends = layers.map((_, i) => {
     const all = shown.flatMap((arm) => arm.cells.map((row) =>
-      row[state.from + i])).filter(Boolean).map(edgesOf);
-    return [least(all.map((e) => e[0])), most(all.map((e) => e.at(-1)))];
+      row[state.from + i])).filter(Boolean).map(bulk);
+    return [least(all.map((e) => e[0])), most(all.map((e) => e[1]))];
   });
   const every = [least(ends.map((e) => e[0])), most(ends.map((e) => e[1]))];
   layers.forEach((layer, i) => {

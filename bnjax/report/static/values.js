@@ -45,12 +45,24 @@ function valueFigure(panel, arms, width, state) {
     annotations: [heading(sentence(panel.title))],
     xaxis: {title: {text: plain([panel.unit, after].filter(Boolean)
       .join(", "))}, type: log ? "log" : "linear", nticks: 7,
-      exponentformat: "power",
+      exponentformat: "power", range: roundAbout(lines, log),
       hoverformat: ".4~g"},
     yaxis: {range: [lines.length - 0.5, -0.5], showgrid: false,
       tickvals: lines.map((_, i) => i), fixedrange: true,
       ticktext: lines.map((own) => shorten(arms.name(own.arm), width))},
   }};
+}
+
+/** The range of all marks, and a little room. */
+function roundAbout(lines, log) {
+  const all = finite(lines.flatMap((own) => [...own.values,
+    ...(own.interval ?? []), ...own.published.flatMap((rule) =>
+      [rule.low, rule.high])])).filter((x) => !log || x > 0)
+    .map((x) => log ? Math.log10(x) : x);
+  if (!all.length) return undefined;
+  const [low, high] = [least(all), most(all)];
+  const room = (high - low) * 0.04 || Math.abs(high) * 0.1 || 1;
+  return [low - room, high + room];
 }
 
 /** A name that leaves room for the chart. */
