@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from bnjax.models.arguments import is_static_zero
 from bnjax.models.dropout import dropout, words_shape
 from bnjax.models.initializers import Initializer
 from bnjax.models.norms import BatchNormalization
@@ -65,7 +66,7 @@ class MLP(nn.Module):
       Logits `[n, num_classes]`.
     """
     row_mask = None if mask is None else mask[:, None]
-    drop = train and not _is_static_zero(self.dropout_rate)
+    drop = train and not is_static_zero(self.dropout_rate)
     reroute = self.published_derivative and train and not self.is_initializing()
     fused = (
       isinstance(self.norm, BatchNormalization)
@@ -106,7 +107,3 @@ class MLP(nn.Module):
     return nn.Dense(
       features, use_bias=use_bias, kernel_init=self.kernel_init, name=name
     )
-
-
-def _is_static_zero(rate: Any) -> bool:
-  return isinstance(rate, (int, float)) and rate == 0
