@@ -1,8 +1,11 @@
 """Several processes that train together, joined by `jax.distributed`."""
 
+import contextlib
 import io
 import json
 import os
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -13,6 +16,11 @@ from bnjax.errors import UserError
 from bnjax.train.sharding import Layout, data_mesh
 
 _PATIENCE = 20  # seconds without a sign of life until a process counts as dead
+_ROLL_CALL = 5  # seconds that processes have to say that they are there
+
+
+class PeerLost(UserError):
+  """Another process is gone: this one can neither go on nor end in order."""
 
 
 def join(
@@ -52,6 +60,7 @@ def join(
       index,
       heartbeat_timeout_seconds=_PATIENCE,
       initialization_timeout=120,
+      shutdown_timeout_seconds=_PATIENCE,
     )
   except Exception as error:  # of whichever part of JAX found it out
     reason = str(error).strip().splitlines()[0][:200]
@@ -59,6 +68,43 @@ def join(
       f"cannot join the other processes through {coordinator or 'Slurm'}: "
       f"{reason}"
     ) from error
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+  """A context in which the loss of another process is an error that names it.
+
+  Raises:
+    PeerLost: another process is gone.
+  """
+  try:
+    yield
+  except jax.errors.JaxRuntimeError as error:
+    if jax.process_count() == 1:
+      raise
+    reason = str(error).strip().splitlines()[0][:200]
+    raise PeerLost(
+      f"{_who_is_gone()} ({reason}); the same command, with any number of "
+      "processes, goes on from the last checkpoint"
+    ) from error
+
+
+def _who_is_gone() -> str:
+  """Names the processes that do not answer a call of the roll."""
+  from jax._src import distributed  # there is no public way to ask
+
+  count, me = jax.process_count(), jax.process_index()
+  try:
+    client = distributed.global_state.client
+    client.key_value_set(f"bnjax/here/{me}", "yes", allow_overwrite=True)
+    time.sleep(_ROLL_CALL)
+    here = {key for key, _ in client.key_value_dir_get("bnjax/here/")}
+    gone = [i for i in range(count) if f"bnjax/here/{i}" not in here]
+  except Exception:  # the first process runs the service that is asked
+    gone = [0]
+  if not gone:
+    return f"one of the {count} processes failed"
+  return f"process {', '.join(map(str, gone))} of {count} is gone"
 
 
 def is_first() -> bool:
