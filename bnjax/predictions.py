@@ -84,7 +84,8 @@ class Predictions:
     }
     apart = _disagreement(list(means.values()))
     least = np.min([mean.max(axis=-1) for mean in means.values()], axis=0)
-    order = np.argsort(-np.maximum(apart, 1 - least), kind="stable")
+    # Two images that arms disagree on for each that one is unsure of.
+    order = np.minimum(_rank(-apart), 2 * _rank(least) + 0.5).argsort()
     picture = path.with_suffix(".png")
     places = {} if images is None else sprite(picture, images, order)
     results.append_rows(
@@ -107,6 +108,11 @@ class Predictions:
         for i, label in enumerate(labels)
       ),
     )
+
+
+def _rank(values: np.ndarray) -> np.ndarray:
+  """The place of each value among all, from the least."""
+  return values.argsort(kind="stable").argsort()
 
 
 def _disagreement(means: list[np.ndarray]) -> np.ndarray:

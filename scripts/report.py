@@ -4,9 +4,10 @@
   python scripts/report.py --workdir=runs/try --format=pdf,svg
   python scripts/report.py --workdir=runs/x-mnist --export=docs/results/x
   python scripts/report.py --gallery=docs/results
+  python scripts/report.py --runs=docs/results --page=results.html
 
-`--export` keeps what is small of a finished run; `--gallery` makes the page of
-all that are kept. Kept short on purpose: all that it does is in `bnjax.report`.
+`--export` keeps what is small of a finished run; `--gallery` makes README.md of
+all that are kept; `--page` makes one interactive page of many runs. Kept short on purpose: all that it does is in `bnjax.report`.
 """
 
 import sys
@@ -28,12 +29,20 @@ _GALLERY = flags.DEFINE_string(
 )
 
 
+_RUNS = flags.DEFINE_list(
+  "runs", [], "With --page: runs, or folders of runs, kept or not."
+)
+_PAGE = flags.DEFINE_string("page", None, "Write one HTML file of all --runs.")
+
+
 def main(argv: list[str]) -> None:
   """Reports, or says in one line why it cannot."""
   try:
     if argv[1:]:
       raise UserError(f"{argv[1]!r}: not a flag; write --workdir={argv[1]}")
-    if not _WORKDIR.value and not _GALLERY.value:
+    if bool(_PAGE.value) != bool(_RUNS.value):
+      raise UserError("--page and --runs: give both, as in --help")
+    if not (_WORKDIR.value or _GALLERY.value or _PAGE.value):
       raise UserError("--workdir: the report of which run?")
     if _EXPORT.value and not _WORKDIR.value:
       raise UserError("--export: of which run? Give its --workdir")
@@ -43,6 +52,10 @@ def main(argv: list[str]) -> None:
       made = report.write_gallery(_GALLERY.value)
       _say(made.notices)
       print(f"gallery: {made.page}, experiments: {made.experiments}")
+    if _PAGE.value:
+      whole = report.write_page(_RUNS.value, _PAGE.value)
+      _say(whole.notices)
+      print(f"page: {whole.page}, {whole.experiments} experiments")
   except UserError as error:
     sys.exit(f"error: {error}")
 

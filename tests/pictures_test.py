@@ -13,7 +13,8 @@ def test_images_lie_where_it_says_pixel_by_pixel(tmp_path):
   order = np.arange(60)[::-1]
   places = sprite(tmp_path / "p.png", images, order)
   assert sorted(places) == list(range(60))
-  picture = np.asarray(Image.open(tmp_path / "p.png"))
+  with Image.open(tmp_path / "p.png") as opened:
+    picture = np.asarray(opened)
   assert picture.shape == (3 * 3, 25 * 4, 3)
   for index, (left, top, width, height) in places.items():
     found = picture[top : top + height, left : left + width]
@@ -25,8 +26,8 @@ def test_grey_images_are_kept_grey_and_large_ones_made_small(tmp_path):
   images = np.full((2, 128, 64, 3), 7, np.uint8)
   places = sprite(tmp_path / "p.png", images, np.arange(2))
   assert places == {0: [0, 0, 32, 64], 1: [32, 0, 32, 64]}
-  picture = Image.open(tmp_path / "p.png")
-  assert (picture.mode, picture.size) == ("L", (64, 64))
+  with Image.open(tmp_path / "p.png") as picture:
+    assert (picture.mode, picture.size) == ("L", (64, 64))
 
 
 def test_there_is_room_for_some_images(tmp_path):

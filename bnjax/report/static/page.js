@@ -1,4 +1,4 @@
-// Fills the parts of each experiment, the first at once, others when near.
+// Fills the parts of each experiment.
 
 const PARTS = {values: valuesPart, curves: curvesPart, fields: fieldsPart,
   heat_map: heatMapPart, layers: layersPart, histograms: histogramsPart,
@@ -26,15 +26,13 @@ function fill(section) {
 function start() {
   setUpTheme();
   const sections = [...document.querySelectorAll(".experiment")];
-  const near = new IntersectionObserver((entries) => {
-    for (const entry of entries)
-      if (entry.isIntersecting) {
-        near.unobserve(entry.target);
-        fill(entry.target);
-      }
-  }, {rootMargin: "600px"});
-  if (sections.length === 1) fill(sections[0]);
-  else for (const section of sections) near.observe(section);
+  // The first at once, the others in turn: the page answers in between.
+  const next = () => {
+    if (!sections.length) return;
+    fill(sections.shift());
+    setTimeout(next, 20);
+  };
+  next();
   let width = innerWidth;
   let timer = null;
   addEventListener("resize", () => {
