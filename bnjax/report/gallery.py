@@ -14,6 +14,7 @@ from bnjax.report.page.experiment import FINDING
 from bnjax.report.render import NONE, TIMES, Table, escape_markdown, to_markdown
 from bnjax.report.tables import (
   compared,
+  layer_tables,
   measured_text,
   rule_text,
   shown_entries,
@@ -187,6 +188,7 @@ def _section(one: Experiment) -> str:
     lines += [f"> **{escape_markdown(notice)}**", ""]
   lines += [_table(table) for table in _tables(one.summary)]
   lines += _claims(one.summary)
+  lines += [_folded(table) for table in layer_tables(one.summary)]
   lines += [
     f"![{escape_markdown(_title(one))}: {pathlib.Path(path).stem}]({path})\n"
     for path in one.figures
@@ -199,6 +201,13 @@ def _table(table: Table) -> str:
   """A table with its title as a line, not as a section."""
   heading, _, rest = to_markdown(table).partition("\n")
   return f"**{heading.removeprefix('### ')}**\n{rest}"
+
+
+def _folded(table: Table) -> str:
+  """A long table with its title, shown when asked for."""
+  heading, _, rest = to_markdown(table).partition("\n")
+  title = heading.removeprefix("### ")
+  return f"<details>\n<summary>{title}</summary>\n{rest}\n</details>\n"
 
 
 def _tables(summary: Mapping[str, Any]) -> list[Table]:

@@ -36,7 +36,7 @@ def summary_tables(summary: Summary) -> list[Table]:
     _results(summary),
     *grid_tables(summary),
     claims_table(summary),
-    *_layers(summary),
+    *layer_tables(summary),
     *_curves(summary),
   ]
   tables = [table for table in tables if table.rows]
@@ -279,7 +279,7 @@ def measured_text(claim: Mapping[str, Any]) -> str:
   )
 
 
-def _layers(summary: Summary) -> list[Table]:
+def layer_tables(summary: Summary) -> list[Table]:
   """The tables of layers that the config asks for."""
   tables = []
   for found in summary.get("layers") or []:

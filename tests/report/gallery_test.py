@@ -107,6 +107,7 @@ def test_of_a_grid_the_last_step_is_kept():
     "arm": "a", "fields": ["l2"], "points": [[0.123456789], [0.5]],
     "seeds": [0, 1], "step": 20,
     "values": {"loss": [[0.123457, 0.123457], [0.5, 0.5]]},
+    "diverged": [[], []],
   }  # fmt: skip
 
 
@@ -170,6 +171,23 @@ def test_the_tables_of_the_page_are_narrow(kept):
   text = report.write_gallery(kept).page.read_text()
   table = [line for line in text.splitlines() if line.startswith("|")]
   assert max(map(len, table)) < 110
+
+
+def test_tables_of_layers_are_folded(tmp_path):
+  run = make(
+    tmp_path / "run",
+    probes={"size": {"measure": "norm"}},
+    tables={"size": {"kind": "layers", "probe": "size", "title": "Sizes"}},
+  )
+  seen = {"arm": "a", "seed": 0, "step": 20, "probe": "size", "layer": "h_1"}
+  results.append_rows(run / "probes.jsonl", [seen | {"values": 0.25}])
+  results.write_summary(run)
+  report.export_run(run, tmp_path / "kept" / "one")
+  text = report.write_gallery(tmp_path / "kept").page.read_text()
+  _, _, table = text.partition(
+    "<details>\n<summary>Sizes (step 20)</summary>\n"
+  )
+  assert table.startswith("\n| layer | a |\n| --- | --: |\n| h_1 | 0.250 |\n")
 
 
 def test_where_everything_holds_nothing_is_listed(tmp_path):
