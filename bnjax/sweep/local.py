@@ -83,11 +83,13 @@ class Local:
     """Ends the workers; what they are training can be gone on with."""
     for worker in self._workers:
       worker.process.send_signal(signal.SIGTERM)
+      worker.finish()
     for worker in self._workers:
       try:
         worker.process.wait(_GRACE)
       except (subprocess.TimeoutExpired, KeyboardInterrupt):
         worker.process.kill()
+        worker.process.wait()
     self._workers = []
 
   def _start(self, place: int) -> None:
@@ -102,6 +104,7 @@ class Local:
       worker.finish()
 
   def _lost(self, worker: "_Worker", unit: Unit) -> Status:
+    worker.finish()
     code = worker.process.wait()
     how = f"status {code}" if code >= 0 else signal.Signals(-code).name
     hint = " (out of memory?)" if code == -signal.SIGKILL else ""
@@ -164,8 +167,9 @@ class _Worker:
 
   def _listen(self, answers: Any) -> None:
     assert self.process.stdout is not None
-    for line in self.process.stdout:
-      answers.put((self, line))
+    with self.process.stdout as lines:
+      for line in lines:
+        answers.put((self, line))
     answers.put((self, None))
 
 

@@ -127,8 +127,9 @@ class _Sweep:
     """Trains what is missing."""
     invalid = [trial for trial in self.trials.values() if trial.error]
     self._add([rows_of.failed(trial, trial.error) for trial in invalid])
-    for trial in invalid:
-      self._complain(trial, trial.error)
+    for error in dict.fromkeys(trial.error for trial in invalid):
+      own = [trial for trial in invalid if trial.error == error]
+      self._complain(own[0], error, len(own) - 1)
     missing = {k: t for k, t in self.trials.items() if k not in self.rows}
     units = begun_units(missing, self.rows, self.workdir)
     begun = {trial.id for unit in units for trial in unit.trials}
