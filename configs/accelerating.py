@@ -19,7 +19,7 @@ def get_config(arg="cifar10_jpeg"):
   config = base(model="lenet", optimizer="sgd")
   config.title = "The paper's seven changes, one by one"
   config.dataset.update(name=options.dataset, transform="rgb32")
-  config.model.update(channels=(16, 32), hidden=(128,), init="he")
+  config.model.update(channels=(8, 16), hidden=(64,), init="he")
   config.model.update(placement="before", dropout_rate=0.4)
   config.model.local_response_norm = True
   config.optimizer.update(learning_rate=0.01, momentum=0.9)
