@@ -15,7 +15,7 @@ from bnjax.checkpoints import Checkpoint
 from bnjax.errors import UserError
 from bnjax.train.sharding import Layout, data_mesh
 
-_PATIENCE = 20  # seconds without a sign of life until a process counts as dead
+_PATIENCE = 60  # seconds without a sign of life until a process counts as dead
 _ROLL_CALL = 5  # seconds that processes have to say that they are there
 
 

@@ -1,0 +1,53 @@
+"""One of several processes that train together; run by processes_test.py.
+
+python processes_worker.py --workdir=... --port=... --count=... --index=...
+"""
+
+from absl import flags
+
+from bnjax import console, experiment, processes
+from bnjax.config import base
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Of the run.")
+_PORT, _COUNT, _INDEX, _STEPS = (
+  flags.DEFINE_integer(name, None, "As the name says.")
+  for name in ("port", "count", "index", "steps")
+)
+
+
+def make_config(steps):
+  """A config of an MLP and a CNN, with dropout and batches of uneven shares."""
+  config = base(optimizer="sgd")
+  config.dataset.name = "mnist5k"
+  config.dataset.examples = 500
+  config.dataset.transform = "rgb32"
+  config.model.update(width=32, depth=2)
+  # Larger ones, like 0.1, make a CNN forget float32's last digit too slowly:
+  # a rounding grows until paths part, as they do for any change of order.
+  config.optimizer.learning_rate = 0.01
+  config.batch_size = 30
+  config.steps = steps
+  config.eval_every = 20
+  config.seeds = 1
+  config.population_batches = 3
+  config.save_params = True
+  config.arms = {
+    "mlp": {"model": {"dropout_rate": 0.3}},
+    "cnn": {"model": {"name": "lenet"}},
+  }
+  return config.to_dict()
+
+
+def main(argv):
+  del argv
+  processes.join(f"127.0.0.1:{_PORT.value}", _COUNT.value, _INDEX.value)
+  experiment.run(
+    make_config(_STEPS.value),
+    _WORKDIR.value,
+    checkpoint_seconds=1,
+    report_progress=lambda progress: print(progress, flush=True),
+  )
+
+
+if __name__ == "__main__":
+  console.run(main)
