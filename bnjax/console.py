@@ -1,79 +1,105 @@
-"""What the scripts share: one-line errors, flags, progress on the terminal."""
+"""What the scripts that train share: their config, their errors, progress."""
 
-import contextlib
+import difflib
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags, logging
+from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags
-from rich import progress as rich_progress
-from rich.console import Console
 
-from bnjax import report
+from bnjax import report, usage
 from bnjax.errors import UserError, choice
 from bnjax.preemption import STATUS, Preempted
-from bnjax.progress import Progress
+from bnjax.processes import PeerLost
+from bnjax.terminal import show_progress as show_progress
+
+_EXAMPLE = "For instance --config=configs/init_robustness.py"
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-  """`absl.app.run`, but what a person can put right is told in one line.
+  """`bnjax.usage.run` for a program that trains and has a `--config`.
 
   Exit status: 0 done, 1 wrong input, 75 asked to stop and saved, 130
   interrupted.
   """
 
-  def one_line(argv: list[str]) -> None:
+  def saved(argv: list[str]) -> None:
     try:
       main(argv)
-    except UserError as error:
-      sys.exit(f"error: {error}")
     except Preempted as stop:
       print(stop, file=sys.stderr)
       sys.exit(STATUS)
-    except KeyboardInterrupt:
-      print("interrupted", file=sys.stderr)
-      sys.exit(130)
+    except PeerLost as error:  # leaving in order would wait for the other
+      print(f"error: {error}", file=sys.stderr, flush=True)
+      os._exit(1)
 
-  logging.set_verbosity(logging.WARNING)  # jax tells of backends it looks for
-  app.run(one_line, flags_parser=_parse_flags)
+  usage.run(saved, _parse_flags)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
+  path, given = _config_path(argv)
+  if path is not None:
+    _check_path(path)
+  elif given:
+    raise UserError(f"{given}: of which experiment? {_EXAMPLE}")
   try:
-    rest = flags.FLAGS(argv)
-    if rest[1:]:
-      raise UserError(f"{rest[1]!r}: not a flag; write --config.field=value")
-    return rest
-  except (AttributeError, TypeError, KeyError):  # no such field
-    try:
-      _check_overrides(argv)
-    except UserError as error:
-      sys.exit(f"error: {error}")
+    return usage.parse_flags(argv)
+  except (AttributeError, TypeError, KeyError):  # no such field?
+    _check_overrides(argv, path)
     raise
-  except (UserError, flags.Error) as error:
-    sys.exit(f"error: {_brief(str(error))}")
+  except (SyntaxError, NameError, ImportError) as error:
+    raise UserError(f"--config: {path}: {_where(error, path)}") from None
 
 
-def _brief(message: str) -> str:
-  """The line that says what happened, of a message that holds a traceback."""
-  if "Traceback (most recent call last)" in message:
-    message = message.strip().splitlines()[-1]
-    message = message.removeprefix("bnjax.errors.UserError: ")
-  return " ".join(message.split())
-
-
-def _check_overrides(argv: list[str]) -> None:
-  """Raises UserError for the first `--config.a.b` that the config has not."""
-  path = flags.FLAGS["config"].default
+def _config_path(argv: list[str]) -> tuple[str | None, str]:
+  """What `--config` names, and the first field of it that is set."""
+  if "config" not in flags.FLAGS:
+    return None, ""
+  path, given = flags.FLAGS["config"].default, ""
   for i, arg in enumerate(argv):
     if match := re.fullmatch(r"--?config(?:=(.*))?", arg):
-      path = match[1] if match[1] is not None else argv[i + 1]
+      path = match[1] if match[1] is not None else "".join(argv[i + 1 : i + 2])
+    elif match := re.match(r"--?config\.[\w.]+", arg):
+      given = given or match[0]
+  return path, given
+
+
+def _check_path(path: str) -> None:
+  """Raises UserError if there is no such config file."""
+  name = path.partition(":")[0]
+  if name and Path(name).is_file() and Path(name).suffix == ".py":
+    return
+  if not name:
+    raise UserError(f"--config: which experiment? {_EXAMPLE}")
+  there = {*Path(name).parent.glob("*.py"), *Path("configs").glob("**/*.py")}
+  by_name = {file.stem: str(file) for file in sorted(there)}
+  near = difflib.get_close_matches(Path(name).stem, by_name, n=1)
+  what = "is no Python file" if Path(name).exists() else "is not there"
+  hint = f"did you mean {by_name[near[0]]}?" if near else _EXAMPLE
+  raise UserError(f"--config: {name} {what}; {hint}")
+
+
+def _where(error: Exception, path: str | None) -> str:
+  """What went wrong in a config file, and in which line of it."""
+  file = (path or "").partition(":")[0]
+  frames = traceback.extract_tb(error.__traceback__)
+  lines = [f.lineno for f in frames if f.filename == file]
+  line = (
+    error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
+  )
+  said = error.msg if isinstance(error, SyntaxError) else str(error)
+  at = f"line {line}: " if line else ""
+  return f"{at}{type(error).__name__}: {usage.brief(said)}"
+
+
+def _check_overrides(argv: list[str], path: str | None) -> None:
+  """Raises UserError for the first `--config.a.b` that the config has not."""
   config = config_flags.ConfigFileFlagParser("config").parse(path)
   for arg in argv:
     if match := re.match(r"--?config\.([\w.]+)", arg):
@@ -95,10 +121,7 @@ def read_config(name: str = "config") -> tuple[dict[str, Any], set[str]]:
   """
   flag: Any = flags.FLAGS[name]
   if flag.value is None:
-    raise UserError(
-      f"--{name}: which experiment? For instance "
-      f"--{name}=configs/init_robustness.py"
-    )
+    raise UserError(f"--{name}: which experiment? {_EXAMPLE}")
   if not isinstance(flag.value, ConfigDict):
     raise UserError(f"--{name}: there is no file {flag.config_filename}")
   return flag.value.to_dict(), set(config_flags.get_override_values(flag))
@@ -121,6 +144,15 @@ def print_report(workdir: str) -> None:
   print(f"records: {workdir}\nreport:  {done.page}")
 
 
+def print_dry_run(config: dict[str, Any], explicit: set[str]) -> None:
+  """Prints what a run of the config would be; writes nothing."""
+  from bnjax import dry_run
+
+  found = dry_run.estimate(config, explicit)
+  print("\n".join(dry_run.config_lines(found)), end="\n\n")
+  report.print_tables(dry_run.to_tables(found))
+
+
 def use_compilation_cache() -> None:
   """Keeps compiled programs between runs, in the user's cache directory.
 
@@ -133,45 +165,3 @@ def use_compilation_cache() -> None:
   base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
   jax.config.update("jax_compilation_cache_dir", str(base / "bnjax" / "xla"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-
-
-@contextlib.contextmanager
-def show_progress() -> Iterator[Callable[[Progress], None]]:
-  """A function that shows `Progress`: bars on a terminal, else plain lines."""
-  console = Console(stderr=True)
-  if not console.is_terminal:
-    yield _plain_lines()
-    return
-  bars = rich_progress.Progress(
-    rich_progress.TextColumn("{task.description}"),
-    rich_progress.BarColumn(),
-    rich_progress.MofNCompleteColumn(),
-    rich_progress.TimeRemainingColumn(),
-    rich_progress.TextColumn("{task.fields[message]}"),
-    console=console,
-  )
-  tasks: dict[str, Any] = {}
-
-  def show(progress: Progress) -> None:
-    arm = progress.arm or "data"
-    if arm not in tasks:
-      for task in tasks.values():
-        bars.stop_task(task)
-      tasks[arm] = bars.add_task(arm, total=progress.steps, message="")
-    done = progress.step if progress.arm else progress.steps
-    bars.update(tasks[arm], completed=done, message=progress.message)
-
-  with bars:
-    yield show
-
-
-def _plain_lines() -> Callable[[Progress], None]:
-  start = time.perf_counter()
-
-  def show(progress: Progress) -> None:
-    seconds = time.perf_counter() - start
-    where = f"{progress.arm} {progress.step}/{progress.steps}: "
-    text = (where if progress.arm else "") + progress.message
-    print(f"[{seconds:6.1f} s] {text}", file=sys.stderr, flush=True)
-
-  return show

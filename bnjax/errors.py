@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_FEW = 12  # choices that a line has room for
+
 
 class UserError(ValueError):
   """Something a person can put right: a setting, a missing file or package.
@@ -25,8 +27,8 @@ def choice(field: str, value: object, choices: Iterable[str]) -> str:
     `value`, unchanged.
 
   Raises:
-    UserError: `value` is not known; lists the choices and, where one is
-      close, suggests it.
+    UserError: `value` is not known; suggests one that is close, and lists the
+      choices unless they are many and one is close.
 
   Example:
     >>> choice("model.init", "he", ["he", "xavier"])
@@ -40,7 +42,7 @@ def choice(field: str, value: object, choices: Iterable[str]) -> str:
   if isinstance(value, str) and value in known:
     return value
   near = difflib.get_close_matches(str(value), known, n=1)
-  hint = f"did you mean {near[0]!r}? " if near else ""
-  raise UserError(
-    f"{field}: {value!r} is not known; {hint}Choices: {', '.join(known)}"
-  )
+  hint = f"did you mean {near[0]!r}?" if near else ""
+  if len(known) <= _FEW or not near:
+    hint += f"{' ' * bool(hint)}Choices: {', '.join(known)}"
+  raise UserError(f"{field}: {value!r} is not known; {hint}")

@@ -80,8 +80,7 @@ def run(
   tell = lambda message: report_progress(Progress("", 0, 1, message))
   loader = _Loader(data_dir, layout)
   for own in parts:
-    tell(f"reading {own[0].spec['dataset']['name']}")
-    loader.load(own[0].spec)
+    loader.load(own[0].spec, tell)
   environment = describe_environment() | {
     "datasets": [dataset.describe() for dataset in loader.datasets.values()]
   }
@@ -96,7 +95,10 @@ def run(
     networks = [n for own in parts for part in own for n in part.networks]
     name = workdir.resolve().name
     told = writers if first else ()
-    writer = open_writers(told, workdir, name, networks, notify=tell)
+    notify = lambda line: report_progress(
+      Progress("", 0, 1, f"note: {line}", notice=True)
+    )
+    writer = open_writers(told, workdir, name, networks, notify=notify)
     stack.callback(writer.close)
     asked = stack.enter_context(preemption.watch())
     stack.enter_context(processes.together())
@@ -151,10 +153,15 @@ class _Loader:
     self._sources: dict[tuple[str, str], Source] = {}
     self.datasets: dict[str, data.Dataset] = {}
 
-  def load(self, spec: Mapping[str, Any]) -> data.Dataset:
+  def load(
+    self,
+    spec: Mapping[str, Any],
+    tell: Callable[[str], None] = lambda message: None,
+  ) -> data.Dataset:
     fields = {k: v for k, v in spec["dataset"].items() if k != "center"}
     key = json.dumps(fields, sort_keys=True)
     if key not in self.datasets:
+      tell(f"reading {fields['name']}")
       self.datasets[key] = data.load(**fields, data_dir=self._data_dir)
     return self.datasets[key]
 

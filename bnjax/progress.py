@@ -23,6 +23,7 @@ class Progress(NamedTuple):
     networks: how many are trained together.
     part: which part of the run this is, from 0.
     parts: of how many.
+    notice: whether the message is to be told even to who wants no progress.
   """
 
   arm: str
@@ -32,6 +33,7 @@ class Progress(NamedTuple):
   networks: int = 1
   part: int = 0
   parts: int = 1
+  notice: bool = False
 
 
 def of_training(

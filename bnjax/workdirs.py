@@ -29,7 +29,7 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
     old = results.read_json(workdir / "config.json").get("config", {})
   except ValueError as error:
     raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
-  except FileNotFoundError:
+  except (FileNotFoundError, NotADirectoryError):
     if workdir.exists() and (not workdir.is_dir() or _others(workdir)):
       raise UserError(
         f"--workdir: {workdir} exists and holds no experiment; name another"

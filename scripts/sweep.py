@@ -1,4 +1,4 @@
-"""Trains an experiment at many settings; goes on where it was interrupted.
+r"""Trains an experiment at many settings; goes on where it was interrupted.
 
   python scripts/sweep.py --config=configs/sweeps/learning_rates.py:mnist5k
   python scripts/sweep.py --config=configs/init_robustness.py \

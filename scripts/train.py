@@ -1,8 +1,9 @@
-"""Trains every arm and seed of an experiment and reports.
+r"""Trains every arm and seed of an experiment and reports.
 
   python scripts/train.py --config=configs/init_robustness.py:mnist5k
   python scripts/train.py --config=configs/init_robustness.py:mnist \
     --config.seeds=10 --config.optimizer.learning_rate=3e-3 --workdir=runs/try
+  python scripts/train.py --config=configs/trainability.py:mnist --dry_run
 
 A run that was stopped, by whatever, goes on when the same command is given
 again. Asked to stop (SIGTERM), it saves and exits with status 75.
@@ -29,6 +30,10 @@ _DATA_DIR = flags.DEFINE_string(
 _WRITERS = flags.DEFINE_list(
   "writers", None, "Of tensorboard, wandb, mlflow; default the first."
 )
+_DRY_RUN = flags.DEFINE_boolean(
+  "dry_run", False, "Say what would run and about how long; write nothing."
+)
+_QUIET = flags.DEFINE_boolean("quiet", False, "Show no progress.")
 _CHECKPOINT_SECONDS = flags.DEFINE_float(
   "checkpoint_seconds", 60.0, "Between checkpoints; 0: none.", lower_bound=0
 )
@@ -50,10 +55,13 @@ def main(argv: list[str]) -> None:
   """Runs the experiment and prints its table."""
   del argv
   config, explicit = console.read_config()
+  if _DRY_RUN.value:
+    console.print_dry_run(config, explicit)
+    return
   processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   workdir = _WORKDIR.value or console.default_workdir()
   console.use_compilation_cache()
-  with console.show_progress() as report_progress:
+  with console.show_progress(quiet=_QUIET.value) as report_progress:
     experiment.run(
       config,
       workdir,

@@ -1,5 +1,6 @@
 """scripts/train.py as its user meets it: output, exit codes, no traceback."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -11,14 +12,17 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 CONFIG = "configs/init_robustness.py"
 
 
+SCRIPT = ROOT / "scripts" / "train.py"
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+
+
 def _train(*arguments, cwd=ROOT):
-  environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
   return subprocess.run(
-    [sys.executable, str(ROOT / "scripts" / "train.py"), *arguments],
+    [sys.executable, str(SCRIPT), *arguments],
     capture_output=True,
     text=True,
     cwd=cwd,
-    env=environment,
+    env=ENVIRONMENT,
     timeout=300,
   )
 
@@ -41,63 +45,136 @@ def test_smoke_run_trains_and_reports(tmp_path):
   assert "Traceback" not in done.stderr
 
 
+MISTAKES = [
+  ([], "error: --config: which experiment?"),
+  (["--config=configs/nothing.py"], "configs/nothing.py is not there"),
+  ([f"--config={CONFIG}:mnits"], "dataset.name: 'mnits'"),
+  (
+    [f"--config={CONFIG}:smoke,mnist,cifar"],
+    "'cifar' is one data set too many",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.stesp=3"],
+    "config.stesp: 'stesp' is not known; did you mean 'steps'?",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.optimizer.lr=3"],
+    "config.optimizer.lr: 'lr' is not known; Choices: b1,",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.steps.more=3"],
+    "config.steps.more: steps has no fields",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.steps=many"],
+    "--config.steps: 'many' is no whole number",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.seeds=0"],
+    "seeds: 0 is too small",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.norm.name=batchnorm"],
+    "norm.name: 'batchnorm' is not known; did you mean 'batch_norm'?",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.optimizer.name=adamm"],
+    "optimizer.name: 'adamm' is not known; did you mean 'adam'",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.batch_size=5000"],
+    "batch_size: 5000 is more than the 4000 training examples of mnist5k",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.optimizer.momentum=0.9"],
+    "optimizer.momentum: optimizer.name='adam' does not take it",
+  ),
+  ([f"--config={CONFIG}:smoke", "now"], "'now': not a flag"),
+  (
+    [f"--config={CONFIG}:smoke", "--wordir=x"],
+    "--wordir: no such flag; did you mean --workdir?",
+  ),
+  (["--config=configs/nothing.py", "--config.steps=3"], "is not there"),
+  (
+    ["--config=init_robustness"],
+    "init_robustness is not there; did you mean configs/init_robustness.py?",
+  ),
+  (["--config=README.md"], "README.md is no Python file"),
+  (["--config=configs"], "configs is no Python file"),
+  (["--config"], "--config: which experiment?"),
+  (["--config.steps=3"], "--config.steps: of which experiment?"),
+  (["--config=broken.py"], "broken.py: line 2: NameError: name 'of' is not"),
+  (["--config=wrong.py"], "wrong.py: line 1: SyntaxError: "),
+  (
+    [f"--config={CONFIG}:smoke", "--config.steps"],
+    "--config.steps: its value is missing; write --config.steps=...",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.l2=much"],
+    "--config.l2: 'much' is no number",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.optimizer=sgd"],
+    "set one of them, such as --config.optimizer.name",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.arms.batch_nrm.norm.name=none"],
+    "config.arms.batch_nrm: 'batch_nrm' is not known; did you mean 'batch_norm",
+  ),
+  ([f"--config={CONFIG}:smoke", "--steps=3"], "is set by --config.FIELD"),
+  (
+    [f"--config={CONFIG}:smoke", "--writers=tensorbord"],
+    "--writers: 'tensorbord' is not known; did you mean 'tensorboard'?",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--workdir=README.md"],
+    "--workdir: README.md exists and holds no experiment",
+  ),
+]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+  """What is said of each mistake, in a folder where nothing may be left."""
+  cwd = tmp_path_factory.mktemp("empty")
+  (cwd / "configs").mkdir()
+  (cwd / "configs" / "init_robustness.py").symlink_to(ROOT / CONFIG)
+  (cwd / "README.md").write_text("That is JAX's own.")
+  (cwd / "broken.py").write_text("def get_config():\n  return of\n")
+  (cwd / "wrong.py").write_text("def get_config(:\n")
+  before = sorted(cwd.rglob("*"))
+  done = subprocess.run(
+    [sys.executable, str(ROOT / "tests/scripts/each.py"), str(SCRIPT)],
+    input=json.dumps([["--help"], *(arguments for arguments, _ in MISTAKES)]),
+    capture_output=True,
+    text=True,
+    cwd=cwd,
+    env=ENVIRONMENT,
+    timeout=300,
+    check=True,
+  )
+  after = [p for p in sorted(cwd.rglob("*")) if "__pycache__" not in str(p)]
+  assert after == before
+  return json.loads(done.stdout)
+
+
 @pytest.mark.parametrize(
-  ("arguments", "message"),
-  [
-    ([], "error: --config: which experiment?"),
-    (["--config=configs/nothing.py"], "there is no file configs/nothing.py"),
-    ([f"--config={CONFIG}:mnits"], "dataset.name: 'mnits'"),
-    (
-      [f"--config={CONFIG}:smoke,mnist,cifar"],
-      "'cifar' is one data set too many",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.stesp=3"],
-      "config.stesp: 'stesp' is not known; did you mean 'steps'?",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.optimizer.lr=3"],
-      "config.optimizer.lr: 'lr' is not known; Choices: b1,",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.steps.more=3"],
-      "config.steps.more: steps has no fields",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.steps=many"],
-      "--config.steps=many",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.seeds=0"],
-      "seeds: 0 is too small",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.norm.name=batchnorm"],
-      "norm.name: 'batchnorm' is not known; did you mean 'batch_norm'?",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.optimizer.name=adamm"],
-      "optimizer.name: 'adamm' is not known; did you mean 'adam'",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.batch_size=5000"],
-      "batch_size: 5000 is more than the 4000 training examples of mnist5k",
-    ),
-    (
-      [f"--config={CONFIG}:smoke", "--config.optimizer.momentum=0.9"],
-      "optimizer.momentum: optimizer.name='adam' does not take it",
-    ),
-    ([f"--config={CONFIG}:smoke", "now"], "'now': not a flag"),
-    ([f"--config={CONFIG}:smoke", "--wordir=x"], "wordir"),
-  ],
+  ("i", "message"), enumerate((message for _, message in MISTAKES), 1)
 )
-def test_a_mistake_is_one_clear_line(tmp_path, arguments, message):
-  config = str(ROOT / CONFIG)
-  arguments = [a.replace(CONFIG, config) for a in arguments]
-  done = _train(*arguments, cwd=tmp_path)
-  assert done.returncode == 1
-  assert done.stdout == ""
-  (line,) = done.stderr.strip().splitlines()
+def test_a_mistake_is_one_clear_line(told, i, message):
+  done = told[i]
+  assert done["returncode"] == 1
+  assert done["stdout"] == ""
+  (line,) = done["stderr"].strip().splitlines()
   assert line.startswith("error: ")
   assert message in line
-  assert list(tmp_path.iterdir()) == []
+
+
+def test_help_fits_a_screen_and_gives_examples(told):
+  assert told[0]["returncode"] == 0
+  lines = told[0]["stdout"].splitlines()
+  assert len(lines) <= 36
+  assert max(map(len, lines)) <= 80
+  assert "  python scripts/train.py --config=configs/" in told[0]["stdout"]
+  assert "--workdir=..." in told[0]["stdout"]
+  assert "Kept short" not in told[0]["stdout"]

@@ -1,0 +1,89 @@
+import os
+
+import pytest
+
+from bnjax import dry_run
+from bnjax.config import base
+from bnjax.dry_run.work import data_bytes, program_bytes
+
+
+def _config():
+  config = base()
+  config.dataset.name = "digits"  # 8x8, 10 classes, 1197/300/300
+  config.model.update(width=16, depth=1, use_bias=True)
+  config.batch_size = 64
+  config.steps = 75
+  config.eval_every = 30
+  config.seeds = 3
+  config.grid = {"l2": (0.0, 0.1)}
+  config.arms.narrow = {"model": {"width": 8}}
+  return config.to_dict()
+
+
+@pytest.fixture(scope="module")
+def counted():
+  return dry_run.estimate(_config(), timed=False)
+
+
+def test_parameters_and_flops_are_those_of_the_formulas(counted):
+  _, plain, narrow = counted.programs
+  assert plain.arms == ("no_batch_norm",)
+  assert plain.work.parameters == 64 * 16 + 16 + 16 * 10 + 10
+  assert narrow.work.parameters == 64 * 8 + 8 + 8 * 10 + 10 + 2 * 8
+  # Multiply-adds of each kernel, forward and for its gradient, and back to
+  # the hidden layer.
+  products = 2 * 64 * (2 * 64 * 16 + 3 * 16 * 10)
+  assert products < plain.work.step_flops < 1.3 * products
+
+
+def test_programs_hold_the_networks_of_all_points_and_seeds(counted):
+  assert [program.parts for program in counted.programs] == [(6,)] * 3
+  assert {program.fields for program in counted.programs} == {("l2",)}
+  assert counted.programs[0].evaluations == 4
+  assert counted.estimate is None
+
+
+def test_memory_is_the_bound_that_programs_are_split_by(counted):
+  work = counted.programs[0].work
+  assert counted.programs[0].bytes == 6 * (
+    2 * work.state_bytes + work.step_bytes
+  )
+  assert program_bytes(work, 6, "map") == (
+    12 * work.state_bytes + work.step_bytes
+  )
+  assert data_bytes(counted.programs[0].spec) == 1797 * (64 + 4)
+
+
+def test_the_config_is_told_once_and_then_where_arms_differ(counted):
+  lines = dry_run.config_lines(counted)
+  assert lines[0] == "every arm"
+  assert max(map(len, lines)) <= 80
+  text = "\n".join(lines)
+  assert text.count("batch_size=64") == 1
+  narrow = text[text.index("\nnarrow") :]
+  assert "model.width=8" in narrow
+  assert "norm.name=batch_norm" in narrow
+
+
+def test_a_timed_run_writes_nothing_and_says_what_it_measured(
+  tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  config = _config() | {"arms": {"batch_norm": {}}, "grid": {}}
+  found = dry_run.estimate(config)
+  assert os.listdir(tmp_path) == []
+  estimate = found.estimate
+  assert estimate.timing.networks == 3
+  assert estimate.timing.step_seconds > 0
+  assert estimate.training == pytest.approx(
+    estimate.timing.step_seconds * 3 * 75
+  )
+  assert estimate.seconds == pytest.approx(
+    estimate.compilation + estimate.training + estimate.evaluation
+  )
+  programs, times = dry_run.to_tables(found)
+  assert programs.rows[0][2:4] == ("3", "1,242")
+  assert [row[0] for row in times.rows] == [
+    "compilation", "training", "evaluation", "all",
+  ]  # fmt: skip
+  assert "random images" in times.notes[0]
