@@ -7,7 +7,8 @@
   python scripts/report.py --runs=docs/results --page=results.html
 
 `--export` keeps what is small of a finished run; `--gallery` makes README.md of
-all that are kept; `--page` makes one interactive page of many runs. Kept short on purpose: all that it does is in `bnjax.report`.
+all that are kept, `--page` one interactive page of many runs, kept or not. Kept
+short on purpose: all that it does is in `bnjax.report`.
 """
 
 import sys

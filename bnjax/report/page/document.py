@@ -66,7 +66,7 @@ def make_page(experiments: Sequence[Experiment], title: str = "") -> str:
 {overview(experiments) if several else ""}
 {sections}
 </main>
-{scripts}<script>{assets.plotly()}</script>
+{scripts}<script type="text/plain" id="plotly">{assets.plotly()}</script>
 <script>{assets.script()}</script>
 </body>
 </html>

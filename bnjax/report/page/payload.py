@@ -32,6 +32,6 @@ def payload(one: Experiment) -> dict[str, Any]:
     "fields": fields(run, wanted),
     "heat_map": grids(run, wanted),
     **probes(run, wanted),
-    "predictions": predictions(one.predictions, one.picture, arms),
+    "predictions": predictions(one.predictions, bool(one.picture), arms),
   }
   return dict(to_strict(found))

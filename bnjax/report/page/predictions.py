@@ -1,6 +1,5 @@
 """What each arm says of each test image, in columns."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,13 +9,13 @@ _ROWS = 10_000
 
 
 def predictions(
-  rows: Sequence[Mapping[str, Any]], picture: bytes, arms: Sequence[str]
+  rows: Sequence[Mapping[str, Any]], picture: bool, arms: Sequence[str]
 ) -> dict[str, Any] | None:
   """The table of predictions; None without any.
 
   Args:
     rows: of `predictions.jsonl`; of very many, those with most disagreement.
-    picture: the images that rows have places in, as PNG.
+    picture: whether there is the picture that rows have places in.
     arms: the run's arms.
 
   Raises:
@@ -43,7 +42,6 @@ def predictions(
         if arm in kept[0]["arms"]
       ],
       "image": [row.get("image") if picture else None for row in kept],
-      "picture": base64.b64encode(picture).decode("ascii"),
     }
   except (KeyError, TypeError) as error:
     raise ValueError(

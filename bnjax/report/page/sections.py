@@ -61,6 +61,8 @@ def section(
     for key, title, note in PARTS
     if data.get(key)
   ]
+  if one.picture and data.get("predictions"):
+    drawn.append(_pieces(name, one.picture))
   toolbar = '<div class="toolbar" data-part="arms"></div>\n' if drawn else ""
   tail = [_picture(path.name, path.read_bytes()) for path in one.figures]
   tail += [_folded(table) for table in rest]
@@ -115,6 +117,15 @@ def _picture(name: str, content: bytes) -> str:
   return (
     f'<figure><img alt="{alt}" loading="lazy" '
     f'src="data:image/png;base64,{data}"></figure>\n'
+  )
+
+
+def _pieces(name: str, picture: bytes) -> str:
+  """The picture that every image of the predictions is a piece of."""
+  data = base64.b64encode(picture).decode("ascii")
+  return (
+    f"<style>#{name} .picture {{ background-image: "
+    f'url("data:image/png;base64,{data}") }}</style>\n'
   )
 
 

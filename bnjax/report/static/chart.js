@@ -5,6 +5,18 @@ const SETTINGS = {displaylogo: false, scrollZoom: false, responsive: false,
 const FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 
 const charts = new Set();
+let ready = false; // whether Plotly has been run
+
+/** Runs Plotly, which takes longer than all else, and draws what waits. */
+function loadPlotly() {
+  const source = document.getElementById("plotly");
+  document.head.append(element("script", {}, source.textContent));
+  source.remove();
+  ready = true;
+  for (const chart of charts) if (chart.shown) chart.draw();
+  performance.mark("bnjax:charts");
+}
+
 const byNode = new Map();
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries)
@@ -43,6 +55,7 @@ class Chart {
   }
 
   draw() {
+    if (!ready) return;
     const width = this.node.clientWidth;
     if (!width) return;
     const {data, layout} = this.build(width);
@@ -54,7 +67,7 @@ class Chart {
     charts.delete(this);
     byNode.delete(this.node);
     watcher.unobserve(this.node);
-    if (this.shown) Plotly.purge(this.node);
+    if (this.shown && ready) Plotly.purge(this.node);
     this.node.remove();
   }
 }

@@ -1,7 +1,6 @@
 // What each arm says of each image: a table with filters, order and pages.
 
 function predictionsPart(host, data, arms, name) {
-  const sheet = data.picture ? pictureUrl(data.picture) : "";
   const state = {filter: "all", label: "", below: 1, sort: "disagreement",
     down: true, page: 0, size: 25};
   const wrong = data.arms.map((own) =>
@@ -80,11 +79,10 @@ function predictionsPart(host, data, arms, name) {
     if (!place) return element("span", {class: "share"}, text);
     const [left, top, width, height] = place;
     const zoom = Math.max(1, Math.round(56 / Math.max(width, height)));
-    // Pixels of the sheet are made larger by CSS alone: their edges stay sharp.
+    // A piece of the section's picture, made larger with sharp edges.
     return element("span", {class: "picture", role: "img", "aria-label": text,
       title: text, style: {width: `${width}px`, height: `${height}px`,
-        zoom, backgroundImage: `url("${sheet}")`,
-        backgroundPosition: `-${left}px -${top}px`}});
+        zoom, backgroundPosition: `-${left}px -${top}px`}});
   };
   for (const [sort, text] of columns) {
     const cell = element("th", {scope: "col", "data-sort": sort,
@@ -121,12 +119,6 @@ function predictionsPart(host, data, arms, name) {
   host.append(controls, pager,
     element("div", {class: "wide", tabindex: 0}, table));
   search();
-}
-
-/** The address of the picture that all images are cut out of. */
-function pictureUrl(base64) {
-  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  return URL.createObjectURL(new Blob([bytes], {type: "image/png"}));
 }
 
 function predictionRows(data, arms) {
