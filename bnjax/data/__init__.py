@@ -2,18 +2,11 @@
 
 NumPy only, and nothing of bnjax but its errors; the samplers that run inside
 a compiled program are in `bnjax.data.batches`. What is too large for memory is
-read while it is used: `open_images`, `open_records`, `bnjax.data.stream`,
-`bnjax.data.device`.
+read while it is used: `open_records`, `bnjax.data.stream`, `bnjax.data.device`.
 """
 
 from bnjax.data.dataset import Dataset, Spec, Split
-from bnjax.data.registry import (
-  DATASETS,
-  load,
-  open_images,
-  open_records,
-  sizes,
-)
+from bnjax.data.registry import DATASETS, load, open_records, sizes
 from bnjax.data.transforms import TRANSFORMS
 
 __all__ = [
@@ -23,7 +16,6 @@ __all__ = [
   "Spec",
   "Split",
   "load",
-  "open_images",
   "open_records",
   "sizes",
 ]

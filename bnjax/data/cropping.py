@@ -1,7 +1,7 @@
 """Parts of encoded photographs of any size, as images of one size.
 
-What a `prepare` of `bnjax.data.stream` and `bnjax.data.images` may be. All
-resize by PIL's bilinear filter, which averages where it makes smaller.
+What a `prepare` of `bnjax.data.stream` may be. All resize by PIL's bilinear
+filter, which averages where it makes smaller.
 """
 
 import dataclasses

@@ -114,7 +114,7 @@ def refuse_to_load(
   size = spec.train * math.prod(spec.image_shape) / 1e9
   raise errors.UserError(
     f"dataset.name: {name!r} would take {size:,.0f} GB of memory, so it is only"
-    " read while it is used: data.open_images"
+    " read while it is used: config.stream=True"
   )
 
 

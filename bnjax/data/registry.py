@@ -10,8 +10,8 @@ from bnjax import errors
 from bnjax.data import generated, packaged, prepared
 from bnjax.data.cropping import CentralCrop, RandomCrop
 from bnjax.data.dataset import Dataset, Spec
-from bnjax.data.images import Images, Prepare
 from bnjax.data.records import Records
+from bnjax.data.stream import Prepare
 from bnjax.data.transforms import transform_dataset, transform_spec
 
 PathLike = str | os.PathLike[str]
@@ -234,34 +234,3 @@ def open_records(
       f" read while it is used: {others}"
     )
   return read(name, spec, split, data_dir)
-
-
-def open_images(
-  name: str,
-  split: str,
-  *,
-  augment: bool = True,
-  data_dir: PathLike | None = None,
-) -> Images:
-  """Random access to the images of a split, decoded, as a network takes them.
-
-  Args:
-    name: A key of `DATASETS`.
-    split: "train", "validation" or "test".
-    augment: Whether training images are cut at random, where the data set's
-      images are of many sizes; held-out ones never are.
-    data_dir: As for `load`.
-
-  Returns:
-    Images of `sizes(name).image_shape`.
-
-  Raises:
-    UserError: As for `open_records`; or the examples cannot be read here, or
-      are not as many, or of as many classes, as the table says.
-  """
-  records = open_records(name, split, data_dir=data_dir)
-  records.check()
-  training, evaluation = DATASETS[name].prepare
-  return Images(
-    records, training if augment and split == "train" else evaluation
-  )

@@ -164,6 +164,33 @@ def ensemble_probabilities(logits: jax.Array) -> jax.Array:
   return jnp.mean(jax.nn.softmax(wide), axis=(0, 2))
 
 
+def top_errors(
+  probabilities: jax.Array, labels: jax.Array, *, k: int = 5
+) -> jax.Array:
+  """Returns the fraction of images whose class is not among the `k` likeliest.
+
+  Args:
+    probabilities: `[n, classes]`, or logits: only their order counts.
+    labels: `[n]` of int.
+    k: how many guesses an image has; 1 gives one minus the accuracy.
+
+  Raises:
+    ValueError: there are fewer classes than guesses.
+
+  Example:
+    >>> probabilities = jnp.array([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1]])
+    >>> labels = jnp.array([1, 2])
+    >>> [float(top_errors(probabilities, labels, k=k)) for k in (1, 2, 3)]
+    [1.0, 0.5, 0.0]
+  """
+  classes = probabilities.shape[-1]
+  if not 1 <= k <= classes:
+    raise ValueError(f"{k} guesses among {classes} classes.")
+  _, guesses = jax.lax.top_k(probabilities, k)
+  found = jnp.any(guesses == labels[:, None], axis=-1)
+  return 1 - jnp.mean(found, dtype=jnp.float32)
+
+
 def _squares(rest: int) -> tuple[int, int, int]:
   """Where three squares begin along the longer side."""
   return 0, rest // 2, rest
@@ -191,4 +218,5 @@ __all__ = [
   "crops_144",
   "ensemble_probabilities",
   "single_crop",
+  "top_errors",
 ]

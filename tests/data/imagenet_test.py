@@ -8,7 +8,6 @@ import tiny_tfds
 
 from bnjax import data, errors
 from bnjax.data.cropping import CentralCrop, RandomCrop
-from bnjax.data.images import Images
 from bnjax.data.stream import Batches
 
 for module in ("tensorflow_datasets", "array_record", "importlib_resources"):
@@ -61,55 +60,37 @@ def test_what_is_known_of_it():
   assert evaluation == CentralCrop(224, 256)
 
 
+def _first(directory, split, size, seed=None):
+  """The first minibatch of a split, prepared as the registry says."""
+  records = data.open_records("imagenet2012", split, data_dir=directory)
+  records.check()
+  training, evaluation = data.DATASETS["imagenet2012"].prepare
+  prepare = evaluation if seed is None else training
+  return Batches(records, size, seed, prepare)[0]
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_images_of_any_rows(tiny, split):
-  images = data.open_images("imagenet2012", split, data_dir=tiny)
-  assert len(images) == {"train": 7, "validation": 3, "test": 4}[split]
-  pixels, labels = images.read([2, 0, 2])
-  assert (pixels.shape, pixels.dtype) == ((3, 16, 16, 3), np.uint8)
-  drawn = tiny_tfds.examples(1 if split == "test" else 0, 10, PHOTOGRAPH)[1]
-  first = {"train": 3, "validation": 0, "test": 0}[split]
-  if split == "test":
-    drawn = tiny_tfds.examples(1, 4, PHOTOGRAPH)[1]
-  np.testing.assert_array_equal(labels, drawn[[first + 2, first, first + 2]])
-  # Twice the same row: cut in two ways to train, in one to evaluate.
-  assert np.array_equal(pixels[0], pixels[2]) == (split != "train")
-
-
-def test_what_is_drawn_depends_on_seed_step_and_place(tiny):
-  images = data.open_images("imagenet2012", "train", data_dir=tiny)
-  read = lambda rows, **how: images.read(rows, **how)[0]
-  whole = read([0, 1, 2, 3], seed=1, step=5)
-  np.testing.assert_array_equal(whole, read([0, 1, 2, 3], seed=1, step=5))
-  np.testing.assert_array_equal(
-    whole[2:], read([2, 3], seed=1, step=5, first=2)
+def test_one_pass_over_a_split(tiny, split):
+  size = {"train": 7, "validation": 3, "test": 4}[split]
+  batch = _first(tiny, split, size)
+  first = 3 if split == "train" else 0
+  images, labels = tiny_tfds.examples(
+    int(split == "test"), 4 if split == "test" else 10, PHOTOGRAPH
   )
-  for how in ({"seed": 2, "step": 5}, {"seed": 1, "step": 6}):
-    assert not np.array_equal(whole, read([0, 1, 2, 3], **how))
-  plain = data.open_images(
-    "imagenet2012", "train", augment=False, data_dir=tiny
+  np.testing.assert_array_equal(batch["labels"], labels[first:][:size])
+  encoded = tiny_tfds.encode(images[first], "JPEG")
+  expected = CentralCrop(16, 20)(encoded)
+  np.testing.assert_array_equal(batch["images"][0], expected)
+  assert batch["images"].shape == (size, 16, 16, 3)
+
+
+def test_training_cuts_at_random(tiny):
+  one, same, other = (
+    _first(tiny, "train", 7, seed)["images"] for seed in (0, 0, 1)
   )
-  one, other = (plain.read([0], step=step)[0] for step in (0, 1))
-  np.testing.assert_array_equal(one, other)
-
-
-def test_it_streams(tiny):
-  records = data.open_records("imagenet2012", "train", data_dir=tiny)
-  batch = Batches(records, 4, 0, RandomCrop(16))[1]
-  assert batch["images"].shape == (4, 16, 16, 3)
-
-
-def test_data_sets_of_one_size_are_decoded(tmp_path, monkeypatch):
-  row = data.DATASETS["cifar10"]
-  spec = dataclasses.replace(row.spec, train=7, validation=3, test=4)
-  monkeypatch.setitem(
-    data.DATASETS, "cifar10", dataclasses.replace(row, spec=spec)
-  )
-  tiny_tfds.prepare(tmp_path, "cifar10", "3.0.2", spec.image_shape)
-  images = data.open_images("cifar10", "train", data_dir=tmp_path)
-  assert images == Images(images.records)
-  expected = tiny_tfds.examples(0, 10, spec.image_shape)[0][3:]
-  np.testing.assert_array_equal(images.read([1, 0])[0], expected[[1, 0]])
+  np.testing.assert_array_equal(one, same)
+  assert not np.array_equal(np.sort(one, 0), np.sort(other, 0))
+  assert one.shape == (7, 16, 16, 3)
 
 
 def test_it_does_not_fit_in_memory():
@@ -117,13 +98,13 @@ def test_it_does_not_fit_in_memory():
     data.load("imagenet2012")
   assert str(caught.value) == (
     "dataset.name: 'imagenet2012' would take 191 GB of memory, so it is only"
-    " read while it is used: data.open_images"
+    " read while it is used: config.stream=True"
   )
 
 
 def test_what_to_do_where_it_is_not_prepared(tmp_path):
   with pytest.raises(errors.UserError) as caught:
-    data.open_images("imagenet2012", "train", data_dir=tmp_path)
+    data.open_records("imagenet2012", "train", data_dir=tmp_path)
   assert str(caught.value) == (
     f"dataset.name: no prepared 'imagenet2012' 5.1.0 in {tmp_path} (set"
     " TFDS_DATA_DIR or data_dir to another directory); only you may fetch"
@@ -140,7 +121,7 @@ def test_another_number_of_classes(tiny, monkeypatch):
     data.DATASETS, "imagenet2012", dataclasses.replace(row, spec=spec)
   )
   with pytest.raises(errors.UserError) as caught:
-    data.open_images("imagenet2012", "train", data_dir=tiny)
+    _first(tiny, "train", 7)
   assert str(caught.value) == (
     f"dataset.name: {tiny}/imagenet2012/5.1.0 has 10 classes, not 1000; remove"
     " it and prepare it again"

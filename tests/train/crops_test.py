@@ -11,6 +11,7 @@ from bnjax.train.crops import (
   crops_144,
   ensemble_probabilities,
   single_crop,
+  top_errors,
 )
 
 RNG = np.random.default_rng(0)
@@ -96,9 +97,25 @@ def test_probabilities_are_averaged_and_not_logits():
   assert half.dtype == jnp.float32
 
 
+def test_errors_of_the_likeliest_classes():
+  probabilities = RNG.dirichlet(np.ones(7), size=50).astype(np.float32)
+  labels = RNG.integers(0, 7, 50)
+  order = np.argsort(-probabilities, axis=1)
+  for k in (1, 5, 7):
+    wrong = [
+      label not in own[:k] for label, own in zip(labels, order, strict=True)
+    ]
+    found = top_errors(jnp.asarray(probabilities), jnp.asarray(labels), k=k)
+    np.testing.assert_allclose(found, np.mean(wrong), atol=1e-6)
+
+
 @pytest.mark.parametrize(
   ("call", "message"),
   [
+    (
+      lambda: top_errors(jnp.ones((2, 3)), jnp.zeros(2, int), k=5),
+      "5 guesses among 3 classes",
+    ),
     (lambda: crop_places(8, 8, size=5, scales=[4]), "crop of 5 .* scale 4"),
     (lambda: single_crop(jnp.ones((1, 4, 5, 1)), 5), "crop of 5 .* of 4x5"),
     (lambda: single_crop(jnp.ones((1, 4, 5, 1)), 0), "crop of 0 .* of 4x5"),
