@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from bnjax.bench import ops as ops_bench, training
+from bnjax.bench import models as models_bench, ops as ops_bench, training
 from bnjax.bench.timing import describe_machine
 from bnjax.errors import UserError
 
@@ -86,7 +86,42 @@ def _geometric_means(title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
   return means
 
 
-SUITES: dict[str, Callable[[int], str]] = {"experiment": experiment, "ops": ops}
+def models(rounds: int) -> str:
+  """An Inception's training step and inference, beside PyTorch's."""
+  chosen = models_bench.setting()
+  work = models_bench.cost(chosen)
+  lines = [
+    *_heading(f"Inception: {chosen.model.__name__}"),  # type: ignore[attr-defined]
+    f"Minibatches of {chosen.batch_size} images {chosen.side}x{chosen.side}x3, "
+    f"SGD with momentum, {work.products / 1e6:,.1f} million floating-point "
+    f"operations forward and {work.normalized:,} normalized values an image. "
+    f"Training is {models_bench.STEPS} steps in one program, milliseconds for "
+    f"one. Medians of {rounds} rounds in which the candidates take turns. "
+    "PyTorch in eager mode, channels last. MFU: the "
+    "model's operations, times 3 in training, over time and peak.",
+  ]
+  precisions = ("float32",) if backend() == "cpu" else ("float32", "bfloat16")
+  for precision in precisions:
+    found, facts = models_bench.rows(chosen, precision, rounds)
+    lines += ["", f"## {precision}", "", *table(found), "", _limits(facts)]
+  return "\n".join(lines)
+
+
+def _limits(facts: Mapping[str, float]) -> str:
+  return (
+    f"The peak is what a large matrix product reaches in the same rounds, "
+    f"{facts['peak'] / 1e9:,.0f} Gflop/s. Normalization, with against without, "
+    f"takes {facts['norm_share']:.0%} of the training step; 8 passes over what "
+    f"is normalized at the bandwidth of a copy, {facts['copy'] / 1e9:,.1f} "
+    f"GB/s, would take {facts['norm_floor']:.3g} ms."
+  )
+
+
+SUITES: dict[str, Callable[[int], str]] = {
+  "experiment": experiment,
+  "models": models,
+  "ops": ops,
+}
 
 
 def backend() -> str:
