@@ -1,19 +1,32 @@
 """Where the time of a training goes."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 class Clock:
   """What a network took: its share of its program's seconds, by name."""
 
-  def __init__(self, networks: int, begun: float):
+  def __init__(self, networks: int, begun: float, *, streamed: bool = False):
     self._networks = networks
     self._begun = begun
     self._seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
+    if streamed:
+      self._seconds["input"] = 0.0
     self._name, self._start = "", 0.0
+
+  def timed(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+    """Calls a function and charges its duration, if `name` is kept."""
+    start = time.perf_counter()
+    result = function(*arguments)
+    if name in self._seconds:
+      self._seconds[name] += time.perf_counter() - start
+    return result
 
   def charge(self, name: str) -> "Clock":
     """A context whose duration goes to `name`."""

@@ -65,6 +65,8 @@ def base(
   config.batch_size = 128
   config.steps = 1000
   config.eval_every = 100
+  config.stream = False  # read the data while it is used, not beforehand
+  config.workers = 1  # that read and decode; of each seed
   config.seeds = 5  # how many
   config.seed = 0  # the first
   config.precision = "float32"

@@ -20,11 +20,12 @@ from bnjax.arms import resolve_arms
 from bnjax.checkpoints import Checkpoint
 from bnjax.environment import describe_environment, process_seconds
 from bnjax.errors import UserError
+from bnjax.feed import Feed, FromFiles, FromMemory
 from bnjax.journal import Journal
 from bnjax.metrics import recorded
 from bnjax.plan import Group, Network
 from bnjax.progress import Progress, of_training
-from bnjax.runner import Records, Source, Trainer, to_device
+from bnjax.runner import Records, Source, Trainer
 from bnjax.train.sharding import Layout
 from bnjax.validation import networks_at_once, validate, wide
 from bnjax.writers import check as check_writers, open_writers
@@ -121,7 +122,7 @@ def run(
         )
     if not first:
       return {}
-    return journal.finish(loader.load(parts[0][0].spec).test)
+    return journal.finish(*loader.test_set(parts[0][0].spec))
 
 
 def prepare(
@@ -150,27 +151,45 @@ class _Loader:
   def __init__(self, data_dir: str | None, layout: Layout):
     self._data_dir = data_dir
     self.layout = layout
-    self._sources: dict[tuple[str, str], Source] = {}
-    self.datasets: dict[str, data.Dataset] = {}
+    self._sources: dict[str, Source] = {}
+    self.datasets: dict[str, data.Dataset | data.Files] = {}
 
   def load(
     self,
     spec: Mapping[str, Any],
     tell: Callable[[str], None] = lambda message: None,
-  ) -> data.Dataset:
+  ) -> data.Dataset | data.Files:
     fields = {k: v for k, v in spec["dataset"].items() if k != "center"}
-    key = json.dumps(fields, sort_keys=True)
+    key = json.dumps([fields, spec["stream"]], sort_keys=True)
     if key not in self.datasets:
       tell(f"reading {fields['name']}")
-      self.datasets[key] = data.load(**fields, data_dir=self._data_dir)
+      read = data.open_files if spec["stream"] else data.load
+      self.datasets[key] = read(**fields, data_dir=self._data_dir)
     return self.datasets[key]
 
-  def on_device(self, spec: Mapping[str, Any]) -> Source:
-    dataset = self.load(spec)
-    key = dataset.digest, spec["precision"]
+  def source(self, spec: Mapping[str, Any]) -> Source:
+    """What trains on the data set."""
+    found = self.load(spec)
+    key = json.dumps(
+      [found.describe(), spec["precision"], spec["workers"]], sort_keys=True
+    )
     if key not in self._sources:
-      self._sources[key] = to_device(dataset, self.layout)
+      if isinstance(found, data.Files):
+        feed: Feed = FromFiles(found, self.layout, spec["workers"])
+        classes = found.spec.num_classes
+      else:
+        feed, classes = FromMemory(found, self.layout), found.num_classes
+      self._sources[key] = Source(classes, found.mean, feed)
     return self._sources[key]
+
+  def test_set(
+    self, spec: Mapping[str, Any]
+  ) -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels and, if they are in memory, images."""
+    found = self.load(spec)
+    if isinstance(found, data.Files):
+      return found.labels("test"), None
+    return found.test.labels, found.test.images
 
 
 class _Job(NamedTuple):
@@ -217,7 +236,7 @@ def _jobs(
   for own in parts:
     trainer = functools.cache(
       lambda group=own[0]: Trainer(
-        group, loader.on_device(group.spec), loader.layout
+        group, loader.source(group.spec), loader.layout
       )
     )
     for turn, part in enumerate(own):

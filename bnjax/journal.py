@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bnjax import params, results, workdirs
 from bnjax.checkpoints import Checkpoint, Checkpoints
-from bnjax.data.dataset import Split
 from bnjax.errors import UserError
 from bnjax.plan import Network
 from bnjax.predictions import Predictions
@@ -113,11 +114,14 @@ class Journal:
     self._checkpoints.save(Checkpoint(arrays, position))
     self._saved = time.monotonic()
 
-  def finish(self, test: Split) -> dict[str, Any]:
+  def finish(
+    self, labels: np.ndarray, images: np.ndarray | None
+  ) -> dict[str, Any]:
     """Writes what comes last, and removes the checkpoints.
 
     Args:
-      test: the test set.
+      labels: of the test set.
+      images: of the test set, if they are in memory.
 
     Returns:
       The summary.
@@ -126,7 +130,7 @@ class Journal:
       if self._predictions:
         path = self._workdir / "predictions.jsonl"
         path.unlink(missing_ok=True)  # of a run stopped in the middle of it
-        self._predictions.write(path, test.labels, test.images)
+        self._predictions.write(path, labels, images)
       summary = results.write_summary(self._workdir)
     self._checkpoints.remove()
     return summary

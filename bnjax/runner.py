@@ -6,22 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from bnjax import data, probes
+from bnjax import probes
 from bnjax.build import make_task
 from bnjax.clock import Clock
-from bnjax.data.batches import SAMPLERS
+from bnjax.feed import Feed, Networks
 from bnjax.plan import Group, replace
 from bnjax.recorder import Recorder, Row
-from bnjax.train.draw import Draws, draw, draw_in_chunks
-from bnjax.train.images import as_words, take
-from bnjax.train.program import Program, Splits, make_program
+from bnjax.train.program import Program, make_program
 from bnjax.train.sharding import Layout
 from bnjax.train.state import TrainState, from_arrays, to_arrays
 from bnjax.train.step import (
-  POPULATION,
   PROBES,
   Batch,
   Task,
@@ -60,20 +56,17 @@ class Records(NamedTuple):
 
 
 class Source(NamedTuple):
-  """A data set, on the host and on the device."""
+  """A data set: what a task needs to know of it, and where examples come from.
 
-  dataset: data.Dataset
-  splits: Splits
+  Attributes:
+    num_classes: how many there are.
+    mean: of its pixels.
+    feed: hands out its examples.
+  """
 
-
-def to_device(dataset: data.Dataset, layout: Layout) -> Source:
-  """The data set on every device, uint8 images a byte a pixel."""
-  train, *held_out = dataset.train, dataset.validation, dataset.test
-  images = [as_words(train.images), *(split.images for split in held_out)]
-  labels = [split.labels for split in (train, *held_out)]
-  on_device = layout.place((images, labels))
-  splits = Splits(*map(Batch, *on_device))
-  return Source(dataset, splits)
+  num_classes: int
+  mean: float
+  feed: Feed
 
 
 class Trainer:
@@ -82,11 +75,10 @@ class Trainer:
   def __init__(self, group: Group, source: Source, layout: Layout):
     self.source = source
     self.layout = layout
-    self.image_shape = source.dataset.train.images.shape[1:]
     chosen = probes.make_probes(group.spec["probes"])
     self.program: Program = make_program(
-      functools.partial(_task, group.spec, source.dataset),
-      image_shape=self.image_shape,
+      functools.partial(_task, group.spec, source),
+      image_shape=source.feed.image_shape,
       across=group.spec["across"],
       layout=layout,
       observe=functools.partial(_observe, chosen) if chosen else None,
@@ -120,8 +112,10 @@ class Trainer:
       The records of step 0, then those of every call of the program.
     """
     spec, networks = group.spec, group.networks
-    program, source, place = self.program, self.source, self.layout.place
-    recorder, clock = Recorder(group), Clock(len(networks), begun)
+    program, place = self.program, self.layout.place
+    feed = self.source.feed
+    recorder = Recorder(group)
+    clock = Clock(len(networks), begun, streamed=spec["stream"])
     hyper = {
       field: place(np.asarray(values, np.float32))
       for field, values in group.hyper.items()
@@ -130,13 +124,11 @@ class Trainer:
     seeds = sorted(set(own_seeds))
     which = place(np.asarray([seeds.index(s) for s in own_seeds], np.int32))
     keys = jax.vmap(jax.random.key)(place(np.asarray(seeds, np.uint32)))
-    how = {
-      "sampler": SAMPLERS[spec["sampler"]],
-      "size": len(source.dataset.train),
-      "batch_size": spec["batch_size"],
-    }
-    population = _population(spec, keys, how)
-    batch = self._probe_batch(spec)
+    fed = Networks(seeds, keys, which)
+    population = feed.population(spec, fed) if _has_statistics(spec) else None
+    batch = None
+    if spec["probes"]:
+      batch = feed.first_examples(spec["probe_examples"])
     begin = place(np.asarray(own_seeds, np.uint32))
     done = 0
     with clock.charge("compile"):
@@ -158,18 +150,13 @@ class Trainer:
       last = step == spec["steps"]
       with clock.charge("evaluate" if step else "compile"):
         if last or step % spec["eval_every"] == 0:
-          rows = recorder.rows(
-            step,
-            jax.device_get(
-              program.evaluate(hyper, states, source.splits, population, which)
-            ),
-          )
+          evaluation = feed.evaluate(program, hyper, states, population, which)
+          rows = recorder.rows(step, evaluation)
         if batch is not None and (last or step % _probe_every(spec) == 0):
           observed = program.observe(hyper, states, batch)
           probe_rows = recorder.probe_rows(step, jax.device_get(observed))
         if spec["predictions"] and last:
-          images = source.splits.test.images
-          every = np.asarray(program.probabilities(hyper, states, images))
+          every = feed.probabilities(program, hyper, states)
         if spec["save_params"] and last:
           variables = jax.device_get(
             {"params": states.params, "batch_stats": states.batch_stats}
@@ -182,9 +169,12 @@ class Trainer:
 
     if resume is None:
       yield records(0)
-    chunks = draw_in_chunks(keys, spec["steps"], _chunk(spec), done, **how)
-    for first, draws in chunks:
-      arguments = (hyper, states, source.splits.train, draws, which)
+    longest = min(_LONGEST, feed.steps_at_once(spec, len(seeds)))
+    size = _chunk(spec, longest)
+    chunks = feed.chunks(spec, fed, size, done)
+    while (chunk := clock.timed("input", next, chunks, None)) is not None:
+      first, train, draws = chunk
+      arguments = (hyper, states, train, draws, which)
       steps = draws.dropout_keys.shape[0]
       count = place(np.int32(first))
       with clock.charge("compile"):
@@ -194,24 +184,14 @@ class Trainer:
         recorder.trained(steps, jax.device_get(training))
       yield records(first + steps)
 
-  def _probe_batch(self, spec: Mapping[str, Any]) -> Batch | None:
-    if not spec["probes"]:
-      return None
-    train = self.source.splits.train
-    rows = jnp.arange(min(spec["probe_examples"], len(train.labels)))
-    images = take(train.images, rows, self.image_shape)
-    return Batch(images, train.labels[rows])
-
 
 def _task(
-  spec: Mapping[str, Any], dataset: data.Dataset, hyper: Mapping[str, Any]
+  spec: Mapping[str, Any], source: Source, hyper: Mapping[str, Any]
 ) -> Task:
   """The task of one network, its own values in place."""
   for field, value in hyper.items():
     spec = replace(spec, field, value)
-  return make_task(
-    spec, num_classes=dataset.num_classes, pixel_mean=dataset.mean
-  )
+  return make_task(spec, num_classes=source.num_classes, pixel_mean=source.mean)
 
 
 def _observe(chosen: Any, task: Task, state: TrainState, batch: Batch) -> Any:
@@ -237,17 +217,6 @@ def _observe(chosen: Any, task: Task, state: TrainState, batch: Batch) -> Any:
   )
 
 
-def _population(
-  spec: Mapping[str, Any], keys: jax.Array, how: Mapping[str, Any]
-) -> Draws | None:
-  """Algorithm 2's minibatches of every seed: the same at every evaluation."""
-  if not spec["population_batches"] or not _has_statistics(spec):
-    return None
-  folded = jax.vmap(lambda key: jax.random.fold_in(key, POPULATION))(keys)
-  steps = spec["population_batches"]
-  return draw(folded, jnp.int32(0), steps=steps, **how)
-
-
 def _has_statistics(spec: Mapping[str, Any]) -> bool:
   return spec["norm"]["name"] in ("batch_norm", "flax_batch_norm")
 
@@ -256,13 +225,13 @@ def _probe_every(spec: Mapping[str, Any]) -> int:
   return spec["probe_every"] or spec["eval_every"]
 
 
-def _chunk(spec: Mapping[str, Any]) -> int:
+def _chunk(spec: Mapping[str, Any], longest: int) -> int:
   """Steps in one call of the program: they end where something is recorded."""
   every = spec["eval_every"]
   if spec["probes"]:
     every = math.gcd(every, _probe_every(spec))
   every = min(every, max(spec["steps"], 1))
-  for calls in range(-(-every // _LONGEST), every // 50):
-    if every % calls == 0:
-      return every // calls
-  return every
+  fits = lambda steps: steps <= longest and every % steps == 0
+  best = next(filter(fits, range(every, 0, -1)))
+  # A prime number of steps in one call, rather than one by one, if they fit.
+  return every if best < longest // 10 and not spec["stream"] else best

@@ -21,6 +21,7 @@ _AT_LEAST = {
   "eval_every": 1,
   "seeds": 1,
   "seed": 0,
+  "workers": 0,
   "population_batches": 0,
   "probe_every": 0,
   "probe_examples": 1,
@@ -47,6 +48,11 @@ def validate(spec: Mapping[str, Any], *, shapes: bool = True) -> None:
   for field, least in _AT_LEAST.items():
     if spec[field] < least:
       raise UserError(f"{field}: {spec[field]} is too small; at least {least}")
+  if spec["stream"]:
+    dataset = spec["dataset"]
+    data.check_streamed(
+      dataset["name"], dataset["transform"], dataset["examples"]
+    )
   choice("sampler", spec["sampler"], SAMPLERS)
   choice("precision", spec["precision"], PRECISIONS)
   choice("across", spec["across"], ("map", "vmap"))

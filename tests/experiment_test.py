@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from bnjax import experiment, results
-from bnjax.config import base, greater
+from bnjax.config import base
 from bnjax.errors import UserError
 from bnjax.literature import number
+from bnjax.shorthands import greater
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 

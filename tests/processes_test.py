@@ -1,5 +1,6 @@
 """Several processes that train together, on this machine's CPU."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -21,11 +22,12 @@ ROOT = WORKER.parent.parent
 STEPS = 200
 
 
-def _make_config(steps):
+@functools.cache  # its flags can be defined once
+def _worker():
   spec = importlib.util.spec_from_file_location("processes_worker", WORKER)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
-  return module.make_config(steps)
+  return module
 
 
 def _start(workdir, count, steps, log):
@@ -69,7 +71,7 @@ def _rows(workdir):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
   workdir = tmp_path_factory.mktemp("alone")
-  experiment.run(_make_config(STEPS), workdir)
+  experiment.run(_worker().make_config(STEPS), workdir)
   return workdir
 
 
@@ -122,7 +124,7 @@ def test_a_lost_process_is_named_and_one_process_goes_on(alone, tmp_path):
   assert "goes on from the last checkpoint" in text
   told = []
   experiment.run(
-    _make_config(STEPS),
+    _worker().make_config(STEPS),
     workdir,
     report_progress=lambda progress: told.append(progress.message),
   )
@@ -131,7 +133,7 @@ def test_a_lost_process_is_named_and_one_process_goes_on(alone, tmp_path):
 
 
 def test_devices_of_one_process(alone, tmp_path):
-  experiment.run(_make_config(STEPS), tmp_path, mesh="data=4")
+  experiment.run(_worker().make_config(STEPS), tmp_path, mesh="data=4")
   _assert_close(tmp_path, alone)
 
 

@@ -6,6 +6,7 @@ read while it is used: `open_records`, `bnjax.data.stream`, `bnjax.data.device`.
 """
 
 from bnjax.data.dataset import Dataset, Spec, Split
+from bnjax.data.files import Files, check_streamed, open_files
 from bnjax.data.registry import DATASETS, load, open_records, sizes
 from bnjax.data.transforms import TRANSFORMS
 
@@ -13,9 +14,12 @@ __all__ = [
   "DATASETS",
   "TRANSFORMS",
   "Dataset",
+  "Files",
   "Spec",
   "Split",
+  "check_streamed",
   "load",
+  "open_files",
   "open_records",
   "sizes",
 ]

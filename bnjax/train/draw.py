@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from bnjax.train.step import BATCHES, DROPOUT
+from bnjax.train.step import BATCHES, DROPOUT, Batch
 
 # (key, first_step, steps, *, size, batch_size) -> indices, mask or None
 Sampler = Callable[..., tuple[jax.Array, jax.Array | None]]
@@ -23,11 +23,15 @@ class Draws(NamedTuple):
     rows: `[steps, networks, batch]`, indices of each minibatch's examples.
     masks: like `rows`, False where a row is padding; None: there is none.
     dropout_keys: `[steps, networks]` of random keys.
+    batches: of data that is read while it is used, the minibatches
+      themselves, `[steps, networks, batch, ...]`, their images as
+      `bnjax.train.images.as_words` gives them; there are no rows then.
   """
 
-  rows: jax.Array
+  rows: jax.Array | None
   masks: jax.Array | None
   dropout_keys: jax.Array
+  batches: Batch | None = None
 
 
 @functools.partial(
@@ -65,11 +69,26 @@ def draw(
       size=size,
       batch_size=batch_size,
     )
-    dropout_key = jax.random.fold_in(key, DROPOUT)
-    fold = functools.partial(jax.random.fold_in, dropout_key)
-    return Draws(rows, mask, jax.vmap(fold)(first_step + jnp.arange(steps)))
+    return Draws(rows, mask, _dropout_keys(key, first_step, steps))
 
   return jax.vmap(one, out_axes=1)(keys)
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def dropout_keys(
+  keys: jax.Array, first_step: jax.Array, *, steps: int
+) -> jax.Array:
+  """The `[steps, networks]` keys of `draw`, alone."""
+  one = lambda key: _dropout_keys(key, first_step, steps)
+  return jax.vmap(one, out_axes=1)(keys)
+
+
+def _dropout_keys(
+  key: jax.Array, first_step: jax.Array, steps: int
+) -> jax.Array:
+  dropout_key = jax.random.fold_in(key, DROPOUT)
+  fold = functools.partial(jax.random.fold_in, dropout_key)
+  return jax.vmap(fold)(first_step + jnp.arange(steps))
 
 
 def draw_in_chunks(

@@ -24,7 +24,14 @@ def take(
   words: jax.Array, rows: jax.Array, shape: tuple[int, ...]
 ) -> jax.Array:
   """The images `[rows, *shape]` of what `as_words` returned."""
-  taken = words[rows]
-  if taken.dtype == jnp.uint32:
-    taken = jax.lax.bitcast_convert_type(taken, jnp.uint8)
-  return taken.reshape(*rows.shape, *shape)
+  return as_images(words[rows], shape)
+
+
+def as_images(words: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+  """What `as_words` made words of: `[..., words]` as `[..., *shape]`."""
+  leading = words.shape[:-1]
+  if words.dtype == jnp.uint32:
+    return jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(
+      *leading, *shape
+    )
+  return words.reshape(*words.shape[: words.ndim - len(shape)], *shape)

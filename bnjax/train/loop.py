@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import optax
 
 from bnjax.train.draw import Draws
-from bnjax.train.images import take
 from bnjax.train.losses import l2_penalty
+from bnjax.train.minibatch import minibatch
 from bnjax.train.sharding import ONE_DEVICE, Layout
 from bnjax.train.state import TrainState
 from bnjax.train.step import Batch, Task, add_l2, train_step
@@ -46,7 +46,7 @@ class _Norms(NamedTuple):
 def train_steps(
   task: Task,
   state: TrainState,
-  train: Batch,
+  train: Batch | None,
   draws: Draws,
   first_step: jax.Array,
   image_shape: tuple[int, ...],
@@ -58,7 +58,7 @@ def train_steps(
     task: what is trained.
     state: before the first of the steps.
     train: the training set, its images as `bnjax.train.images.as_words` gives
-      them.
+      them; None where the draws hold minibatches.
     draws: what each step draws, axes `[steps, ...]`.
     first_step: number of the first step.
     image_shape: of one image.
@@ -76,9 +76,7 @@ def train_steps(
   def body(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
     state, norms = carry
     is_last, draw = inputs
-    rows, mask = layout.divide((draw.rows, draw.masks))
-    images = take(train.images, rows, image_shape)
-    batch = layout.divide(Batch(images, train.labels[rows], mask))
+    batch = minibatch(train, draw, image_shape, layout)
     new, loss, gradient = train_step(task, state, draw.dropout_keys, batch)
     norms = jax.lax.cond(
       is_last, lambda: norms_of(state.params, gradient), lambda: norms

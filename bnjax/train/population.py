@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import jax
-
 from bnjax.linen_tools import recalibrate_stacked
 from bnjax.train.draw import Draws
-from bnjax.train.images import take
+from bnjax.train.minibatch import minibatch
 from bnjax.train.sharding import ONE_DEVICE, Layout
 from bnjax.train.state import TrainState
 from bnjax.train.step import Batch, Task, preprocess, working_variables
@@ -15,7 +13,7 @@ from bnjax.train.step import Batch, Task, preprocess, working_variables
 def with_population_statistics(
   task: Task,
   state: TrainState,
-  train: Batch,
+  train: Batch | None,
   draws: Draws,
   image_shape: tuple[int, ...],
   layout: Layout = ONE_DEVICE,
@@ -25,7 +23,7 @@ def with_population_statistics(
   Args:
     task: what is trained.
     state: of one network that has batch norms.
-    train: the training set, as in `bnjax.train.loop.Splits`.
+    train: the training set, as `bnjax.train.loop.train_steps` takes it.
     draws: the minibatches, of one network: `rows` `[batches, batch]`.
     image_shape: of one image.
     layout: divides each minibatch over devices.
@@ -34,16 +32,15 @@ def with_population_statistics(
     The state with `batch_stats` by the paper's Algorithm 2, lines 8 to 10.
   """
 
-  def call(model: Any, draw: tuple[jax.Array, jax.Array | None]) -> Any:
-    rows, mask = layout.divide(draw)
-    taken = layout.divide(take(train.images, rows, image_shape))
-    images = preprocess(task, taken)
-    return model(images, train=False, mask=mask)
+  def call(model: Any, draw: Draws) -> Any:
+    batch = minibatch(train, draw, image_shape, layout)
+    images = preprocess(task, batch.images)
+    return model(images, train=False, mask=batch.mask)
 
   recalibrated = recalibrate_stacked(
     task.model,
     working_variables(task, state),
-    (draws.rows, draws.masks),
+    draws,
     call=call,
     estimator="paper",
   )

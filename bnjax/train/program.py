@@ -20,7 +20,7 @@ from bnjax.train.losses import Sums
 from bnjax.train.population import with_population_statistics
 from bnjax.train.sharding import ONE_DEVICE, Layout
 from bnjax.train.state import TrainState
-from bnjax.train.step import Batch, Task, init_state
+from bnjax.train.step import Batch, Task, evaluate as evaluate_one, init_state
 
 # Values that differ between the networks of a program: `[networks]` each, by
 # the dotted name of the config's field.
@@ -71,6 +71,10 @@ class Program(NamedTuple):
       donated.
     evaluate: (hyper, states, splits, draws, which) -> Evaluation; the draws
       are Algorithm 2's minibatches, None for none.
+    evaluate_batch: (hyper, states, batch) -> Sums over one batch.
+    with_population: (hyper, states, train, draws, which) -> the states with
+      Algorithm 2's statistics.
+    norms: (states) -> `[networks]`, of all parameters.
     probabilities: (hyper, states, images) -> `[networks, n, classes]`.
     observe: (hyper, states, batch) -> whatever the program's probe returns.
   """
@@ -78,6 +82,9 @@ class Program(NamedTuple):
   init: Callable[..., TrainState]
   advance: Any  # jitted
   evaluate: Any
+  evaluate_batch: Any
+  with_population: Any
+  norms: Any
   probabilities: Any
   observe: Any
 
@@ -118,7 +125,7 @@ def make_program(
   def advance(
     hyper: Hyper,
     states: TrainState,
-    train: Batch,
+    train: Batch | None,
     draws: Draws,
     which: jax.Array,
     first_step: jax.Array,
@@ -160,6 +167,24 @@ def make_program(
     own = None if draws is None else _per_network(draws, which)
     return each(one, hyper, states, own)
 
+  def evaluate_batch(hyper: Hyper, states: TrainState, batch: Batch) -> Sums:
+    one = lambda hyper, state: evaluate_one(
+      make_task(hyper), state, layout.divide(batch)
+    )
+    return each(one, hyper, states)
+
+  def with_population(
+    hyper: Hyper,
+    states: TrainState,
+    train: Batch | None,
+    draws: Draws,
+    which: jax.Array,
+  ) -> TrainState:
+    one = lambda hyper, state, draws: with_population_statistics(
+      make_task(hyper), state, train, draws, image_shape, layout
+    )
+    return each(one, hyper, states, _per_network(draws, which))
+
   def all_probabilities(
     hyper: Hyper, states: TrainState, images: jax.Array
   ) -> jax.Array:
@@ -177,6 +202,9 @@ def make_program(
     layout.jit(init),
     layout.jit(advance, donate_argnums=1),
     layout.jit(evaluate),
+    layout.jit(evaluate_batch),
+    layout.jit(with_population),
+    layout.jit(lambda states: jax.vmap(optax.tree.norm)(states.params)),
     layout.jit(all_probabilities),
     layout.jit(observe_all),
   )

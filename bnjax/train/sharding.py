@@ -51,6 +51,19 @@ class Layout:
 
     return jax.tree.map(put, tree)
 
+  def share(self, tree: Any, *, axis: int) -> Any:
+    """Arrays of a minibatch on the devices, of which this process has a share.
+
+    Args:
+      tree: host arrays: this process's examples.
+      axis: which one counts examples.
+    """
+    if self.mesh is None:
+      return jax.device_put(tree)
+    where = NamedSharding(self.mesh, PartitionSpec(*[None] * axis, AXIS))
+    put = lambda x: jax.make_array_from_process_local_data(where, x)
+    return jax.tree.map(put, tree)
+
   def jit(self, function: Callable[..., Any], **options: Any) -> Any:
     """`jax.jit`, with results on every device."""
     if self.mesh is not None:

@@ -309,7 +309,7 @@ def test_population_statistics_are_those_of_algorithm_2():
 
 def test_floating_images_are_taken_as_they_are_and_float64_stays():
   with jax.enable_x64(True):
-    task = _task()._replace(dtype=jnp.float64)
+    task = _task()._replace(precision=PRECISIONS["float64"])
     images = jnp.asarray(RNG.normal(size=(2, *SHAPE)))
     np.testing.assert_array_equal(preprocess(task, images), images)
     state = init_state(task, jax.random.key(0), SHAPE)
