@@ -160,7 +160,7 @@ def inception(
   rules = {"best": number(best, metric="max:test_accuracy", **where)}
   base = INCEPTION[versus][1] if versus else 1.0
   if steps and base and arm != versus:
-    relative = {"relative_to": versus} if versus else {}
+    relative: dict[str, Any] = {"relative_to": versus} if versus else {}
     rules["steps"] = number(steps / base, metric=metric, **where, **relative)
   return rules
 

@@ -217,7 +217,7 @@ def _inferences(
 ) -> dict[str, Callable[[], Any]]:
   x = preprocess(with_norm, jnp.asarray(images))
   call = lambda model, x: model(x, train=False)
-  found = {}
+  found: dict[str, Callable[[], Any]] = {}
   for name, task in (("batch norm", with_norm), ("no norm", without)):
     variables = working_variables(task, _state(task, chosen))
     apply = functools.partial(task.model.apply, train=False)

@@ -91,7 +91,7 @@ def models(rounds: int) -> str:
   chosen = models_bench.setting()
   work = models_bench.cost(chosen)
   lines = [
-    *_heading(f"Inception: {chosen.model.__name__}"),  # type: ignore[attr-defined]
+    *_heading(f"Inception: {chosen.model.__name__}"),
     f"Minibatches of {chosen.batch_size} images {chosen.side}x{chosen.side}x3, "
     f"SGD with momentum, {work.products / 1e6:,.1f} million floating-point "
     f"operations forward and {work.normalized:,} normalized values an image. "

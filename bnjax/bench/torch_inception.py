@@ -96,6 +96,7 @@ class Inception(nn.Module):
     super().__init__()
     narrow, wide = (scale_features(f, width_factor) for f in (64, 192))
     pool = lambda: nn.MaxPool2d(3, 2, 1)
+    first: list[nn.Module]
     if small_images:
       first = [_Layer(3, narrow, 3, 1, norm)]
     else:
@@ -129,7 +130,7 @@ def train_step(model: Inception, images: Any, labels: Any) -> Any:
     images: NumPy, float32 `[n, height, width, 3]`.
     labels: NumPy, int64 `[n]`.
   """
-  model = model.to(memory_format=torch.channels_last).train()
+  _channels_last(model).train()
   x, y = _input(images), torch.from_numpy(labels)
   optimizer = torch.optim.SGD(model.parameters(), 1e-3, 0.9)
 
@@ -149,7 +150,7 @@ def inference(model: Inception, images: Any, *, folded: bool = False) -> Any:
     images: as for `train_step`.
     folded: with the norms folded into the convolutions.
   """
-  model = model.to(memory_format=torch.channels_last).eval()
+  _channels_last(model).eval()
   if folded:
     for layer in [m for m in model.modules() if isinstance(m, _Layer)]:
       layer.fold()
@@ -160,6 +161,12 @@ def inference(model: Inception, images: Any, *, folded: bool = False) -> Any:
       model(x)
 
   return run
+
+
+def _channels_last(model: Inception) -> Inception:
+  to: Any = model.to  # whose types lack this argument
+  to(memory_format=torch.channels_last)
+  return model
 
 
 def _input(images: Any) -> torch.Tensor:

@@ -55,7 +55,8 @@ class RandomCrop:
   ) -> np.ndarray:
     """uint8 [size, size, 3] of a PNG or JPEG."""
     image = _open(encoded)
-    box = self._box(*image.size, generator)
+    width, height = image.size
+    box = self._box(width, height, generator)
     pixels = _resized(image, (self.size, self.size), box)
     if self.mirror and generator.random() < 0.5:
       pixels = pixels[:, ::-1]
