@@ -107,6 +107,7 @@ ALLOWED = {
     "models",
     "ops",
     "results",
+    "sweep",
     "train",
   },
   "conformance": {"linen", "nnx", "ops"},

@@ -5,6 +5,8 @@ sweep's `slurm` folder, and its own process on the node reads that back.
 Nothing else is pickled: a unit is JSON, and so are its results.
 """
 
+import contextlib
+import os
 import shlex
 import signal
 import subprocess
@@ -70,9 +72,12 @@ class Job:
     """Called by submitit before the job is ended: saves, to be queued again."""
     import submitit
 
-    if self._process is not None:
-      self._process.send_signal(signal.SIGTERM)
-      self._process.wait()
+    process = self._process
+    if process is not None and process.returncode is None:
+      # Not `process.wait`: this is called in the middle of it, by a signal.
+      with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(process.pid, signal.SIGTERM)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     (Path(self.folder) / "status.json").unlink(missing_ok=True)
     return submitit.helpers.DelayedSubmission(Job(self.folder, self.data_dir))
 
