@@ -22,6 +22,7 @@ from bnjax.train.sharding import Layout
 from bnjax.train.step import POPULATION, Batch
 
 _BYTES = 64e6  # of images that are read for one call of the program
+_FEW = 20_000  # images that take less time to read than a worker to start
 
 
 class Networks(NamedTuple):
@@ -302,9 +303,9 @@ class FromFiles:
     image = int(np.prod(self.image_shape))
     devices = 1 if self._layout.mesh is None else self._layout.mesh.size
     size = int(min(1000, _BYTES / image)) // devices * devices
-    with Stream(
-      self._batches(split, max(size, devices), None), workers=self._workers
-    ) as stream:
+    batches = self._batches(split, max(size, devices), None)
+    workers = self._workers if len(batches.records) > _FEW else 0
+    with Stream(batches, workers=workers) as stream:
       for batch in stream:
         parts = (batch["images"], batch["labels"], batch["mask"])
         yield Batch(*self._layout.share(parts, axis=0))

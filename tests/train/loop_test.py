@@ -13,6 +13,7 @@ from bnjax.train import draw as drawing, evaluation, loop, program as programs
 from bnjax.train.draw import draw
 from bnjax.train.images import as_words
 from bnjax.train.losses import l2_penalty
+from bnjax.train.precision import PRECISIONS
 from bnjax.train.step import (
   BATCHES,
   DROPOUT,
