@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from bnjax import experiment, params, processes
 from bnjax.errors import UserError
@@ -68,8 +70,27 @@ def _rows(workdir):
   return [json.loads(line) for line in lines]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+  """Where programs are kept between the runs."""
+  options = {
+    "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("cache")),
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+  }
+  before = {name: getattr(jax.config, name) for name in options}
+  for name, value in options.items():
+    jax.config.update(name, value)
+    os.environ[name.upper()] = str(value)
+  compilation_cache.reset_cache()
+  yield
+  for name, value in before.items():
+    jax.config.update(name, value)
+    del os.environ[name.upper()]
+  compilation_cache.reset_cache()
+
+
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone(tmp_path_factory, cache):
   workdir = tmp_path_factory.mktemp("alone")
   experiment.run(_worker().make_config(STEPS), workdir)
   return workdir
@@ -77,7 +98,7 @@ def alone(tmp_path_factory):
 
 def _assert_close(workdir, alone):
   ours, theirs = _rows(workdir), _rows(alone)
-  assert len(ours) == len(theirs) == 2 * (1 + STEPS // 20)
+  assert len(ours) == len(theirs) == 2 * (1 + STEPS // 50)
   for one, other in zip(ours, theirs, strict=True):
     assert one.keys() == other.keys()
     for field, value in other.items():

@@ -27,7 +27,7 @@ def make_config(steps):
   config.optimizer.learning_rate = 0.01
   config.batch_size = 30
   config.steps = steps
-  config.eval_every = 20
+  config.eval_every = 50
   config.seeds = 1
   config.population_batches = 3
   config.save_params = True
