@@ -2,25 +2,28 @@
 
   python scripts/report.py --workdir=runs/init_robustness-mnist5k
   python scripts/report.py --workdir=runs/try --format=pdf,svg
+  python scripts/report.py --workdir=runs/try --format=pdf --width=3.3
   python scripts/report.py --workdir=runs/x-mnist --export=docs/results/x
   python scripts/report.py --gallery=docs/results
   python scripts/report.py --runs=docs/results --page=results.html
 
 `--export` keeps what is small of a finished run; `--gallery` makes README.md of
-all that are kept, `--page` one interactive page of many runs, kept or not. Kept
-short on purpose: all that it does is in `bnjax.report`.
+all that are kept, `--page` one interactive page of many runs, kept or not.
+
+Kept short on purpose: all that it does is in `bnjax.report`.
 """
 
-import sys
+from absl import flags
 
-from absl import app, flags
-
-from bnjax import report
+from bnjax import report, usage
 from bnjax.errors import UserError
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run's work directory.")
 _FORMAT = flags.DEFINE_list(
   "format", ["png"], "Of the figures: png, pdf, svg; png is always drawn."
+)
+_WIDTH = flags.DEFINE_float(
+  "width", None, "For a paper: figures alone, so many inches wide."
 )
 _EXPORT = flags.DEFINE_string(
   "export", None, "Copy what is kept of the run to this folder."
@@ -28,8 +31,6 @@ _EXPORT = flags.DEFINE_string(
 _GALLERY = flags.DEFINE_string(
   "gallery", None, "Write README.md of this folder of exported runs."
 )
-
-
 _RUNS = flags.DEFINE_list(
   "runs", [], "With --page: runs, or folders of runs, kept or not."
 )
@@ -37,28 +38,25 @@ _PAGE = flags.DEFINE_string("page", None, "Write one HTML file of all --runs.")
 
 
 def main(argv: list[str]) -> None:
-  """Reports, or says in one line why it cannot."""
-  try:
-    if argv[1:]:
-      raise UserError(f"{argv[1]!r}: not a flag; write --workdir={argv[1]}")
-    if bool(_PAGE.value) != bool(_RUNS.value):
-      raise UserError("--page and --runs: give both, as in --help")
-    if not (_WORKDIR.value or _GALLERY.value or _PAGE.value):
-      raise UserError("--workdir: the report of which run?")
-    if _EXPORT.value and not _WORKDIR.value:
-      raise UserError("--export: of which run? Give its --workdir")
-    if _WORKDIR.value:
-      _report(_WORKDIR.value)
-    if _GALLERY.value:
-      made = report.write_gallery(_GALLERY.value)
-      _say(made.notices)
-      print(f"gallery: {made.page}, experiments: {made.experiments}")
-    if _PAGE.value:
-      whole = report.write_page(_RUNS.value, _PAGE.value)
-      _say(whole.notices)
-      print(f"page: {whole.page}, {whole.experiments} experiments")
-  except UserError as error:
-    sys.exit(f"error: {error}")
+  """Reports on a run, or on many."""
+  del argv
+  if bool(_PAGE.value) != bool(_RUNS.value):
+    raise UserError("--page and --runs: give both, as in --help")
+  if not (_WORKDIR.value or _GALLERY.value or _PAGE.value):
+    raise UserError("--workdir: the report of which run?")
+  for flag in (_EXPORT, _WIDTH):
+    if flag.value and not _WORKDIR.value:
+      raise UserError(f"--{flag.name}: of which run? Give its --workdir")
+  if _WORKDIR.value:
+    _report(_WORKDIR.value)
+  if _GALLERY.value:
+    made = report.write_gallery(_GALLERY.value)
+    _say(made.notices)
+    print(f"gallery: {made.page}, experiments: {made.experiments}")
+  if _PAGE.value:
+    whole = report.write_page(_RUNS.value, _PAGE.value)
+    _say(whole.notices)
+    print(f"page: {whole.page}, {whole.experiments} experiments")
 
 
 def _report(workdir: str) -> None:
@@ -66,6 +64,12 @@ def _report(workdir: str) -> None:
     kept = report.export_run(workdir, _EXPORT.value)
     _say(kept.notices)
     print(f"exported: {_EXPORT.value}, {kept.size:,} bytes")
+    return
+  if _WIDTH.value:
+    for path in report.write_figures(
+      workdir, formats=_FORMAT.value, width=_WIDTH.value
+    ):
+      print(f"figure: {path}")
     return
   done = report.write_report(workdir, formats=_FORMAT.value)
   report.print_tables(done.tables)
@@ -81,4 +85,4 @@ def _say(notices: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  usage.run(main)

@@ -2,15 +2,17 @@
 
 import dataclasses
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bnjax.report.style import GREY, WIDTH, Look, looks
+from bnjax.report.style import GREY, NARROW, WIDTH, Look, looks
 from bnjax.results.measured import Measured
 from bnjax.results.names import Metric, StepsTo, is_fraction, parse_name
 from bnjax.results.parse import published
@@ -58,8 +60,30 @@ def read_run(
   return Run(measured, arms, sizes, tuple(numbers), tuple(lines))
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
-  """An empty figure of a size in inches."""
+def page_width() -> float:
+  """Inches that figures are drawn for: see `bnjax.report.style.settings`."""
+  return float(matplotlib.rcParams["figure.figsize"][0])
+
+
+def is_narrow() -> bool:
+  """Whether figures are drawn for a column of a paper."""
+  return page_width() < NARROW
+
+
+def new_figure(
+  height: float, width: float = WIDTH, *, fits: bool = True
+) -> Figure:
+  """An empty figure.
+
+  Args:
+    height: in inches, at full width; lower in a column.
+    width: in inches, at full width; elsewhere it is that of the page.
+    fits: whether a column has room for what it shows; else it keeps its width.
+  """
+  page = page_width()
+  if page != WIDTH and (fits or not is_narrow()):
+    width = page
+    height *= 0.8 if is_narrow() else 1
   figure = Figure(figsize=(width, height), layout="constrained")
   FigureCanvasAgg(figure)
   return figure
@@ -76,9 +100,42 @@ def add_title(figure: Figure, title: str) -> None:
 def add_caption(figure: Figure, parts: Sequence[str]) -> None:
   """Says at the foot of a figure what its marks are."""
   text = "  ·  ".join(part for part in parts if part)
+  narrow = figure.get_figwidth() < NARROW
+  if narrow:
+    text = textwrap.fill(text, int(figure.get_figwidth() * 21))
   figure.supxlabel(
-    text, x=0.01, ha="left", fontsize=7, color=GREY, parse_math=False
+    text,
+    x=0.01,
+    ha="left",
+    fontsize=6 if narrow else 7,
+    color=GREY,
+    parse_math=False,
   )
+
+
+def break_titles(figure: Figure) -> None:
+  """Breaks titles that a narrow figure has no room for."""
+  if figure.get_figwidth() >= NARROW:
+    return
+  figure.draw_without_rendering()
+  inches = figure.get_figwidth()
+  if figure.get_suptitle():
+    figure.suptitle(
+      textwrap.fill(figure.get_suptitle(), int(inches * 15)),
+      x=0.01,
+      ha="left",
+      fontsize=8,
+      weight="bold",
+      parse_math=False,
+    )
+  for axes in figure.axes:
+    beside = axes.get_title(loc="right")
+    width = axes.get_window_extent().width / figure.dpi - 0.055 * len(beside)
+    loc: Any = "center" if axes.get_title(loc="center") else "left"
+    text = axes.get_title(loc=loc)
+    broken = textwrap.fill(text, max(int(width * 15.5), 8))
+    if "\n" in broken and "\n" not in text:
+      axes.set_title(broken, loc=loc, parse_math=False)
 
 
 def plural(number: int, word: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import matplotlib
 
-from bnjax.report.drawing import Run, read_run
+from bnjax.report.drawing import Run, break_titles, read_run
 from bnjax.report.kinds import KINDS
-from bnjax.report.style import METADATA, RC, TIGHT
+from bnjax.report.style import METADATA, TIGHT, WIDTH, settings
 from bnjax.results.figure_kinds import Curves, Field, Figure, HeatMap
 from bnjax.results.figures import figures
 
@@ -23,6 +23,7 @@ def draw_figures(
   folder: pathlib.Path,
   formats: Sequence[str] = ("png",),
   probes: Rows = (),
+  width: float = WIDTH,
 ) -> list[pathlib.Path]:
   """Draws every figure that the rows have something for.
 
@@ -34,6 +35,7 @@ def draw_figures(
     folder: where the files go; made if missing.
     formats: names in `METADATA`.
     probes: the rows of `probes.jsonl`.
+    width: of the figures, in inches.
 
   Returns:
     The files, by figure and then by format.
@@ -46,7 +48,7 @@ def draw_figures(
   folder.mkdir(parents=True, exist_ok=True)
   run = read_run(config, environment, rows, probes)
   files = []
-  with matplotlib.rc_context(RC):
+  with matplotlib.rc_context(settings(width)):
     for name, options in (figures(config) or usual(run)).items():
       try:
         figure = KINDS[type(options)](run, options)
@@ -54,9 +56,11 @@ def draw_figures(
         raise ValueError(f"figures.{name}: {error}") from None
       if figure is None:
         continue
+      break_titles(figure)
       for form in formats:
         path = folder / f"{name}.{form}"
-        figure.savefig(path, format=form, metadata=METADATA[form], **TIGHT)
+        edges = TIGHT if width == WIDTH else TIGHT | {"pad_inches": 0}
+        figure.savefig(path, format=form, metadata=METADATA[form], **edges)
         files.append(path)
   return files
 

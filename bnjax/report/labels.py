@@ -5,6 +5,12 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
+
+from bnjax.report.style import NARROW
+
+_SHORT = 6  # characters of a name that has room beside a narrow panel
 
 
 class Label(NamedTuple):
@@ -65,6 +71,46 @@ def spread(
   return result
 
 
+def _label_below(
+  labelled: Sequence[tuple[Axes, Sequence[Label]]], longest: int
+) -> None:
+  """Names every line once, in a legend under the last panel."""
+  drawn = {label.text: label for _, own in labelled for label in own}
+  axes = labelled[-1][0]
+  looks = {}
+  for panel, _ in labelled:
+    for line in panel.get_lines():
+      looks.setdefault(line.get_color(), line)
+  handles = []
+  for text, label in drawn.items():
+    like = looks.get(label.color)
+    mark = like.get_marker() if like is not None else ""
+    handles.append(
+      Line2D(
+        [], [], color=label.color, marker=mark, markersize=3.5,
+        markeredgecolor="white", markeredgewidth=0.4, label=text,
+      )
+    )  # fmt: skip
+  columns = max(1, int(2.75 / (0.3 + 0.055 * longest)))
+  below = ScaledTranslation(0, -28 / 72, axes.figure.dpi_scale_trans)
+  legend = axes.legend(
+    handles=handles,
+    loc="upper left",
+    bbox_to_anchor=(0, 0),
+    bbox_transform=axes.transAxes + below,
+    borderaxespad=0,
+    borderpad=0,
+    ncols=columns,
+    frameon=False,
+    fontsize=6.5,
+    handlelength=1.6,
+    columnspacing=1.2,
+    labelspacing=0.3,
+  )
+  for entry in legend.get_texts():
+    entry.set_parse_math(False)
+
+
 def label_lines(
   figure: Figure, labelled: Sequence[tuple[Axes, Sequence[Label]]]
 ) -> None:
@@ -74,6 +120,12 @@ def label_lines(
     figure: the figure, complete but for the labels.
     labelled: each of its axes with its labels.
   """
+  longest = max(
+    (len(one.text) for _, own in labelled for one in own), default=0
+  )
+  if figure.get_figwidth() < NARROW and longest > _SHORT:
+    _label_below(labelled, longest)
+    return
   drawn = []
   for axes, labels in labelled:
     texts = [

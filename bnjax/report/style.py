@@ -14,8 +14,13 @@ PALETTE = (GREEN, PURPLE, ORANGE, SKY, BLUE, VERMILION)
 # as ten hues are more than everyone can tell apart.
 MORE = ("#332288", "#882255", "#8A8A00", "#404040")
 
-# The two arms nearly every experiment has keep their colours in all of them.
-KNOWN = {"batch_norm": BLUE, "no_batch_norm": VERMILION}
+# The arms that several experiments have keep their colours in all of them.
+KNOWN = {
+  "batch_norm": BLUE,
+  "no_batch_norm": VERMILION,
+  "batch_norm_as_published": GREEN,
+  "batch_norm_as_published_width_100": PURPLE,
+}
 
 # Dashes are for what is published, "D" and "X" are taken.
 MARKS = ("o", "s", "^", "v")
@@ -23,6 +28,8 @@ MARKS = ("o", "s", "^", "v")
 GREY = "#666666"
 LIGHT = "#D9D9D9"
 WIDTH = 6.4  # inches: the text width of a page, at which 8 points is legible.
+COLUMN = 3.3  # inches: a column of a paper in two columns
+NARROW = 4.5  # inches: below it, names go under a panel and titles are broken
 
 # From dark to light in even steps, for every kind of colour vision.
 COLORMAP = "viridis"
@@ -38,6 +45,7 @@ METADATA: dict[str, dict[str, Any]] = {
 TIGHT: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.08}
 
 RC: Any = {
+  "figure.figsize": (WIDTH, 3.4),
   "font.family": "DejaVu Sans",
   "font.size": 8,
   "axes.titlesize": 9,
@@ -64,6 +72,24 @@ RC: Any = {
   "svg.fonttype": "none",
   "pdf.fonttype": 42,
 }
+
+
+def settings(width: float = WIDTH) -> dict[str, Any]:
+  """Matplotlib's settings for figures of a width in inches.
+
+  Text has the size that it has in print: narrow figures are no smaller copies.
+  """
+  small = {
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "lines.linewidth": 1.2,
+    "savefig.dpi": 300,
+  }
+  size = {"figure.figsize": (width, 0.5 * width)}
+  return {**RC, **size, **(small if width < NARROW else {})}
 
 
 class Look(NamedTuple):

@@ -10,6 +10,7 @@ from bnjax.report.drawing import (
   Run,
   add_caption,
   add_title,
+  is_narrow,
   log_axis,
   new_figure,
   plural,
@@ -39,8 +40,12 @@ def draw(run: Run, options: Final) -> Figure | None:
     return None
   shown = [arm for arm in arms if any(arm in own for _, own in panels)]
   width = WIDTH + 1.6 * (len(panels) - 1)
-  figure = new_figure(1.0 + 0.27 * len(shown), width)
-  grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+  lines = len(panels) if is_narrow() else 1
+  height = 1.0 * lines + 0.27 * len(shown) * lines
+  figure = new_figure(height, width)
+  grid = figure.subplots(
+    lines, len(panels) // lines, squeeze=False, sharey=True
+  ).ravel()
   titles = dict(zip(options.metrics, options.titles, strict=False))
   published = False
   for axes, (metric, own) in zip(grid, panels, strict=True):

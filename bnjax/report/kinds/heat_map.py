@@ -13,6 +13,7 @@ from bnjax.report.drawing import (
   Run,
   add_caption,
   add_title,
+  is_narrow,
   new_figure,
   number_text,
   plural,
@@ -68,7 +69,7 @@ def draw(run: Run, options: HeatMap) -> Figure | None:
   threshold = grid.threshold if options.threshold is None else options.threshold
   low, high = _limits(metric, [found for _, found in panels], options)
   columns = len(panels) if len(panels) <= 3 else -(-len(panels) // 2)
-  columns = min(columns, 4)
+  columns = min(columns, 1 if is_narrow() else 4)
   lines = -(-len(panels) // columns)
   figure = new_figure(
     1.0 + 0.3 * bool(options.title) + (_PANEL + 0.25) * lines,

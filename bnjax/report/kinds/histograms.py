@@ -43,7 +43,9 @@ def draw(run: Run, options: Histograms) -> Figure | None:
   if not options.layers:
     layers.sort(key=natural)
   width = min(1.5 + 1.25 * len(layers), 12.0)
-  figure = new_figure(1.0 + 0.85 * len(arms), max(width, 4.5))
+  figure = new_figure(
+    1.0 + 0.85 * len(arms), max(width, 4.5), fits=len(layers) < 3
+  )
   grid = figure.subplots(
     len(arms),
     len(layers),

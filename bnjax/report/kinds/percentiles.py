@@ -14,6 +14,7 @@ from bnjax.report.drawing import (
   Run,
   add_caption,
   add_title,
+  is_narrow,
   limit_y,
   new_figure,
   number_text,
@@ -34,7 +35,7 @@ def draw(run: Run, options: Percentiles) -> Figure | None:
       panels.append((arm, own))
   if not panels:
     return None
-  columns = min(len(panels), 3)
+  columns = min(len(panels), 1 if is_narrow() else 3)
   lines = -(-len(panels) // columns)
   width = WIDTH + 0.6 * (columns - 1)
   figure = new_figure(0.9 + 2.1 * lines, width)
