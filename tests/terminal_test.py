@@ -59,7 +59,7 @@ def test_lines_come_at_most_once_a_second_but_every_end_is_told():
   for step in range(101):
     show(_progress(step, "accuracy 0.9" if step % 50 == 0 else ""))
     clock.now += 0.03
-  assert [line.split()[3] for line in lines] == [
+  assert [line.split()[4] for line in lines] == [
     "0/100:", "34/100:", "68/100:", "100/100:",
   ]  # fmt: skip
   assert all("accuracy 0.9" in line for line in lines)

@@ -7,8 +7,9 @@ import numpy as np
 
 from bnjax import data
 from bnjax.dry_run.work import Work, sizes
+from bnjax.feed import FromMemory
 from bnjax.plan import Group
-from bnjax.runner import Trainer, to_device
+from bnjax.runner import Source, Trainer
 from bnjax.train.sharding import ONE_DEVICE
 from bnjax.validation import wide
 
@@ -55,6 +56,7 @@ def measure(part: Group, work: Work) -> Timing:
     # Every chunk has the same length: one compilation, and a chunk to warm up.
     "steps": 2 * steps,
     "eval_every": steps,
+    "stream": False,
     "probes": {},
     "predictions": False,
     "save_params": False,
@@ -62,9 +64,10 @@ def measure(part: Group, work: Work) -> Timing:
   short = part._replace(spec=spec)
   with wide(spec):
     dataset, share = _random_data(spec)
-    trainer = Trainer(short, to_device(dataset, ONE_DEVICE), ONE_DEVICE)
-    records = list(trainer.train(short))
-  begin, middle, end = (turn.rows[0] for turn in records)
+    feed = FromMemory(dataset, ONE_DEVICE)
+    source = Source(dataset.num_classes, dataset.mean, feed)
+    records = list(Trainer(short, source, ONE_DEVICE).train(short))
+  begin, middle, end = (turn.rows[0] for turn in records if turn.rows)
   evaluation = end["evaluate_seconds"] - middle["evaluate_seconds"]
   return Timing(
     networks=count,
