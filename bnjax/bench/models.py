@@ -20,6 +20,7 @@ from bnjax.models import NORMS
 from bnjax.models.conv import Conv
 from bnjax.models.inception import bn_inception, small_inception
 from bnjax.train.precision import PRECISIONS
+from bnjax.train.state import TrainState
 from bnjax.train.step import (
   Batch,
   Task,
@@ -185,8 +186,27 @@ def _data(chosen: Setting) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _state(task: Task, chosen: Setting) -> Any:
+  """A fresh state, drawn on the host: to compile a draw takes a minute."""
   shape = (chosen.side, chosen.side, 3)
-  return init_state(task, jax.random.key(0, impl="rbg"), shape)
+  shapes = jax.eval_shape(lambda: init_state(task, jax.random.key(0), shape))
+  rng = np.random.default_rng(0)
+
+  def draw(path: Any, leaf: Any) -> Any:
+    name = getattr(path[-1], "key", "")
+    if name == "kernel":
+      fan_in = math.prod(leaf.shape[:-1])
+      values = rng.normal(size=leaf.shape) * math.sqrt(2 / fan_in)
+    else:
+      values = np.full(leaf.shape, float(name in ("scale", "var")))
+    return jnp.asarray(values, leaf.dtype)
+
+  params, stats = (
+    jax.tree_util.tree_map_with_path(draw, tree)
+    for tree in (shapes.params, shapes.batch_stats)
+  )
+  return TrainState(
+    params, stats, task.optimizer.init(params), jax.random.key(0)
+  )
 
 
 def _steps(
