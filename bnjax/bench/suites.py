@@ -8,7 +8,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from bnjax.bench import models as models_bench, ops as ops_bench, training
+from bnjax.bench import (
+  devices as devices_bench,
+  models as models_bench,
+  networks,
+  ops as ops_bench,
+  scaling as scaling_bench,
+  sweeps,
+  training,
+)
 from bnjax.bench.timing import describe_machine
 from bnjax.errors import UserError
 
@@ -117,10 +125,74 @@ def _limits(facts: Mapping[str, float]) -> str:
   )
 
 
+def scaling(rounds: int) -> str:
+  """Collectives of a step, and what they would take on accelerators."""
+  del rounds  # nothing is timed
+  scaling_bench.use_cpu_devices()
+  found = list(scaling_bench.measure())
+  rows = [
+    {
+      "network": m.network,
+      "way": m.way,
+      "devices": m.devices,
+      "collectives": m.norm.count,
+      "a layer": m.norm.count / m.layers,
+      "bytes": m.norm.bytes,
+      "bytes a feature": m.norm.bytes / m.features,
+      "collectives of the rest": m.rest.count,
+      "bytes of the rest": m.rest.bytes,
+    }
+    for m in found
+  ]
+  sizes = {m.network: f"{m.layers} layers of {m.features}" for m in found}
+  said = ", ".join(f"{name}: {size} features" for name, size in sizes.items())
+  lines = _heading("Synchronized statistics: collectives of a training step")
+  lines += [f"What normalization adds to a step ({said}).", "", *table(rows)]
+  lines += ["", "Predicted milliseconds a step, by number of devices:", ""]
+  return "\n".join([*lines, *table(networks.predict((networks.RESNET_50,)))])
+
+
+def sweep(rounds: int) -> str:
+  """200 trials in one program, and in a process each."""
+  found = sweeps.rows(rounds)
+  lines = _heading("A sweep: learning rate x seed of the small MLP")
+  lines += [_SWEEP, ""]
+  return "\n".join([*lines, *table(found)])
+
+
+_SWEEP = (
+  f"`{sweeps.CONFIG}`: 20 learning rates of 10 seeds, 784-100-100-100-10 with "
+  "batch norm, 500 steps of minibatches of 60 on 4,000 images. Everything is "
+  "counted from the start of a process to its end: imports, data, compilation, "
+  "training, records, of the sweep its table and figure too. A process a trial "
+  "is estimated: so many of the 200 were run, and all do the same work. "
+  "`compiled before` takes its program from JAX's compilation cache."
+)
+
+
+def devices(rounds: int) -> str:
+  """Loss curves of one device, several, and several processes."""
+  del rounds  # nothing is timed
+  lines = _heading("One device, several devices, several processes")
+  lines += [_DEVICES, ""]
+  return "\n".join([*lines, *table(devices_bench.curves())])
+
+
+_DEVICES = (
+  "An MLP (3x100, batch norm, dropout .3) and the LeNet with batch norm, 200 "
+  "steps of minibatches of 30 on mnist5k as 32x32x3, SGD at rate .01: the mean "
+  "training loss of each 20 steps. `apart` is the largest relative difference "
+  "from the first column; float32 has 6e-08 between neighbours."
+)
+
+
 SUITES: dict[str, Callable[[int], str]] = {
+  "devices": devices,
   "experiment": experiment,
   "models": models,
   "ops": ops,
+  "scaling": scaling,
+  "sweep": sweep,
 }
 
 
