@@ -26,7 +26,7 @@ def counted():
 
 
 def test_parameters_and_flops_are_those_of_the_formulas(counted):
-  _, plain, narrow = counted.programs
+  _, narrow, plain = counted.programs
   assert plain.arms == ("no_batch_norm",)
   assert plain.work.parameters == 64 * 16 + 16 + 16 * 10 + 10
   assert narrow.work.parameters == 64 * 8 + 8 + 8 * 10 + 10 + 2 * 8
