@@ -133,7 +133,7 @@ function mapFigure(data, arms, state, width) {
     layout.annotations.push(heading(
       arms.list[shown[i].arm].name, at.number));
     const axis = (values) => ({showgrid: false, ticks: "",
-      ...ticks(values, at.row === undefined ? 8 : 9)});
+      ...ticks(values, 9)});
     layout[at.xaxis] = {...axis(xs), domain: at.xdomain, anchor: at.y,
       range: [-0.5, xs.length - 0.5], constrain: "domain",
       title: {text: plain(data.labels[state.x])}};
