@@ -74,7 +74,7 @@ RC: Any = {
 }
 
 
-def settings(width: float = WIDTH) -> dict[str, Any]:
+def settings(width: float = WIDTH) -> Any:
   """Matplotlib's settings for figures of a width in inches.
 
   Text has the size that it has in print: narrow figures are no smaller copies.
