@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from bnjax import data
-from bnjax.build import PRECISIONS, make_task
+from bnjax.build import make_task
 from bnjax.plan import Group
 from bnjax.train import memory
+from bnjax.train.precision import PRECISIONS
 from bnjax.train.step import Batch, init_state, train_step
 from bnjax.validation import wide
 
@@ -78,6 +79,6 @@ def data_bytes(spec: Any) -> int:
   examples = known.train + known.validation + known.test
   kind = known.dtype
   if kind != "uint8":
-    kind = jnp.dtype(PRECISIONS.get(spec["precision"], jnp.float32)).name
+    kind = jnp.dtype(PRECISIONS[spec["precision"]].params).name
   each = math.prod(known.image_shape) * jnp.dtype(kind).itemsize + 4
   return examples * each
