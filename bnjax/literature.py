@@ -48,7 +48,7 @@ LESSON_SIGMOID = {
 # fmt: on
 
 # The 2018 post's initializations, four of them commented out in its text, and
-# He's: name and scale. Its figures are those of `std_1e-2`, its text has xavier.
+# He's: name and scale. Its figures are of `std_1e-2`, its text has xavier.
 VERY_DEEP_INITS = {
   "std_1e-3": ("normal", 1e-3),
   "std_1e-2": ("normal", 1e-2),
