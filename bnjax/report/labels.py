@@ -77,10 +77,10 @@ def _label_below(
   """Names every line once, in a legend under the last panel."""
   drawn = {label.text: label for _, own in labelled for label in own}
   axes = labelled[-1][0]
-  looks = {}
+  looks: dict[str, Line2D] = {}
   for panel, _ in labelled:
     for line in panel.get_lines():
-      looks.setdefault(line.get_color(), line)
+      looks.setdefault(str(line.get_color()), line)
   handles = []
   for text, label in drawn.items():
     like = looks.get(label.color)
