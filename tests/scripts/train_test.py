@@ -159,7 +159,7 @@ def told(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-  ("i", "message"), enumerate((message for _, message in MISTAKES), 1)
+  ("i", "message"), [(i, message) for i, (_, message) in enumerate(MISTAKES, 1)]
 )
 def test_a_mistake_is_one_clear_line(told, i, message):
   done = told[i]
