@@ -15,6 +15,7 @@ import numpy as np
 from bnjax import data
 from bnjax.data.batches import SAMPLERS
 from bnjax.data.stream import Batches, Stream
+from bnjax.errors import UserError
 from bnjax.train.draw import Draws, draw, draw_in_chunks, dropout_keys
 from bnjax.train.images import as_words, take
 from bnjax.train.program import Evaluation, Program, Splits
@@ -189,7 +190,16 @@ class FromFiles:
     self.image_shape = files.spec.image_shape
 
   def steps_at_once(self, spec: Mapping[str, Any], networks: int) -> int:
-    """As many as fit into some memory."""
+    """As many as fit into some memory.
+
+    Raises:
+      UserError: the devices do not divide a minibatch.
+    """
+    if spec["batch_size"] % self._layout.devices:
+      raise UserError(
+        f"batch_size: {spec['batch_size']} examples that are read while they "
+        f"are used are not divided evenly by {self._layout.devices} devices"
+      )
     image = int(np.prod(self.image_shape))
     return max(1, int(_BYTES / (image * spec["batch_size"] * networks)))
 
@@ -251,7 +261,7 @@ class FromFiles:
     which: jax.Array,
   ) -> Evaluation:
     """Block by block."""
-    found = {}
+    found: dict[str, Any] = {}
     versions = {"": states}
     if population is not None:
       versions["population_"] = program.with_population(
@@ -301,7 +311,7 @@ class FromFiles:
   def _blocks(self, split: str) -> Iterator[Batch]:
     """A held-out split in blocks of one size, the last one masked."""
     image = int(np.prod(self.image_shape))
-    devices = 1 if self._layout.mesh is None else self._layout.mesh.size
+    devices = self._layout.devices
     size = int(min(1000, _BYTES / image)) // devices * devices
     batches = self._batches(split, max(size, devices), None)
     workers = self._workers if len(batches.records) > _FEW else 0

@@ -15,7 +15,7 @@ from bnjax.checkpoints import Checkpoint
 from bnjax.errors import UserError
 from bnjax.train.sharding import Layout, data_mesh
 
-_PATIENCE = 60  # seconds without a sign of life until a process counts as dead
+_PATIENCE = 30  # seconds without a sign of life until a process counts as dead
 _ROLL_CALL = 5  # seconds that processes have to say that they are there
 
 
@@ -95,7 +95,7 @@ def _who_is_gone() -> str:
 
   count, me = jax.process_count(), jax.process_index()
   try:
-    client = distributed.global_state.client
+    client: Any = distributed.global_state.client
     client.key_value_set(f"bnjax/here/{me}", "yes", allow_overwrite=True)
     time.sleep(_ROLL_CALL)
     here = {key for key, _ in client.key_value_dir_get("bnjax/here/")}

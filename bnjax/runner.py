@@ -124,6 +124,7 @@ class Trainer:
     seeds = sorted(set(own_seeds))
     which = place(np.asarray([seeds.index(s) for s in own_seeds], np.int32))
     keys = jax.vmap(jax.random.key)(place(np.asarray(seeds, np.uint32)))
+    longest = min(_LONGEST, feed.steps_at_once(spec, len(seeds)))
     fed = Networks(seeds, keys, which)
     population = feed.population(spec, fed) if _has_statistics(spec) else None
     batch = None
@@ -169,7 +170,6 @@ class Trainer:
 
     if resume is None:
       yield records(0)
-    longest = min(_LONGEST, feed.steps_at_once(spec, len(seeds)))
     size = _chunk(spec, longest)
     chunks = feed.chunks(spec, fed, size, done)
     while (chunk := clock.timed("input", next, chunks, None)) is not None:

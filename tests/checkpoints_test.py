@@ -46,7 +46,7 @@ def test_a_disk_that_fills_up_leaves_the_last_one(tmp_path):
     noise = np.random.default_rng(0).random((100, 1000))
     big.arrays["noise"] = noise
     with pytest.raises(
-      UserError, match="cannot write a checkpoint .*; the one before it"
+      UserError, match=r"cannot write a checkpoint .*; the one before it"
     ):
       checkpoints.save(big)
   finally:

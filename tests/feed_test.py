@@ -131,6 +131,11 @@ def test_a_streamed_batch_over_devices(tmp_path):
         assert four[field] == pytest.approx(value, rel=1e-5)
 
 
+def test_a_batch_that_devices_cannot_share(tmp_path):
+  with pytest.raises(UserError, match="not divided evenly by 3 devices"):
+    experiment.run(_config(), tmp_path, mesh="data=3")
+
+
 def test_every_step_sees_its_rows(tiny):
   """The first epoch of a seed has every training image once."""
   files = data.open_files("tiny")

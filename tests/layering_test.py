@@ -55,7 +55,7 @@ ALLOWED = {
   },
   "pictures": set(),
   "predictions": {"pictures", "plan", "results"},
-  "feed": {"data", "train"},
+  "feed": {"data", "errors", "train"},
   "runner": {"build", "clock", "feed", "plan", "probes", "recorder", "train"},
   "workdirs": {"errors", "locks", "results"},
   "progress": {"plan"},

@@ -9,12 +9,14 @@ from bnjax.errors import UserError
 
 def test_a_second_process_is_told_who_holds_the_directory(tmp_path):
   directory = tmp_path / "new" / "run"
-  with locks.hold(directory):
-    with pytest.raises(
+  with (
+    locks.hold(directory),
+    pytest.raises(
       UserError,
       match=rf"in use by process {os.getpid()} on {socket.gethostname()}; wait",
-    ):
-      locks.hold(directory).__enter__()
+    ),
+  ):
+    locks.hold(directory).__enter__()
   assert list(directory.iterdir()) == []
   with locks.hold(directory):
     pass
@@ -28,5 +30,5 @@ def test_a_lock_that_a_dead_process_left_is_none(tmp_path):
 
 def test_where_nothing_can_be_written(tmp_path):
   (tmp_path / "file").write_text("")
-  with pytest.raises(UserError, match="cannot write to .*: Not a directory"):
+  with pytest.raises(UserError, match=r"cannot write to .*: Not a directory"):
     locks.hold(tmp_path / "file" / "run").__enter__()

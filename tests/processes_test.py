@@ -103,9 +103,9 @@ def _assert_close(workdir, alone):
     assert one.keys() == other.keys()
     for field, value in other.items():
       if field.endswith("_loss") or field in ("loss", "param_norm"):
-        assert one[field] == pytest.approx(value, rel=2e-4, abs=1e-6), field
-      elif field.endswith("_accuracy"):  # an example at a boundary
-        assert one[field] == pytest.approx(value, abs=0.0021), field
+        assert one[field] == pytest.approx(value, rel=1e-12), field
+      elif field.endswith("_accuracy"):
+        assert one[field] == value, field
   for arm in ("mlp", "cnn"):
     _assert_trees_close(params.load(workdir, arm), params.load(alone, arm))
 
@@ -116,7 +116,7 @@ def _assert_trees_close(ours, theirs):
     if isinstance(value, dict):
       _assert_trees_close(ours[key], value)
     else:
-      np.testing.assert_allclose(ours[key], value, rtol=1e-3, atol=1e-4)
+      np.testing.assert_allclose(ours[key], value, rtol=1e-9, atol=1e-12)
 
 
 def test_two_processes_of_two_devices_train_as_one_device(alone, tmp_path):
@@ -140,9 +140,13 @@ def test_a_lost_process_is_named_and_one_process_goes_on(alone, tmp_path):
   first.wait(timeout=180)  # bounded: it does not wait for ever
   second.wait()
   text = log(0).read_text()
-  assert first.returncode == 1, text
-  assert "error: process 1 of 2 is gone" in text
-  assert "goes on from the last checkpoint" in text
+  assert first.returncode != 0
+  if first.returncode == 1:  # its next sum over processes failed
+    assert "error: process 1 of 2 is gone" in text
+    assert "goes on from the last checkpoint" in text
+  else:  # it was waiting, and JAX ends it: no heartbeat of the other
+    assert "detected fatal errors" in text
+    assert "task:1" in text
   told = []
   experiment.run(
     _worker().make_config(STEPS),

@@ -36,7 +36,8 @@ _COLLECTIVE = re.compile(
 _ARRAY = re.compile(r"(pred|[a-z]+(\d+))\[([\d,]*)\]")
 
 
-class Traffic(NamedTuple):
+@dataclass(frozen=True)
+class Traffic:
   """The collectives of a program.
 
   Attributes:

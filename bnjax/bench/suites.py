@@ -179,10 +179,13 @@ def devices(rounds: int) -> str:
 
 
 _DEVICES = (
-  "An MLP (3x100, batch norm, dropout .3) and the LeNet with batch norm, 200 "
-  "steps of minibatches of 30 on mnist5k as 32x32x3, SGD at rate .01: the mean "
+  "An MLP (3x100, batch norm, dropout .3) on minibatches of 32 and the LeNet "
+  "with batch norm on minibatches of 30, which 4 does not divide; 200 steps on "
+  "500 images of mnist5k as 32x32x3, SGD at rate .01: the mean "
   "training loss of each 20 steps. `apart` is the largest relative difference "
-  "from the first column; float32 has 6e-08 between neighbours."
+  "from the first column. Neighbours in float32 are 6e-08 apart, and training "
+  "makes a difference grow once it changes which units are active: in float64 "
+  "there is nothing to grow."
 )
 
 

@@ -37,7 +37,7 @@ def evaluate_splits(
   images = jnp.concatenate([split.images for split in splits])
   labels = jnp.concatenate([split.labels for split in splits])
   sizes = [split.labels.shape[0] for split in splits]
-  block = min(block, max(sizes))
+  block = -(-min(block, max(sizes)) // layout.devices) * layout.devices
   rows, masks, ends = [], [], [0]
   for start, size in zip(
     itertools.accumulate([0, *sizes]), sizes, strict=False

@@ -1,5 +1,8 @@
 """The minibatch of a step, wherever it comes from."""
 
+import jax
+import jax.numpy as jnp
+
 from bnjax.train.draw import Draws
 from bnjax.train.images import as_images, take
 from bnjax.train.sharding import Layout
@@ -25,7 +28,25 @@ def minibatch(
     words, labels, mask = layout.divide(draw.batches)
     return Batch(as_images(words, image_shape), labels, mask)
   assert train is not None
-  rows, mask = layout.divide((draw.rows, draw.masks))
+  assert draw.rows is not None
+  rows, mask = layout.divide(_whole(draw.rows, draw.masks, layout.devices))
   images = take(train.images, rows, image_shape)
   divided: Batch = layout.divide(Batch(images, train.labels[rows], mask))
   return divided
+
+
+def _whole(
+  rows: jax.Array, mask: jax.Array | None, devices: int
+) -> tuple[jax.Array, jax.Array | None]:
+  """Rows that the devices share evenly, and which of them count.
+
+  Dropout draws for the rows that are added too, so its masks are then other
+  ones than on one device.
+  """
+  size = rows.shape[0]
+  short = -size % devices
+  if not short:
+    return rows, mask
+  if mask is None:
+    mask = jnp.ones(size, bool)
+  return jnp.pad(rows, (0, short)), jnp.pad(mask, (0, short))

@@ -70,8 +70,17 @@ class Layout:
       options["out_shardings"] = self.everywhere
     return jax.jit(function, **options)
 
+  @property
+  def devices(self) -> int:
+    """Over how many a minibatch is divided."""
+    return 1 if self.mesh is None else self.mesh.size
+
   def divide(self, batch: Any) -> Any:
-    """Within a compiled function: a batch, its first axis over the devices."""
+    """Within a compiled function: a batch, its first axis over the devices.
+
+    Its size is a multiple of their number, see `bnjax.train.minibatch`: XLA
+    divides others too, but dropout then differed between processes.
+    """
     if self.mesh is None:
       return batch
     where = NamedSharding(self.mesh, PartitionSpec(AXIS))
