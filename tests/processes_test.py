@@ -146,7 +146,8 @@ def test_a_lost_process_is_named_and_one_process_goes_on(alone, tmp_path):
     assert "goes on from the last checkpoint" in text
   else:  # it was waiting, and JAX ends it: no heartbeat of the other
     assert "detected fatal errors" in text
-    assert "task:1" in text
+    assert "stopped sending heartbeats" in text
+    assert "\n1\n" in text  # which one
   told = []
   experiment.run(
     _worker().make_config(STEPS),
