@@ -1,174 +1,25 @@
-"""Where training and held-out examples come from: memory, or files.
-
-A feed hands out what the compiled program of `bnjax.train.program` takes. What
-a step sees is a pure function of the seed and the step for either.
-"""
+"""Training and held-out examples that are read while they are used."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bnjax import data
-from bnjax.data.batches import SAMPLERS
 from bnjax.data.stream import Batches, Stream
 from bnjax.errors import UserError
-from bnjax.train.draw import Draws, draw, draw_in_chunks, dropout_keys
-from bnjax.train.images import as_words, take
-from bnjax.train.program import Evaluation, Program, Splits
+from bnjax.feed.feed import Chunk, Networks
+from bnjax.train.draw import Draws, dropout_keys
+from bnjax.train.images import as_words
+from bnjax.train.program import Evaluation, Program
 from bnjax.train.sharding import Layout
-from bnjax.train.step import POPULATION, Batch
+from bnjax.train.step import Batch
 
 _BYTES = 64e6  # of images that are read for one call of the program
 _FEW = 20_000  # images that take less time to read than a worker to start
-
-
-class Networks(NamedTuple):
-  """Who is fed: networks of one program.
-
-  Attributes:
-    seeds: the distinct ones.
-    keys: theirs.
-    which: `[networks]`, whose seed is each network's.
-  """
-
-  seeds: Sequence[int]
-  keys: jax.Array
-  which: jax.Array
-
-
-class Chunk(NamedTuple):
-  """What one call of the program trains on.
-
-  Attributes:
-    first: number of its first step.
-    train: the training set; None where the draws hold the minibatches.
-    draws: of its steps.
-  """
-
-  first: int
-  train: Batch | None
-  draws: Draws
-
-
-class Feed(Protocol):
-  """Hands out examples."""
-
-  image_shape: tuple[int, ...]
-
-  def steps_at_once(self, spec: Mapping[str, Any], networks: int) -> int:
-    """How many steps of that many seeds one chunk may have."""
-    ...
-
-  def chunks(
-    self, spec: Mapping[str, Any], fed: Networks, steps: int, done: int
-  ) -> Iterator[Chunk]:
-    """Chunks of that many steps, from step `done` to the end."""
-    ...
-
-  def population(self, spec: Mapping[str, Any], fed: Networks) -> Chunk | None:
-    """Algorithm 2's minibatches: the same at every evaluation."""
-    ...
-
-  def evaluate(
-    self,
-    program: Program,
-    hyper: Any,
-    states: Any,
-    population: Chunk | None,
-    which: jax.Array,
-  ) -> Evaluation:
-    """Sums over both held-out splits."""
-    ...
-
-  def probabilities(
-    self, program: Program, hyper: Any, states: Any
-  ) -> np.ndarray:
-    """`[networks, n, classes]` of the test set."""
-    ...
-
-  def first_examples(self, count: int) -> Batch:
-    """The first examples of the training set."""
-    ...
-
-
-class FromMemory:
-  """Feeds from a data set on the device.
-
-  Args:
-    dataset: in the host's memory.
-    layout: where arrays lie.
-  """
-
-  def __init__(self, dataset: data.Dataset, layout: Layout):
-    train, *held_out = dataset.train, dataset.validation, dataset.test
-    images = [as_words(train.images), *(split.images for split in held_out)]
-    labels = [split.labels for split in (train, *held_out)]
-    splits = map(Batch, *layout.place((images, labels)))
-    self.splits = Splits(*splits)
-    self.image_shape = train.images.shape[1:]
-    self._size = len(train)
-
-  def steps_at_once(self, spec: Mapping[str, Any], networks: int) -> int:
-    """Any number."""
-    del networks
-    return max(1, int(spec["steps"]))
-
-  def chunks(
-    self, spec: Mapping[str, Any], fed: Networks, steps: int, done: int
-  ) -> Iterator[Chunk]:
-    """Rows of the training set."""
-    how = self._how(spec)
-    drawn = draw_in_chunks(fed.keys, spec["steps"], steps, done, **how)
-    for first, draws in drawn:
-      yield Chunk(first, self.splits.train, draws)
-
-  def population(self, spec: Mapping[str, Any], fed: Networks) -> Chunk | None:
-    """Rows of the training set, other than training's."""
-    count = spec["population_batches"]
-    if not count:
-      return None
-    keys = jax.vmap(lambda key: jax.random.fold_in(key, POPULATION))(fed.keys)
-    draws = draw(keys, jnp.int32(0), steps=count, **self._how(spec))
-    return Chunk(0, self.splits.train, draws)
-
-  def evaluate(
-    self,
-    program: Program,
-    hyper: Any,
-    states: Any,
-    population: Chunk | None,
-    which: jax.Array,
-  ) -> Evaluation:
-    """In one call of the program."""
-    draws = None if population is None else population.draws
-    done: Evaluation = jax.device_get(
-      program.evaluate(hyper, states, self.splits, draws, which)
-    )
-    return done
-
-  def probabilities(
-    self, program: Program, hyper: Any, states: Any
-  ) -> np.ndarray:
-    """In one call of the program."""
-    images = self.splits.test.images
-    return np.asarray(program.probabilities(hyper, states, images))
-
-  def first_examples(self, count: int) -> Batch:
-    """As images, not as words."""
-    train = self.splits.train
-    rows = jnp.arange(min(count, self._size))
-    return Batch(take(train.images, rows, self.image_shape), train.labels[rows])
-
-  def _how(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-      "sampler": SAMPLERS[spec["sampler"]],
-      "size": self._size,
-      "batch_size": spec["batch_size"],
-    }
 
 
 class FromFiles:
