@@ -102,13 +102,14 @@ def test_the_command_prints_a_line_and_fails():
   with pytest.raises(SystemExit) as caught:
     prepare.main(["mnits"])
   assert caught.value.code == (
-    "name: 'mnits' is not known; did you mean 'mnist'? Choices: cifar10, mnist"
+    "name: 'mnits' is not known; did you mean 'mnist'? "
+    "Choices: cifar10, imagenet2012, mnist"
   )
 
 
 def test_the_versions_are_the_registry_s():
   for name, version in prepare.VERSIONS.items():
-    assert data.DATASETS[name].load.keywords == {"version": version}
+    assert data.DATASETS[name].records.keywords["version"] == version
 
 
 def test_data_dir_alone_is_searched(nothing, tmp_path):
