@@ -36,6 +36,11 @@ def test_the_last_two_are_kept(tmp_path):
   assert checkpoints.restore(pytest.fail) is None
 
 
+# A write that fails leaves others of the same checkpoint going in orbax.
+@pytest.mark.filterwarnings(
+  "ignore::pytest.PytestUnraisableExceptionWarning",
+  "ignore:coroutine:RuntimeWarning",
+)
 def test_a_disk_that_fills_up_leaves_the_last_one(tmp_path):
   checkpoints = Checkpoints(tmp_path)
   checkpoints.save(_checkpoint(1))

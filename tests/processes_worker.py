@@ -8,12 +8,6 @@ from absl import flags
 from bnjax import console, experiment, processes
 from bnjax.config import base
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Of the run.")
-_PORT, _COUNT, _INDEX, _STEPS = (
-  flags.DEFINE_integer(name, None, "As the name says.")
-  for name in ("port", "count", "index", "steps")
-)
-
 
 def make_config(steps):
   """A config of an MLP with dropout, and a CNN on batches of uneven shares."""
@@ -40,14 +34,18 @@ def make_config(steps):
 
 def main(argv):
   del argv
-  processes.join(f"127.0.0.1:{_PORT.value}", _COUNT.value, _INDEX.value)
+  given = flags.FLAGS
+  processes.join(f"127.0.0.1:{given.port}", given.count, given.index)
   experiment.run(
-    make_config(_STEPS.value),
-    _WORKDIR.value,
+    make_config(given.steps),
+    given.workdir,
     checkpoint_seconds=1,
     report_progress=lambda progress: print(progress, flush=True),
   )
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # tests import this too, and flags are global
+  flags.DEFINE_string("workdir", None, "Of the run.")
+  for name in ("port", "count", "index", "steps"):
+    flags.DEFINE_integer(name, None, "As the name says.")
   console.run(main)

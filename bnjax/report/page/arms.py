@@ -21,7 +21,7 @@ def colours(look: Look) -> dict[str, str]:
   In the dark it is the same hue, as much paler as it takes to be seen.
 
   >>> colours(Look("#404040", "s"))
-  {'color': '#404040', 'dark': '#7f7f7f', 'symbol': 'square'}
+  {'color': '#404040', 'dark': '#797979', 'symbol': 'square'}
   """
   rgb = [int(look.color[place : place + 2], 16) for place in (1, 3, 5)]
   share = 0.0
