@@ -17,7 +17,7 @@ from bnjax.config import base, finish, parse
 from bnjax.shorthands import greater, less
 
 RATE = 0.01
-REFERENCE = 0.25
+REFERENCE = 0.298
 
 
 def get_config(arg="cifar10_jpeg"):

@@ -16,6 +16,8 @@ _TRAIN = (
   "--config.model.width=8",
   "--config.seeds=1",
   "--config.steps=10",
+  # Adam makes a whole step of a rounding where a gradient is 0.
+  "--config.precision=float64",
   "--quiet",
   "--writers=",
 )
@@ -43,4 +45,4 @@ def test_two_processes_train_as_one_does(run_script, tmp_path):
   ours, expected = _last(tmp_path / "two"), _last(tmp_path / "one")
   assert [row["arm"] for row in ours] == [row["arm"] for row in expected]
   for row, same in zip(ours, expected, strict=True):
-    assert row["data_loss"] == pytest.approx(same["data_loss"], rel=1e-3)
+    assert row["data_loss"] == pytest.approx(same["data_loss"], rel=1e-9)
