@@ -45,7 +45,7 @@ reproduce-all: $(STAMP)
 	$(BIN)/python scripts/report.py --gallery=docs/results
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest --numprocesses=auto
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .

@@ -3,7 +3,6 @@
 import importlib.util
 import pathlib
 
-import jax
 import pytest
 
 from bnjax import experiment, report, results
@@ -49,14 +48,6 @@ def test_smoke_is_small_and_the_rest_is_the_same(path):
   # An Inception of fewer blocks, for smaller images, compiles in seconds.
   assert other <= ({"name", "blocks"} if "inception" in path.stem else set())
   assert set(smoke["arms"]) == set(full["arms"])
-
-
-@pytest.fixture
-def quick_compilation():
-  """Compiles in half the time what is run for seconds."""
-  jax.config.update("jax_disable_most_optimizations", True)
-  yield
-  jax.config.update("jax_disable_most_optimizations", False)
 
 
 def _with_few_arms(config):
