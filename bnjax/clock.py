@@ -67,7 +67,7 @@ class Clock:
       f"{name}_seconds": seconds / self._networks
       for name, seconds in self._seconds.items()
     }
-    own = self._seconds["train"] + self._seconds["evaluate"]
+    own = sum(self._seconds.values()) - self._seconds["compile"]
     total = self._begun + compilation + own
     each = {"step_seconds": shares["train_seconds"] / step} if step else {}
     return shares | each | {"process_seconds": total}

@@ -80,7 +80,7 @@ def networks(
   for arm, spec in arms.items():
     for values in itertools.product(*axes.values()):
       point = dict(zip(axes, values, strict=True))
-      own = override("grid", spec, _nested(point))
+      own = override("grid", spec, nested(point))
       seeds = range(own["seed"], own["seed"] + own["seeds"])
       found += [Network(arm, point, seed, own) for seed in seeds]
   return found
@@ -124,16 +124,16 @@ def _axes(grid: Mapping[str, Any], path: str = "") -> dict[str, Sequence[Any]]:
   return axes
 
 
-def _nested(point: Point) -> dict[str, Any]:
+def nested(point: Point) -> dict[str, Any]:
   """{"a.b": 1} as {"a": {"b": 1}}."""
-  nested: dict[str, Any] = {}
+  whole: dict[str, Any] = {}
   for field, value in point.items():
     *path, last = field.split(".")
-    place = nested
+    place = whole
     for key in path:
       place = place.setdefault(key, {})
     place[last] = value
-  return nested
+  return whole
 
 
 def _group(members: list[Network]) -> Group:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bnjax.arms import NOT_FOR_ARMS, override, resolve_arms
 from bnjax.errors import UserError
+from bnjax.plan import nested
 from bnjax.results import to_strict
 from bnjax.results.points import grid_axes
 from bnjax.sweep.axes import Point, cross, product
@@ -98,18 +99,6 @@ def make_trials(
     if all(trial.error for trial in own):
       raise UserError(own[0].error)
   return list(trials.values())
-
-
-def nested(point: Point) -> dict[str, Any]:
-  """{"a.b": 1} as {"a": {"b": 1}}."""
-  whole: dict[str, Any] = {}
-  for field, value in point.items():
-    *path, last = field.split(".")
-    place = whole
-    for key in path:
-      place = place.setdefault(key, {})
-    place[last] = value
-  return whole
 
 
 def _plain(value: Any) -> Any:
