@@ -81,11 +81,13 @@ def _pretty(value: Any, indent: str = "") -> str:
 
 def _mend(path: pathlib.Path) -> None:
   """Ends a file's last line: completes it if whole, removes it if torn."""
-  if not path.exists():
+  if not path.exists() or not path.stat().st_size:
     return
+  with path.open("rb") as file:  # before every append: not the whole file
+    file.seek(-1, os.SEEK_END)
+    if file.read() == b"\n":
+      return
   content = path.read_bytes()
-  if not content or content.endswith(b"\n"):
-    return
   start = content.rfind(b"\n") + 1
   with path.open("r+b") as file:
     if _parse(content[start:]) is None:
