@@ -149,19 +149,21 @@ def inception(
     arm: a key of `INCEPTION`.
     metric: the one that counts steps, `steps_to:test_accuracy>=...`.
     step: the last one of this arm here; the paper says none.
-    versus: an arm to give the steps relative to; "" gives them as they are.
+    versus: another arm to give them relative to; "" gives them as they are.
   """
   _, steps, best = INCEPTION[arm]
+  _, base_steps, base_best = INCEPTION[versus] if versus else (0, 1.0, 1.0)
   where: dict[str, Any] = {
     "source": f"{PAPER}, Figure 3",
     "dataset": "imagenet2012",
     "step": step,
   }
-  rules = {"best": number(best, metric="max:test_accuracy", **where)}
-  base = INCEPTION[versus][1] if versus else 1.0
-  if steps and base and arm != versus:
-    relative: dict[str, Any] = {"relative_to": versus} if versus else {}
-    rules["steps"] = number(steps / base, metric=metric, **where, **relative)
+  where |= {"relative_to": versus} if versus else {}
+  rules = {
+    "best": number(best / base_best, metric="max:test_accuracy", **where)
+  }
+  if steps and base_steps:
+    rules["steps"] = number(steps / base_steps, metric=metric, **where)
   return rules
 
 

@@ -69,7 +69,6 @@ def _of_any_arm(figure):
   return {field: v for field, v in figure.items() if field != "arms"}
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_every_experiment_runs_small_and_reports(path, tmp_path):
   config = _with_few_arms(_get_config(path)("smoke").to_dict())

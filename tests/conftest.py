@@ -1,5 +1,8 @@
 """Settings for every test: several CPU devices, strict promotion rules."""
 
+import os
+import pathlib
+
 import jax
 import pytest
 
@@ -9,9 +12,26 @@ jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-@pytest.fixture(scope="module")
-def quick_compilation():
-  """Compiles in half the time what is run for seconds."""
-  jax.config.update("jax_disable_most_optimizations", True)
-  yield
-  jax.config.update("jax_disable_most_optimizations", False)
+# What others import is tested as it is compiled for them. The rest, programs
+# that run for seconds, is compiled in half the time; so are its children's.
+_OPTIMIZED = (
+  "conformance_test.py",
+  "flax_suite_test.py",
+  "interop_test.py",
+  "linen_test.py",
+  "linen_tools",
+  "nnx_test.py",
+  "ops",
+  "published_test.py",
+)
+_QUICK = "jax_disable_most_optimizations"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compilation(request):
+  place = request.path.relative_to(pathlib.Path(__file__).parent).parts[0]
+  quick = str(int(place not in _OPTIMIZED))
+  if os.environ.get(_QUICK.upper(), "0") != quick:
+    jax.clear_caches()  # programs are kept whatever they were compiled with
+    jax.config.update(_QUICK, quick == "1")
+    os.environ[_QUICK.upper()] = quick

@@ -13,7 +13,6 @@ from bnjax.literature import number
 from bnjax.shorthands import greater
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def _config():

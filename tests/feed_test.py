@@ -20,8 +20,6 @@ for module in ("tensorflow_datasets", "array_record", "grain"):
 sys.path.append(str(pathlib.Path(__file__).with_name("data")))
 import tiny_tfds  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 SHAPE = (6, 6, 1)
 SIZES = {"train": 40, "validation": 11, "test": 23}
 

@@ -39,6 +39,11 @@ class Values(NamedTuple):
   shared: bool
   above: Mapping[int, float] = {}
 
+  @property
+  def inexact(self) -> bool:
+    """Whether some numbers are but bounds, or one time shared by all."""
+    return self.shared or any(self.bounds.values())
+
 
 class Measured:
   """The records of a run.

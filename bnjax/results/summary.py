@@ -134,7 +134,6 @@ def _entry(
   dataset = setting(measured.config, arm, "dataset", "name")
   signs = list(values.bounds.values())
   bounds = {"at_least": signs.count(1), "at_most": signs.count(-1)}
-  exact = not any(bounds.values()) and not values.shared
   entry = {
     "arm": arm,
     "metric": metric,
@@ -143,7 +142,7 @@ def _entry(
     "mean": ours.mean,
     "std": ours.std,
     "sample_std": ours.sample_std,
-    "interval": _listed(ours.interval) if exact else None,
+    "interval": None if values.inexact else _listed(ours.interval),
     "seeds": ours.n,
     "finite": ours.finite,
     "bounds": bounds,

@@ -83,7 +83,8 @@ def judge_published(
   to say what `tolerance` that deserves; a range does.
 
   A rule with `relative_to` is compared with the ratio of the two arms, paired
-  by seed; a published standard deviation counts relative to its mean.
+  by seed; a published standard deviation counts relative to its mean. The ratio
+  is stated also where it was measured on other data than was published.
 
   Args:
     ours: the metric over our seeds.
@@ -120,27 +121,41 @@ def _judge_ratio(
 ) -> Verdict:
   seeds = sorted({*ours.numbers} & {*theirs.numbers})
   pairs = [(ours.numbers[seed], theirs.numbers[seed]) for seed in seeds]
-  if reason := _refusal(ours, rule, dataset) or _refusal(theirs, rule, dataset):
-    return Verdict(INCOMPARABLE, reason=reason, seeds=len(seeds))
-  if not all(0 < number < float("inf") for pair in pairs for number in pair):
-    reason = "a ratio needs finite numbers above 0"
-    return Verdict(INCOMPARABLE, reason=reason, seeds=len(seeds))
-  logs = paired_logs(*zip(*pairs, strict=True)) if pairs else []
+  usable = all(0 < number < float("inf") for pair in pairs for number in pair)
+  logs = paired_logs(*zip(*pairs, strict=True)) if pairs and usable else []
   mine = estimate(logs)
   ratio = None if mine.mean is None else exp(mine.mean)
   difference = None if ratio is None else ratio - rule.mean
+  spread = None if len(logs) < 2 else _ratio_interval(logs)
+  if reason := _refusal(ours, rule, dataset) or _refusal(theirs, rule, dataset):
+    if ours.inexact or theirs.inexact:
+      ratio, spread = None, None
+    return Verdict(
+      INCOMPARABLE,
+      reason=reason,
+      seeds=len(seeds),
+      ratio=ratio,
+      ratio_interval=spread,
+    )
+  if not usable:
+    reason = "a ratio needs finite numbers above 0"
+    return Verdict(INCOMPARABLE, reason=reason, seeds=len(seeds))
   if reason := _too_little(mine, rule, "common seed"):
     return Verdict(INCOMPARABLE, difference, None, reason, mine.n, ratio)
   assert mine.mean is not None
   assert ratio is not None
-  low, high = (exp(bound) for bound in mean_interval(logs))
   between = _between_ratios(
     Sample(mine.mean, mine.sample_std or 0, mine.n), rule
   )
   tolerance = rule.tolerance or 0.0
   interval = between[0] - tolerance, between[1] + tolerance
   verdict = _contains_none(interval, max(ratio, rule.mean))
-  return Verdict(verdict, difference, interval, "", mine.n, ratio, (low, high))
+  return Verdict(verdict, difference, interval, "", mine.n, ratio, spread)
+
+
+def _ratio_interval(logs: Sequence[float]) -> Interval:
+  low, high = mean_interval(logs)
+  return exp(low), exp(high)
 
 
 def _between_ratios(mine: Sample, rule: PublishedNumber) -> Interval:

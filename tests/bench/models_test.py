@@ -10,8 +10,6 @@ from bnjax.bench import models
 from bnjax.models.inception import small_inception
 from bnjax.models.inception_blocks import FIGURE_5
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 TINY = models.Setting(
   functools.partial(small_inception, width_factor=1 / 32, blocks=("3c", "5b")),
   side=8,

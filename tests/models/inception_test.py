@@ -26,8 +26,6 @@ from bnjax.models.initializers import he
 from bnjax.models.norms import NORMS
 from bnjax.models.tap import Tap
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 RNG = np.random.default_rng(0)
 X = jnp.asarray(RNG.normal(size=(8, 16, 16, 3)).astype(np.float32))
 LABELS = jnp.asarray(RNG.integers(0, 10, 8))

@@ -194,3 +194,16 @@ def test_ratio_with_a_published_std_counts_it_relative_to_the_mean():
 def test_ratio_that_cannot_be_compared_says_why(got, reason):
   assert got.verdict == "cannot be compared"
   assert got.reason.startswith(reason)
+
+
+def test_a_ratio_measured_on_other_data_is_stated_all_the_same():
+  here, there = ratio(), ratio(dataset="cifar10")
+  assert there.ratio == here.ratio
+  assert there.ratio_interval == here.ratio_interval
+  assert there.interval is None
+
+
+def test_a_ratio_of_bounds_is_not_stated():
+  late = of(SLOW, bounds=(0, 0, 1))
+  got = judge(late, dataset="cifar10", theirs=of(FAST), relative_to="b")
+  assert (got.ratio, got.ratio_interval) == (None, None)

@@ -13,7 +13,7 @@ CONFIG = "configs/init_robustness.py"
 
 
 SCRIPT = ROOT / "scripts" / "train.py"
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+OURS = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
 
 
 def _train(*arguments, cwd=ROOT):
@@ -22,7 +22,7 @@ def _train(*arguments, cwd=ROOT):
     capture_output=True,
     text=True,
     cwd=cwd,
-    env=ENVIRONMENT,
+    env=os.environ | OURS,
     timeout=300,
   )
 
@@ -149,7 +149,7 @@ def told(tmp_path_factory):
     capture_output=True,
     text=True,
     cwd=cwd,
-    env=ENVIRONMENT,
+    env=os.environ | OURS,
     timeout=300,
     check=True,
   )

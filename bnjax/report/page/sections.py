@@ -9,10 +9,11 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+from bnjax.report.claims import claims_table, tally
 from bnjax.report.page.arms import differences
 from bnjax.report.page.experiment import Experiment
 from bnjax.report.render import Table, plain, to_html
-from bnjax.report.tables import claims_table, summary_tables, tally
+from bnjax.report.tables import summary_tables
 
 # The drawn parts: their key in the data, heading, and what is to be said.
 PARTS = (
