@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from bnjax.bench.timing import take_turns
+from bnjax.bench.timing import median_ratio, take_turns
 from bnjax.linen import BatchNorm
 from bnjax.linen_tools import apply_folded, fold
 from bnjax.models import NORMS
@@ -126,8 +126,9 @@ def rows(
 
   Returns:
     A row per candidate (what, ms, images/s, MFU), and what they are judged by:
-    peak (of a matrix product, flop/s), copy (bytes/s), norm_floor (ms), and
-    norm_share (of the training step, with against without).
+    peak (of a matrix product, flop/s), copy (bytes/s), norm_floor (ms),
+    norm_share (of the training step, with against without), and where PyTorch
+    was timed, by its row's name, its time over ours.
   """
   task = functools.partial(_task, chosen, precision)
   images, labels = _data(chosen)
@@ -143,10 +144,10 @@ def rows(
     inferring |= {k: v for k, v in ours.items() if "infer" in k}
   limits = _limits(precision)
   seconds = take_turns(training | inferring | limits, rounds)
-  middle = {k: statistics.median(v) for k, v in seconds.items()}
   for name in training:
     if "torch" not in name:
-      middle[name] /= STEPS
+      seconds[name] = [several / STEPS for several in seconds[name]]
+  middle = {k: statistics.median(v) for k, v in seconds.items()}
   work, n = cost(chosen), chosen.batch_size
   peak = 2 * _SIDE**3 / middle["product"]
   itemsize = PRECISIONS[precision].activations(0).dtype.itemsize
@@ -168,6 +169,11 @@ def rows(
     "copy": copy,
     "norm_floor": 1e3 * _PASSES * itemsize * n * work.normalized / copy,
     "norm_share": 1 - bare / normed,
+  }
+  facts |= {
+    f"torch, {name}": median_ratio(seconds[f"torch, {name}"], seconds[name])
+    for name in middle
+    if f"torch, {name}" in middle
   }
   return found, facts
 

@@ -1,5 +1,6 @@
 """The suites of `scripts/bench.py`: each returns a Markdown page."""
 
+import importlib.util
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -98,8 +99,9 @@ def models(rounds: int) -> str:
   """An Inception's training step and inference, beside PyTorch's."""
   chosen = models_bench.setting()
   work = models_bench.cost(chosen)
+  torch = ("torch",) if importlib.util.find_spec("torch") else ()
   lines = [
-    *_heading(f"Inception: {chosen.model.__name__}"),
+    *_heading(f"Inception: {chosen.model.__name__}", *torch),
     f"Minibatches of {chosen.batch_size} images {chosen.side}x{chosen.side}x3, "
     f"SGD with momentum, {work.products / 1e6:,.1f} million floating-point "
     f"operations forward and {work.normalized:,} normalized values an image. "
@@ -116,12 +118,18 @@ def models(rounds: int) -> str:
 
 
 def _limits(facts: Mapping[str, float]) -> str:
+  ratios = {k: v for k, v in facts.items() if k.startswith("torch")}
+  beside = "; ".join(
+    f"{name.removeprefix('torch, ')}: {ratio:.2f}"
+    for name, ratio in ratios.items()
+  )
+  said = f" PyTorch's time over ours, median of rounds: {beside}."
   return (
     f"The peak is what a large matrix product reaches in the same rounds, "
     f"{facts['peak'] / 1e9:,.0f} Gflop/s. Normalization, with against without, "
     f"takes {facts['norm_share']:.0%} of the training step; 8 passes over what "
     f"is normalized at the bandwidth of a copy, {facts['copy'] / 1e9:,.1f} "
-    f"GB/s, would take {facts['norm_floor']:.3g} ms."
+    f"GB/s, would take {facts['norm_floor']:.3g} ms." + (said if ratios else "")
   )
 
 
