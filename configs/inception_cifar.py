@@ -28,9 +28,9 @@ def get_config(arg="cifar10_jpeg"):
   config.model.update(blocks=blocks, width_factor=1 / 16, init_scale=1.2)
   config.model.update(dropout_rate=0.4, local_response_norm=True)
   config.optimizer.update(learning_rate=RATE, momentum=0.9)
-  config.schedule.update(name="exponential", decay_steps=1200)
+  config.schedule.update(name="exponential", decay_steps=3000)
   config.augment.name = "photometric"
-  config.update(l2=5e-4, batch_size=32, steps=1200, eval_every=100, seeds=3)
+  config.update(l2=5e-4, batch_size=32, steps=3000, eval_every=100, seeds=3)
   config.across = "map"
   times = lambda factor: {"optimizer": {"learning_rate": factor * RATE}}
   simpler = {"dropout_rate": 0.0, "local_response_norm": False}
