@@ -58,7 +58,11 @@ def _with_few_arms(config):
   )
   return config | {
     "arms": {arm: config["arms"][arm] for arm in arms},
-    "published": {k: v for k, v in config["published"].items() if k in arms},
+    "published": {
+      arm: {k: v for k, v in rules.items() if v.get("relative_to", arm) in arms}
+      for arm, rules in config["published"].items()
+      if arm in arms
+    },
     "claims": {k: v for k, v in config["claims"].items() if of_them(v)},
     "figures": {k: _of_any_arm(v) for k, v in config["figures"].items()},
     "tables": {k: _of_any_arm(v) for k, v in config["tables"].items()},
