@@ -21,8 +21,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
 
 .PHONY: reproduce reproduce-all test lint docs check format venv clean
 
+DIGITS ?= mnist5k
 reproduce: $(STAMP)
-	$(BIN)/python scripts/train.py --config=configs/init_robustness.py:mnist5k
+	$(BIN)/python scripts/train.py --config=configs/init_robustness.py:$(DIGITS)
 
 # MNIST and CIFAR-10 come through tensorflow-datasets. Done ones are kept: what
 # was interrupted goes on with the next experiment.
