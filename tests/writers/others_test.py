@@ -43,6 +43,17 @@ def test_mlflow_has_a_run_a_network_in_a_file_store(tmp_path, monkeypatch):
   ]
 
 
+def test_mlflow_goes_where_its_variable_says(tmp_path, monkeypatch):
+  mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
+  place = (tmp_path / "elsewhere").as_uri()
+  monkeypatch.setenv("MLFLOW_TRACKING_URI", place)
+  monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+  monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+  _tell("mlflow", tmp_path / "run", 0)
+  assert mlflow.MlflowClient(place).get_experiment_by_name("an experiment")
+  assert not (tmp_path / "run" / "mlflow").exists()
+
+
 def test_wandb_keeps_a_run_a_network_offline(tmp_path, monkeypatch):
   pytest.importorskip("wandb", reason="wandb is not installed")
   monkeypatch.setenv("WANDB_MODE", "offline")

@@ -85,6 +85,22 @@ def test_points_of_a_grid_are_networks_of_their_own():
   assert names == ["batch_norm/l2=0.1/seed_0", "batch_norm/l2=0.0/seed_0"]
 
 
+def test_probes_of_a_step_at_several_points_are_apart():
+  runs = []
+  writer = PerNetwork(
+    lambda about: runs.append(Kept(about)) or runs[-1],
+    "a test",
+    [network(point={"l2": value}) for value in (0.0, 0.1)],
+  )
+  seen = {"probe": "norm", "layer": "dense_0"}
+  writer.probe_rows(
+    [row(0, point={"l2": v}, values=10 * v, **seen) for v in (0.0, 0.1)]
+  )
+  assert [run.told for run in runs] == [
+    [(0, {"norm/dense_0": value}, {})] for value in (0.0, 1.0)
+  ]
+
+
 class Fails:
   def rows(self, rows):
     raise RuntimeError("the disk\nis full")
