@@ -111,7 +111,7 @@ def _time(estimate: Estimate) -> Table:
   )
   notes = (
     f"measured: {timing.steps} steps of program {estimate.timed + 1} with "
-    f"{timing.networks} networks on random images, {1000 * each:.3g} ms a step",
+    f"{timing.networks} networks on random images, {each:.3g} s a step",
     "the rest is computed from that: other programs by their FLOPs, each "
     "compiled in the same time, less where it was before; reading data and "
     "probes are left out",

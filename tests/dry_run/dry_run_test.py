@@ -4,6 +4,8 @@ import pytest
 
 from bnjax import dry_run
 from bnjax.config import base
+from bnjax.dry_run import timing
+from bnjax.dry_run.timing import Timing
 from bnjax.dry_run.work import data_bytes, program_bytes
 
 
@@ -40,6 +42,8 @@ def test_programs_hold_the_networks_of_all_points_and_seeds(counted):
   assert [program.parts for program in counted.programs] == [(6,)] * 3
   assert {program.fields for program in counted.programs} == {("l2",)}
   assert counted.programs[0].evaluations == 4
+  rows = dry_run.to_tables(counted)[0].rows
+  assert [row[2] for row in rows] == ["6 (l2)"] * 3
   assert counted.estimate is None
 
 
@@ -63,6 +67,43 @@ def test_the_config_is_told_once_and_then_where_arms_differ(counted):
   narrow = text[text.index("\nnarrow") :]
   assert "model.width=8" in narrow
   assert "norm.name=batch_norm" in narrow
+
+
+def test_other_programs_are_estimated_from_the_one_that_was_timed(monkeypatch):
+  measured = Timing(3, 5, 7.0, 0.5, 2.0)
+  timed = []
+  monkeypatch.setattr(
+    timing, "measure", lambda part, work: timed.append(part) or measured
+  )
+  config = _config() | {"grid": {}}
+  few = {"batch_size": 32, "steps": 30}
+  config["arms"] = {"batch_norm": {}, "few": {"model": {"width": 8}} | few}
+  found = dry_run.estimate(config)
+  full, small = found.programs
+  assert full.flops == full.work.step_flops * 75 * 3
+  assert small.flops == small.work.step_flops * 30 * 3
+  assert [network.arm for network in timed[0].networks] == ["batch_norm"] * 3
+  estimate = found.estimate
+  assert (estimate.timed, estimate.compilation) == (0, 14.0)
+  share = small.work.step_flops / full.work.step_flops
+  assert 0.1 < share < 0.5
+  training = 0.5 * 3 * (75 + share * 30)
+  assert estimate.training == pytest.approx(training)
+  # At steps 0, 30, 60, 75, and at 0, 30; half of the batch, so that an example
+  # takes twice the share of a step.
+  evaluation = 2.0 * 3 * (4 + 2 * share * 2)
+  assert estimate.evaluation == pytest.approx(evaluation)
+  assert estimate.seconds == pytest.approx(14.0 + training + evaluation)
+  programs, times = dry_run.to_tables(found)
+  assert [row[:3] for row in programs.rows] == [
+    ("1", "batch_norm", "3"),
+    ("2", "few", "3"),
+  ]
+  assert times.title == "Time, a rough estimate"
+  assert times.notes[0] == (
+    "measured: 5 steps of program 1 with 3 networks on random images, 1.5 s a "
+    "step"
+  )
 
 
 def test_a_timed_run_writes_nothing_and_says_what_it_measured(
