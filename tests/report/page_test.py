@@ -87,7 +87,13 @@ def test_curves_have_every_seed_and_what_is_published(data):
   assert found["curves"][2]["values"] == [[2, 2, None]] * 2
   assert found["per_step"] == [0.5, 0.5]
   assert found["diverged"] == {"0": [[0, 20], [1, 20]], "1": [[0, 20], [1, 20]]}
-  assert found["published"]["numbers"][0]["mean"] == 0.6
+  assert found["published"] == {
+    "numbers": [
+      {"arm": 0, "metric": "test_accuracy", "step": 20, "mean": 0.6, "std": 0.1,
+       "low": None, "high": None, "dataset": "mnist"},
+    ],
+    "curves": [],
+  }  # fmt: skip
   assert not found["thinned"]
 
 
