@@ -22,7 +22,19 @@ from bnjax.sweep.local import Ended, environment
 from bnjax.sweep.units import STOPPED, Status, Unit, read_status
 
 _PATIENCE = 600  # seconds: longer than clusters wait before they kill
-_LOST = 3  # looks at a queue that has a job no longer, before it is given up
+_ENDED = {
+  "BOOT_FAIL",
+  "CANCELLED",
+  "COMPLETED",
+  "DEADLINE",
+  "FAILED",
+  "NODE_FAIL",
+  "OUT_OF_MEMORY",
+  "PREEMPTED",
+  "REVOKED",
+  "TIMEOUT",
+}
+_LOST = 15  # seconds that a queue has a job no longer, before it is given up
 
 
 class Options(NamedTuple):
@@ -101,7 +113,7 @@ class Slurm:
     self._options = options
     self._data_dir = data_dir
     self._jobs: dict[str, Unit] = {}
-    self._missed: dict[str, int] = {}
+    self._missed: dict[str, float] = {}  # since when
     self._queue()
 
   def start(self, units: Sequence[Unit]) -> None:
@@ -129,11 +141,12 @@ class Slurm:
       status = read_status(unit.folder)
       waits = status is None or status.state == "stopped"
       if waits and job in queued:
+        self._missed.pop(job, None)
         continue
       if waits:
         # A shared file system may show its files late.
-        self._missed[job] = self._missed.get(job, 0) + 1
-        if self._missed[job] < _LOST:
+        since = self._missed.setdefault(job, time.monotonic())
+        if time.monotonic() - since < _LOST:
           continue
       del self._jobs[job]
       yield Ended(unit, status or Status("failed", self._lost(job)))
@@ -192,8 +205,10 @@ class Slurm:
     )
 
   def _queue(self) -> set[str]:
-    """Ids of the jobs that are waiting or running, as submitit names them."""
-    command = ["squeue", "--noheader", "--array", "--format=%i", "--me"]
+    """Ids of the jobs that have not ended, as submitit names them."""
+    # Of all states: by itself squeue may lack a job that is being requeued.
+    command = ["squeue", "--noheader", "--array", "--me", "--states=all"]
+    command += ["--format=%i %T"]
     try:
       found = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=True
@@ -207,7 +222,8 @@ class Slurm:
       raise UserError(f"--launcher=slurm: {_said(error)}") from None
     except subprocess.TimeoutExpired:  # a busy controller: look again later
       return set(self._jobs)
-    return set(found.stdout.split())
+    jobs = [line.split() for line in found.stdout.splitlines() if line.strip()]
+    return {job for job, *state in jobs if not _ENDED & {*state}}
 
 
 def _job_of(unit: Unit) -> str:
