@@ -46,7 +46,8 @@ reproduce-all: $(STAMP)
 	$(BIN)/python scripts/report.py --gallery=docs/results
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile \
+	  --no-loadscope-reorder
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff format --check .

@@ -17,9 +17,6 @@ PAGE = pathlib.Path(__file__).parent.parent / "docs" / "conformance.md"
 KEYS = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.key)
 
 
-pytestmark = pytest.mark.xdist_group("conformance")
-
-
 @pytest.fixture(scope="module")
 def ours():
   return conformance.measure(OURS)

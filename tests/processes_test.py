@@ -19,7 +19,6 @@ from jax.experimental.compilation_cache import compilation_cache
 from bnjax import experiment, params, processes
 from bnjax.errors import UserError
 
-pytestmark = pytest.mark.xdist_group("processes")
 WORKER = pathlib.Path(__file__).with_name("processes_worker.py")
 ROOT = WORKER.parent.parent
 STEPS = 200

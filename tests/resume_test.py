@@ -18,7 +18,6 @@ from bnjax.preemption import Preempted
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
-pytestmark = pytest.mark.xdist_group("resume")
 KILLS = 20
 
 
