@@ -152,7 +152,7 @@ def inception(
     versus: another arm to give them relative to; "" gives them as they are.
   """
   _, steps, best = INCEPTION[arm]
-  _, base_steps, base_best = INCEPTION[versus] if versus else (0, 1.0, 1.0)
+  _, base_steps, base_best = INCEPTION[versus] if versus else (0.0, 1.0, 1.0)
   where: dict[str, Any] = {
     "source": f"{PAPER}, Figure 3",
     "dataset": "imagenet2012",
