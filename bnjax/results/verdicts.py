@@ -25,7 +25,6 @@ from bnjax.results.intervals import (
   Sample,
   estimate,
   exp,
-  mean_interval,
   paired_logs,
   to_sample_std,
   welch_interval,
@@ -126,7 +125,7 @@ def _judge_ratio(
   mine = estimate(logs)
   ratio = None if mine.mean is None else exp(mine.mean)
   difference = None if ratio is None else ratio - rule.mean
-  spread = None if len(logs) < 2 else _ratio_interval(logs)
+  spread = mine.interval and (exp(mine.interval[0]), exp(mine.interval[1]))
   if reason := _refusal(ours, rule, dataset) or _refusal(theirs, rule, dataset):
     if ours.inexact or theirs.inexact:
       ratio, spread = None, None
@@ -151,11 +150,6 @@ def _judge_ratio(
   interval = between[0] - tolerance, between[1] + tolerance
   verdict = _contains_none(interval, max(ratio, rule.mean))
   return Verdict(verdict, difference, interval, "", mine.n, ratio, spread)
-
-
-def _ratio_interval(logs: Sequence[float]) -> Interval:
-  low, high = mean_interval(logs)
-  return exp(low), exp(high)
 
 
 def _between_ratios(mine: Sample, rule: PublishedNumber) -> Interval:
