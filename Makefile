@@ -71,15 +71,15 @@ $(STAMP):
 	@echo "setting up .venv: once, about a minute"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bnjax needs Python 3.11 or later; this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP) --editable '.[experiments]'
+	@$(PIP) --editable '.[lab]'
 	@touch $@
 
 $(DEV_STAMP): $(STAMP)
-	@$(PIP) --editable '.[experiments,dev]'
+	@$(PIP) --editable '.[lab,dev]'
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)
-	@$(PIP) --editable '.[experiments,docs]'
+	@$(PIP) --editable '.[lab,docs]'
 	@touch $@
 
 clean:

@@ -9,8 +9,8 @@ each further arm makes one change more; `all` makes all seven.
   python scripts/train.py --config=configs/accelerating.py:cifar10_jpeg
 """
 
-from bnjax.config import NO_NORM, base, finish, parse
-from bnjax.shorthands import greater
+from bnjax.lab.config import NO_NORM, base, finish, parse
+from bnjax.lab.shorthands import greater
 
 
 def get_config(arg="cifar10_jpeg"):

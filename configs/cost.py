@@ -10,9 +10,9 @@ machine that ran it.
   python scripts/train.py --config=configs/cost.py:mnist
 """
 
-from bnjax.config import NO_NORM, base, finish, parse
-from bnjax.literature import POST, number
-from bnjax.shorthands import greater
+from bnjax.lab.config import NO_NORM, base, finish, parse
+from bnjax.lab.literature import POST, number
+from bnjax.lab.shorthands import greater
 
 
 def get_config(arg="mnist"):

@@ -9,9 +9,9 @@ Nothing is trained. Layers count from 0 here: `dense_18` is layer 19.
   python scripts/train.py --config=configs/deep_signal.py
 """
 
-from bnjax import literature
-from bnjax.config import NO_NORM, base, finish, parse
-from bnjax.shorthands import greater, histograms, layers, less, within
+from bnjax.lab import literature
+from bnjax.lab.config import NO_NORM, base, finish, parse
+from bnjax.lab.shorthands import greater, histograms, layers, less, within
 
 INITS = literature.VERY_DEEP_INITS
 BATCH = ("batch_norm_before", "batch_norm_after")

@@ -9,9 +9,9 @@ with an error in the backward pass (`as_published`).
   python scripts/train.py --config=configs/dropout_comparison.py:mnist
 """
 
-from bnjax.config import NO_NORM, base, finish, parse
-from bnjax.literature import DROPOUT_POST, POST, number
-from bnjax.shorthands import greater
+from bnjax.lab.config import NO_NORM, base, finish, parse
+from bnjax.lab.literature import DROPOUT_POST, POST, number
+from bnjax.lab.shorthands import greater
 
 
 def get_config(arg="mnist"):

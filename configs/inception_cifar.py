@@ -11,9 +11,9 @@ count steps to: as in the paper the best of `inception`, the least of its three
 seeds, set once that had been run.
 """
 
-from bnjax.config import NO_NORM, base, finish, parse
-from bnjax.literature import INCEPTION, inception
-from bnjax.shorthands import greater, less
+from bnjax.lab.config import NO_NORM, base, finish, parse
+from bnjax.lab.literature import INCEPTION, inception
+from bnjax.lab.shorthands import greater, less
 
 RATE, REFERENCE = 0.01, 0.307
 

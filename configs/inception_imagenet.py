@@ -9,14 +9,14 @@ Not in the paper, and from GoogLeNet (arXiv:1409.4842): momentum .9, random
 crops, a rate 4% lower every 8 epochs. Ours: L2, the distortions' strengths, the
 initialization, and that the fast arms stop after 6 million steps, where BN-x30
 was best. `:ensemble` has the six networks of section 4.2.3 in place of the five
-arms; the mean of their probabilities is that of `bnjax.train.crops`.
+arms; the mean of their probabilities is that of `bnjax.lab.train.crops`.
 
   python scripts/train.py --config=configs/inception_imagenet.py
 """
 
-from bnjax import literature
-from bnjax.config import base, finish, parse
-from bnjax.shorthands import greater, less
+from bnjax.lab import literature
+from bnjax.lab.config import base, finish, parse
+from bnjax.lab.shorthands import greater, less
 
 BATCH = 32
 EPOCH = 1_271_167 // BATCH  # steps

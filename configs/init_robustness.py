@@ -13,9 +13,15 @@ The argument is a data set (`mnist5k`, the default, needs no network; `mnist` is
 the published one), `smoke` for a run of seconds, or both: `mnist,smoke`.
 """
 
-from bnjax.config import NO_NORM, base, finish, parse
-from bnjax.literature import POST, POST_LOSS, POST_LOSS_WITHOUT, curve, number
-from bnjax.shorthands import greater
+from bnjax.lab.config import NO_NORM, base, finish, parse
+from bnjax.lab.literature import (
+  POST,
+  POST_LOSS,
+  POST_LOSS_WITHOUT,
+  curve,
+  number,
+)
+from bnjax.lab.shorthands import greater
 
 
 def get_config(arg="mnist5k"):

@@ -7,9 +7,9 @@ Published are single runs, kept in several public copies of the notebook.
   python scripts/train.py --config=configs/learning_rates.py:mnist
 """
 
-from bnjax.config import NO_NORM, base, finish, parse
-from bnjax.literature import LESSON_RELU, LESSON_SIGMOID, lesson
-from bnjax.shorthands import greater
+from bnjax.lab.config import NO_NORM, base, finish, parse
+from bnjax.lab.literature import LESSON_RELU, LESSON_SIGMOID, lesson
+from bnjax.lab.shorthands import greater
 
 
 def get_config(arg="mnist"):

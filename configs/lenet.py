@@ -8,8 +8,8 @@ compared with each other. The argument is `mnist` (padded) or `cifar10_jpeg`.
   python scripts/train.py --config=configs/lenet.py:cifar10_jpeg
 """
 
-from bnjax.config import base, finish, parse
-from bnjax.shorthands import greater
+from bnjax.lab.config import base, finish, parse
+from bnjax.lab.shorthands import greater
 
 TRAIN = {"mnist": 55_000, "cifar10": 45_000, "cifar10_jpeg": 45_000}
 

@@ -6,8 +6,8 @@ on the CNN normalizes after activation and pool; the 2018 post after the ReLU.
   python scripts/train.py --config=configs/placement.py:mnist
 """
 
-from bnjax.config import NO_NORM, base, finish, parse
-from bnjax.shorthands import greater, within
+from bnjax.lab.config import NO_NORM, base, finish, parse
+from bnjax.lab.shorthands import greater, within
 
 MLP = {"model": {"name": "mlp", "width": 256, "depth": 2, "init": "he"}}
 CNN = {

@@ -7,8 +7,8 @@ Here both are evaluated along the way, for minibatches of 2 to 256.
   python scripts/train.py --config=configs/population.py:mnist
 """
 
-from bnjax.config import base, finish, parse
-from bnjax.shorthands import greater, within
+from bnjax.lab.config import base, finish, parse
+from bnjax.lab.shorthands import greater, within
 
 SIZES = (2, 8, 32, 128, 256)
 

@@ -8,8 +8,8 @@ much hangs on them. Rate 0.5 and N(0, 0.1^2) are a known reimplementation's.
   python scripts/train.py --config=configs/sigmoid_percentiles.py:mnist
 """
 
-from bnjax.config import base, finish, parse
-from bnjax.shorthands import greater
+from bnjax.lab.config import base, finish, parse
+from bnjax.lab.shorthands import greater
 
 
 def get_config(arg="mnist"):

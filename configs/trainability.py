@@ -6,8 +6,8 @@ batch norm. All networks of an arm are trained by one vectorized program.
   python scripts/train.py --config=configs/trainability.py:mnist
 """
 
-from bnjax.config import base, finish, log_space, parse
-from bnjax.shorthands import greater
+from bnjax.lab.config import base, finish, log_space, parse
+from bnjax.lab.shorthands import greater
 
 
 def get_config(arg="mnist"):

@@ -2,14 +2,15 @@
 
   python scripts/bench.py --suite=experiment --output=docs/benchmarks
 
-Kept short on purpose: all that it does is in `bnjax.bench`.
+Kept short on purpose: all that it does is in `benchmarks`.
 """
 
 import pathlib
 
 from absl import flags
 
-from bnjax import bench, console
+import benchmarks as bench
+from bnjax.lab import cli as console
 
 _SUITE = flags.DEFINE_enum("suite", "experiment", bench.SUITES, "What to time.")
 _ROUNDS = flags.DEFINE_integer("rounds", 11, "Rounds; figures are medians.")

@@ -1,6 +1,6 @@
 """Checks batch norm in every library that is installed; writes the table.
 
-  pip install '.[experiments,peers]'
+  pip install '.[lab,peers]'
   python scripts/conformance.py --output=docs/conformance.md
 
 Exit status: 1 if a cell of bnjax is wrong. Runs on the CPU, as 8 devices.
@@ -13,8 +13,9 @@ import sys
 import jax
 from absl import flags
 
-from bnjax import conformance, console
-from bnjax.bench.timing import describe_machine
+from benchmarks import conformance
+from benchmarks.timing import describe_machine
+from bnjax.lab import cli as console
 
 _OUTPUT = flags.DEFINE_string("output", "docs/conformance.md", "The table.")
 

@@ -10,13 +10,13 @@
 `--export` keeps what is small of a finished run; `--gallery` makes README.md of
 all that are kept, `--page` one interactive page of many runs, kept or not.
 
-Kept short on purpose: all that it does is in `bnjax.report`.
+Kept short on purpose: all that it does is in `bnjax.lab.report`.
 """
 
 from absl import flags
 
-from bnjax import report, usage
-from bnjax.errors import UserError
+from bnjax.lab import report, usage
+from bnjax.lab.errors import UserError
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run's work directory.")
 _FORMAT = flags.DEFINE_list(

@@ -9,7 +9,7 @@ r"""Trains an experiment at many settings; goes on where it was interrupted.
     --random config.batch_size=32,64,128 \
     --launcher=slurm --partition=gpu --gpus=1 --timeout=120
 
-Kept short on purpose: all that it does is in `bnjax.sweep`.
+Kept short on purpose: all that it does is in `bnjax.lab.launch`.
 """
 
 import sys
@@ -19,8 +19,8 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from bnjax import console, report, sweep
-from bnjax.errors import UserError
+from bnjax.lab import cli as console, launch as sweep, report
+from bnjax.lab.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "The experiment: a file, or file:argument.", lock_config=True

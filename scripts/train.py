@@ -8,7 +8,7 @@ r"""Trains every arm and seed of an experiment and reports.
 A run that was stopped, by whatever, goes on when the same command is given
 again. Asked to stop (SIGTERM), it saves and exits with status 75.
 
-Kept short on purpose: all that it does is in `bnjax.experiment`.
+Kept short on purpose: all that it does is in `bnjax.lab.experiment.engine`.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from absl import flags
 from ml_collections import config_flags
 
-from bnjax import console, experiment, processes, writers
+from bnjax.lab import cli as console, experiment, writers
+from bnjax.lab.experiment import processes
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "The experiment: a file, or file:argument.", lock_config=True

@@ -5,12 +5,12 @@ import pathlib
 
 import pytest
 
-from bnjax import experiment, report, results
-from bnjax.arms import resolve_arms
-from bnjax.config import base, log_space, parse
-from bnjax.errors import UserError
-from bnjax.metrics import recorded
-from bnjax.validation import validate
+from bnjax.lab import experiment, report, results
+from bnjax.lab.arms import resolve_arms
+from bnjax.lab.config import base, log_space, parse
+from bnjax.lab.errors import UserError
+from bnjax.lab.experiment.metrics import recorded
+from bnjax.lab.experiment.validation import validate
 
 _IDENTITY = {"arm", "seed", "step", "point", "diverged_step"}
 CONFIGS = sorted(

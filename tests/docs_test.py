@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import bnjax
-from bnjax import config, ops
+from bnjax import ops
+from bnjax.lab import config
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [

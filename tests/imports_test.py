@@ -31,7 +31,7 @@ def loaded(module):
     ("bnjax.interop", "jax"),
     ("bnjax.linen", "flax.linen"),
     ("bnjax.nnx", "flax.nnx"),
-    ("bnjax.linen_tools", "flax.linen"),
+    ("bnjax.tools", "flax.linen"),
   ],
 )
 def test_loads_little_beside_jax_or_flax(part, base):

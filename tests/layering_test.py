@@ -1,4 +1,4 @@
-"""Data flows one way: who may import whom, as a table."""
+"""Data flows one way: the floors of imports, from the ground up."""
 
 import ast
 import pathlib
@@ -7,169 +7,76 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 
-# Part of bnjax -> the parts it may import. `errors` and `named` are leaves
-# that say what is wrong with a config; anything above ops may use them.
-ALLOWED = {
-  "__init__": {"ops"},
-  "ops": set(),
-  "_layer": {"ops"},
-  "linen": {"_layer", "ops"},
-  "nnx": {"_layer", "ops"},
-  "interop": set(),
-  "linen_tools": {"linen", "ops"},
-  "errors": set(),
-  "named": {"errors"},
-  "models": {"linen", "ops", "errors", "named"},
-  "probes": {"errors", "named", "ops"},
-  "data": {"errors"},
-  "train": {"errors", "linen_tools", "ops"},
-  "results": set(),
-  "report": {"results", "errors"},
-  "environment": set(),
-  # From a config to records, each of these above the ones before it.
-  "build": {"errors", "models", "train"},
-  "config": {"build", "errors"},
-  "literature": set(),
-  "metrics": set(),
-  "shorthands": set(),
-  "arms": {"build", "errors", "named"},
-  "plan": {"arms", "build", "errors"},
-  "validation": {"build", "data", "errors", "plan", "probes", "train"},
-  "recorder": {"plan", "probes", "train"},
-  "checkpoints": {"errors"},
-  "clock": set(),
-  "locks": {"errors"},
-  "preemption": set(),
-  "params": {"checkpoints", "errors", "plan"},
-  "processes": {"checkpoints", "errors", "train"},
-  "journal": {
-    "checkpoints",
-    "data",
-    "errors",
-    "params",
-    "plan",
-    "predictions",
-    "results",
-    "runner",
-    "workdirs",
-  },
-  "pictures": set(),
-  "predictions": {"pictures", "plan", "results"},
-  "feed": {"data", "errors", "train"},
-  "runner": {"build", "clock", "feed", "plan", "probes", "recorder", "train"},
-  "workdirs": {"errors", "locks", "results"},
-  "progress": {"plan"},
-  "meter": {"progress"},
-  "dry_run": {
-    "build",
-    "data",
-    "experiment",
-    "feed",
-    "meter",
-    "plan",
-    "report",
-    "runner",
-    "train",
-    "validation",
-  },
-  "terminal": {"meter", "progress"},
-  "usage": {"errors"},
-  "writers": {"errors"},
-  "experiment": {
-    "arms",
-    "data",
-    "environment",
-    "checkpoints",
-    "errors",
-    "feed",
-    "journal",
-    "locks",
-    "metrics",
-    "plan",
-    "preemption",
-    "processes",
-    "progress",
-    "results",
-    "runner",
-    "train",
-    "validation",
-    "workdirs",
-    "writers",
-  },
-  "bench": {
-    "arms",
-    "build",
-    "data",
-    "errors",
-    "experiment",
-    "linen",
-    "linen_tools",
-    "models",
+# A part imports parts of the floors below its own, and itself. The library is
+# what lies in bnjax and not in bnjax/lab; nothing of it imports the laboratory.
+FLOORS = (
+  {
+    "interop",
+    "lab",
+    "lab.errors",
+    "lab.literature",
+    "lab.results",
+    "lab.shorthands",
     "ops",
-    "results",
-    "sweep",
-    "train",
   },
-  "conformance": {"linen", "nnx", "ops"},
-  "console": {
-    "dry_run",
-    "errors",
-    "preemption",
-    "processes",
-    "report",
-    "terminal",
-    "usage",
+  {
+    "_layer",
+    "bnjax",
+    "lab.data",
+    "lab.registry",
+    "lab.report",
+    "lab.usage",
+    "lab.writers",
   },
-  "sweep": {
-    "arms",
-    "console",
-    "environment",
-    "errors",
-    "experiment",
-    "locks",
-    "plan",
-    "preemption",
-    "report",
-    "results",
-    "validation",
-    "workdirs",
-  },
-  "scripts": {
-    "bench",
-    "conformance",
-    "console",
-    "data",
-    "errors",
-    "experiment",
-    "processes",
-    "report",
-    "sweep",
-    "writers",
-    "usage",
-  },
-  "configs": {"config", "literature", "shorthands"},
-}
+  {"lab.probes", "linen", "nnx"},
+  {"lab.models", "tools"},
+  {"lab.train"},
+  {"lab.build", "lab.feed"},
+  {"lab.arms", "lab.config"},
+  {"configs", "lab.experiment"},
+  {"lab.cli"},
+  {"lab.launch"},
+  {"benchmarks"},
+  {"scripts"},
+)
+FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 # Third-party packages that a part must do without.
+LIBRARY = {"optax", "absl", "ml_collections", "rich", "pandas", "scipy"}
 FORBIDDEN = {
-  "ops": {"flax", "optax", "absl", "ml_collections", "rich"},
-  "linen": {"optax", "absl", "ml_collections", "rich"},
-  "nnx": {"optax", "absl", "ml_collections", "rich"},
-  "interop": {"torch", "jax", "flax"},
-  "linen_tools": {"optax", "absl", "ml_collections", "rich"},
-  "models": {"absl", "ml_collections", "rich", "tensorflow_datasets"},
-  "probes": {"optax", "absl", "ml_collections", "rich"},
-  "data": {"absl", "ml_collections", "flax", "optax", "tensorflow"},
-  "train": {"absl", "ml_collections", "rich"},
-  "results": {"jax", "flax", "absl", "ml_collections", "matplotlib"},
-  "report": {"jax", "flax", "absl", "ml_collections"},
-  "experiment": {"absl", "ml_collections", "rich"},
+  "ops": LIBRARY | {"flax"},
+  "bnjax": LIBRARY | {"flax"},
+  "_layer": LIBRARY,
+  "linen": LIBRARY,
+  "nnx": LIBRARY,
+  "interop": LIBRARY | {"torch", "jax", "flax"},
+  "tools": LIBRARY,
+  "lab.models": {"absl", "ml_collections", "rich", "tensorflow_datasets"},
+  "lab.probes": {"optax", "absl", "ml_collections", "rich"},
+  "lab.data": {"absl", "ml_collections", "flax", "optax", "tensorflow"},
+  "lab.train": {"absl", "ml_collections", "rich"},
+  "lab.results": {"jax", "flax", "absl", "ml_collections", "matplotlib"},
+  "lab.report": {"jax", "flax", "absl", "ml_collections"},
   "configs": {"jax", "flax", "absl", "numpy"},
 }
 
 
-def _part(path: pathlib.Path) -> str:
+def _part(name: tuple[str, ...]) -> str:
+  """The part that a dotted name belongs to: the longest that has a floor."""
+  if name[0] != "bnjax":
+    return name[0]
+  if name[1:2] == ("lab",):
+    named = ".".join(name[1:3])
+    return named if named in FLOOR else "lab"
+  return name[1] if name[1:] and name[1] in FLOOR else "bnjax"
+
+
+def _file_part(path: pathlib.Path) -> str:
   parts = path.relative_to(ROOT).with_suffix("").parts
-  return parts[1] if parts[0] == "bnjax" else parts[0]
+  part = _part(parts)
+  inside = parts[1:2] != ("__init__",) and parts[1:3] != ("lab", "__init__")
+  if parts[0] == "bnjax" and inside:
+    assert part not in ("bnjax", "lab"), f"give {path} a floor"
+  return part
 
 
 def _imports(path: pathlib.Path) -> set[str]:
@@ -180,14 +87,13 @@ def _imports(path: pathlib.Path) -> set[str]:
     elif isinstance(node, ast.ImportFrom):
       assert node.level == 0, f"{path}: relative import"
       assert node.module
-      found.add(node.module)
       found |= {f"{node.module}.{alias.name}" for alias in node.names}
   return found
 
 
 FILES = [
   path
-  for folder in ("bnjax", "scripts", "configs")
+  for folder in ("bnjax", "benchmarks", "scripts", "configs")
   for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 
@@ -196,21 +102,26 @@ FILES = [
   "path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix()
 )
 def test_imports_go_down(path):
-  part = _part(path)
-  assert part in ALLOWED, f"give {part} a row in the table"
-  imported = _imports(path)
-  ours = {
-    name.split(".")[1]
-    for name in imported
-    if name.startswith("bnjax.") and name.split(".")[1] in ALLOWED
-  }
-  assert ours - {part} <= ALLOWED[part]
-  theirs = {name.split(".")[0] for name in imported}
+  part = _file_part(path)
+  names = [tuple(name.split(".")) for name in _imports(path)]
+  ours = {_part(name) for name in names if name[0] in ("bnjax", *FLOOR)}
+  above = {p for p in ours - {part} if FLOOR[p] >= FLOOR[part]}
+  assert not above, f"{part} imports {above}, which is not below it"
+  theirs = {name[0] for name in names}
   assert not theirs & FORBIDDEN.get(part, set())
 
 
+def test_library_does_not_know_the_laboratory():
+  outside = [p for p in FILES if p.is_relative_to(ROOT / "bnjax")]
+  for path in outside:
+    if path.is_relative_to(ROOT / "bnjax" / "lab"):
+      continue
+    names = _imports(path)
+    assert not [n for n in names if n.startswith("bnjax.lab")], path
+
+
 def test_top_level_is_the_agreed_one():
-  tracked = {"bnjax", "configs", "scripts", "tests"}
+  tracked = {"bnjax", "benchmarks", "configs", "scripts", "tests"}
   folders = {
     path.name
     for path in ROOT.iterdir()

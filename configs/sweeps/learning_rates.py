@@ -3,7 +3,7 @@
 python scripts/sweep.py --config=configs/sweeps/learning_rates.py:mnist5k
 """
 
-from bnjax.config import base, finish, log_space, parse
+from bnjax.lab.config import base, finish, log_space, parse
 
 
 def get_config(arg="mnist5k"):

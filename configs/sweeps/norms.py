@@ -8,7 +8,7 @@ how many ghost groups, do not.
 
 import itertools
 
-from bnjax.config import base, finish, log_space, parse
+from bnjax.lab.config import base, finish, log_space, parse
 
 
 def get_config(arg="mnist5k"):

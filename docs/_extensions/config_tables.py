@@ -21,7 +21,7 @@ class ConfigTables(SphinxDirective):
 
   def run(self) -> list[nodes.Node]:
     """Returns a table a group."""
-    from bnjax.build import TABLES
+    from bnjax.lab.build import TABLES
 
     lines: list[str] = []
     for group, table in TABLES.items():

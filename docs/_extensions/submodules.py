@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 
 class Submodules(SphinxDirective):
-  """`.. submodules:: bnjax.train`: the package, and a section a module."""
+  """`.. submodules:: bnjax.lab.train`: the package, and a section a module."""
 
   required_arguments = 1
 

@@ -10,8 +10,8 @@ import runpy
 import sys
 import tempfile
 
-import bnjax.console
-import bnjax.experiment  # noqa: F401
+import bnjax.lab.cli
+import bnjax.lab.experiment.engine  # noqa: F401
 
 
 def _run(script: str, arguments: list[str]) -> dict:

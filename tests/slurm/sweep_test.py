@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from bnjax import config as configs, results
-from bnjax.sweep.run import run
-from bnjax.sweep.slurm import Options, Slurm
-from bnjax.sweep.trials import make_trials
+from bnjax.lab import config as configs, results
+from bnjax.lab.launch.run import run
+from bnjax.lab.launch.slurm import Options, Slurm
+from bnjax.lab.launch.trials import make_trials
 
 pytestmark = pytest.mark.slurm
 

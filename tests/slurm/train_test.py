@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bnjax import results
+from bnjax.lab import results
 
 pytestmark = pytest.mark.slurm
 

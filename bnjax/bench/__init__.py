@@ -1,5 +1,0 @@
-"""Benchmarks: side by side in one process, medians, ratios. Not tests."""
-
-from bnjax.bench.suites import SUITES, backend
-
-__all__ = ["SUITES", "backend"]

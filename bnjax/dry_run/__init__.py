@@ -1,6 +1,0 @@
-"""What an experiment would train and about how long, without training it."""
-
-from bnjax.dry_run.estimate import DryRun, estimate
-from bnjax.dry_run.tables import config_lines, to_tables
-
-__all__ = ["DryRun", "config_lines", "estimate", "to_tables"]

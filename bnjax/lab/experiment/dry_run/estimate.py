@@ -1,0 +1,159 @@
+"""Puts together what a config would train; reads no data, writes nothing."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from bnjax.lab import experiment
+from bnjax.lab.experiment.dry_run import timing
+from bnjax.lab.experiment.dry_run.timing import Timing
+from bnjax.lab.experiment.dry_run.work import (
+  Work,
+  data_bytes,
+  measure,
+  program_bytes,
+)
+from bnjax.lab.experiment.plan import Group
+
+
+class Program(NamedTuple):
+  """A compiled program and the networks it trains.
+
+  Attributes:
+    arms: their arms.
+    spec: what they have in common, and of the rest the first one's.
+    fields: what differs between them, by dotted field, beside the seed.
+    parts: how many networks are trained together, turn after turn.
+    work: of one of the networks.
+    bytes: an upper bound of its memory, without the data set.
+    evaluations: of each network in training.
+  """
+
+  arms: tuple[str, ...]
+  spec: Mapping[str, Any]
+  fields: tuple[str, ...]
+  parts: tuple[int, ...]
+  work: Work
+  bytes: int
+  evaluations: int
+
+  @property
+  def networks(self) -> int:
+    """How many networks it trains."""
+    return sum(self.parts)
+
+  @property
+  def flops(self) -> float:
+    """Operations of all training steps."""
+    return self.work.step_flops * self.spec["steps"] * self.networks
+
+
+class Estimate(NamedTuple):
+  """About how long a run takes.
+
+  Attributes:
+    timing: what was measured, on random images.
+    timed: which program was.
+    compilation: seconds; as long for each program as for that one.
+    training: seconds; by its rate, and of other programs by their operations.
+    evaluation: seconds, likewise.
+  """
+
+  timing: Timing
+  timed: int
+  compilation: float
+  training: float
+  evaluation: float
+
+  @property
+  def seconds(self) -> float:
+    """Of all."""
+    return self.compilation + self.training + self.evaluation
+
+
+class DryRun(NamedTuple):
+  """What a run of a config would be.
+
+  Attributes:
+    arms: the specification of each arm.
+    programs: all that would be compiled.
+    data_bytes: of the data sets on the device.
+    estimate: of the time; None if nothing was timed.
+  """
+
+  arms: Mapping[str, Mapping[str, Any]]
+  programs: tuple[Program, ...]
+  data_bytes: int
+  estimate: Estimate | None
+
+
+def estimate(
+  config: Mapping[str, Any],
+  explicit: Collection[str] = (),
+  *,
+  timed: bool = True,
+) -> DryRun:
+  """Checks a config as a run would, and says what the run would be.
+
+  Args:
+    config: nested dicts with the fields of `bnjax.lab.config.base()`.
+    explicit: dotted names of the fields that the user set by hand.
+    timed: whether to compile the program with most to do and to train it for a
+      few steps, which takes some seconds.
+
+  Raises:
+    UserError: the config is wrong.
+  """
+  prepared = experiment.prepare(config, explicit)
+  programs = tuple(_program(parts) for parts in prepared)
+  arms: dict[str, Mapping[str, Any]] = {}
+  for parts in prepared:
+    for part in parts:
+      for network in part.networks:
+        arms.setdefault(network.arm, network.spec)
+  order = [arm for arm in config["arms"] if arm in arms]
+  sets = {str(p.spec["dataset"]): data_bytes(p.spec) for p in programs}
+  return DryRun(
+    arms={arm: arms[arm] for arm in order},
+    programs=programs,
+    data_bytes=sum(sets.values()),
+    estimate=_time(prepared, programs) if timed else None,
+  )
+
+
+def _program(parts: list[Group]) -> Program:
+  networks = [network for part in parts for network in part.networks]
+  spec, counts = parts[0].spec, tuple(len(part.networks) for part in parts)
+  work = measure(parts[0])
+  return Program(
+    arms=tuple(dict.fromkeys(network.arm for network in networks)),
+    spec=spec,
+    fields=tuple(dict.fromkeys(f for part in parts for f in part.hyper)),
+    parts=counts,
+    work=work,
+    bytes=program_bytes(work, max(counts), spec["across"]),
+    evaluations=-(-spec["steps"] // spec["eval_every"]) + 1,
+  )
+
+
+def _time(
+  prepared: list[list[Group]], programs: tuple[Program, ...]
+) -> Estimate:
+  most = max(range(len(programs)), key=lambda i: programs[i].flops)
+  base = programs[most]
+  measured = timing.measure(prepared[most][0], base.work)
+  scale = [p.work.step_flops / base.work.step_flops for p in programs]
+  # An evaluation does less with each example than a step, alike for all.
+  sizes = [p.spec["batch_size"] / base.spec["batch_size"] for p in programs]
+  return Estimate(
+    timing=measured,
+    timed=most,
+    compilation=measured.compile_seconds * len(programs),
+    training=sum(
+      measured.step_seconds * p.networks * p.spec["steps"] * s
+      for p, s in zip(programs, scale, strict=True)
+    ),
+    evaluation=sum(
+      measured.evaluation_seconds * p.networks * p.evaluations * s / size
+      for p, s, size in zip(programs, scale, sizes, strict=True)
+    ),
+  )

@@ -1,0 +1,131 @@
+"""A dry run as lines and tables for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bnjax.lab.experiment.dry_run.estimate import DryRun, Estimate, Program
+from bnjax.lab.experiment.meter import duration
+from bnjax.lab.report.render import Table, plain
+
+
+def to_tables(dry: DryRun) -> list[Table]:
+  """The programs and the time."""
+  tables = [_programs(dry)]
+  return tables if dry.estimate is None else [*tables, _time(dry.estimate)]
+
+
+def flatten(spec: Mapping[str, Any], path: str = "") -> dict[str, str]:
+  """A specification as text, by dotted field.
+
+  >>> flatten({"norm": {"name": "none"}, "l2": 1e-05})
+  {'norm.name': 'none', 'l2': '1e-05'}
+  """
+  flat: dict[str, str] = {}
+  for key, value in spec.items():
+    if isinstance(value, Mapping) and value:
+      flat |= flatten(value, f"{path}{key}.")
+    else:
+      flat[path + key] = str(value) if value != "" else "''"
+  return flat
+
+
+def config_lines(dry: DryRun, width: int = 80) -> list[str]:
+  """The resolved config: what all arms have, and what each has of its own."""
+  flat = {arm: flatten(spec) for arm, spec in dry.arms.items()}
+  first = next(iter(flat.values()))
+  common = {
+    field: value
+    for field, value in first.items()
+    if all(own.get(field) == value for own in flat.values())
+  }
+  lines = _paragraph("every arm", common, width)
+  for arm, own in flat.items():
+    other = {f: v for f, v in own.items() if f not in common}
+    lines += _paragraph(plain(arm), other, width)
+  return lines
+
+
+def _paragraph(name: str, flat: Mapping[str, str], width: int) -> list[str]:
+  pairs = [f"{field}={plain(value)}" for field, value in flat.items()]
+  if not pairs:
+    return [name]
+  lines, line = [], " "
+  for pair in pairs:
+    if len(line) + 1 + len(pair) > width and line.strip():
+      lines.append(line)
+      line = " "
+    line += f" {pair}"
+  return [name, *lines, line]
+
+
+def _programs(dry: DryRun) -> Table:
+  rows = [
+    (
+      str(number),
+      ", ".join(program.arms),
+      _parts(program),
+      f"{program.work.parameters:,}",
+      scaled(program.work.step_flops, "FLOP"),
+      scaled(program.bytes, "B"),
+    )
+    for number, program in enumerate(dry.programs, 1)
+  ]
+  columns = (
+    "program",
+    "arms",
+    "networks",
+    "parameters",
+    "step and network",
+    "memory, at most",
+  )
+  networks = sum(program.networks for program in dry.programs)
+  notes = (
+    f"{networks} networks; data sets {scaled(dry.data_bytes, 'B')} besides",
+    "parameters and FLOPs are one network's; FLOPs as XLA counts them in the "
+    "program before it optimizes it",
+    "memory: an upper bound by shapes, were nothing fused or freed",
+  )
+  return Table("Programs to compile", columns, tuple(rows), notes)
+
+
+def _parts(program: Program) -> str:
+  sizes: dict[int, int] = {}
+  for size in program.parts:
+    sizes[size] = sizes.get(size, 0) + 1
+  text = " + ".join(
+    f"{turns} times {size}" if turns > 1 else str(size)
+    for size, turns in sizes.items()
+  )
+  fields = ", ".join(field.rpartition(".")[2] for field in program.fields)
+  return f"{text} ({fields})" if fields else text
+
+
+def _time(estimate: Estimate) -> Table:
+  timing = estimate.timing
+  each = timing.step_seconds * timing.networks
+  rows = (
+    ("compilation", duration(estimate.compilation)),
+    ("training", duration(estimate.training)),
+    ("evaluation", duration(estimate.evaluation)),
+    ("all", duration(estimate.seconds)),
+  )
+  notes = (
+    f"measured: {timing.steps} steps of program {estimate.timed + 1} with "
+    f"{timing.networks} networks on random images, {each:.3g} s a step",
+    "the rest is computed from that: other programs by their FLOPs, each "
+    "compiled in the same time, less where it was before; reading data and "
+    "probes are left out",
+  )
+  return Table("Time, a rough estimate", ("what", "about"), rows, notes)
+
+
+def scaled(number: float, unit: str) -> str:
+  """A number with its unit, to three digits.
+
+  >>> scaled(1234567, "B"), scaled(10, "FLOP")
+  ('1.23 MB', '10 FLOP')
+  """
+  for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    if number >= size:
+      return f"{number / size:.3g} {prefix}{unit}"
+  return f"{number:.3g} {unit}"

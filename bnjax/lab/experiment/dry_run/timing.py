@@ -1,0 +1,106 @@
+"""How long a program takes, from a few steps of it on random images."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bnjax.lab import data
+from bnjax.lab.experiment.dry_run.work import Work, sizes
+from bnjax.lab.experiment.plan import Group
+from bnjax.lab.experiment.runner import Source, Trainer
+from bnjax.lab.experiment.validation import wide
+from bnjax.lab.feed import FromMemory
+from bnjax.lab.train.sharding import ONE_DEVICE
+
+_ASSUMED = 2e10  # operations a second, only to choose how many steps to time
+_MOST_STEPS = 20
+_MOST_EXAMPLES = 2000
+_MOST_MAPPED = 4  # networks that run one after the other
+
+
+class Timing(NamedTuple):
+  """What a few steps took.
+
+  Attributes:
+    networks: how many were trained together.
+    steps: how many steps were timed.
+    compile_seconds: of the program.
+    step_seconds: of a training step of one network.
+    evaluation_seconds: of an evaluation of one network, on all of the
+      validation and test set.
+  """
+
+  networks: int
+  steps: int
+  compile_seconds: float
+  step_seconds: float
+  evaluation_seconds: float
+
+
+def measure(part: Group, work: Work) -> Timing:
+  """Trains the part's program for a second or so; keeps nothing of it.
+
+  Args:
+    part: networks that are trained together. Of those that run one after the
+      other, a few are enough.
+    work: of one of its networks.
+  """
+  if part.spec["across"] == "map":
+    part = part.split(_MOST_MAPPED)[0]
+  count = len(part.networks)
+  flops = work.step_flops if math.isfinite(work.step_flops) else _ASSUMED
+  steps = min(max(int(_ASSUMED / (flops * count)), 2), _MOST_STEPS)
+  spec = {
+    **part.spec,
+    # Every chunk has the same length: one compilation, and a chunk to warm up.
+    "steps": 2 * steps,
+    "eval_every": steps,
+    "stream": False,
+    "probes": {},
+    "predictions": False,
+    "save_params": False,
+  }
+  short = part._replace(spec=spec)
+  with wide(spec):
+    dataset, share = _random_data(spec)
+    feed = FromMemory(dataset, ONE_DEVICE)
+    source = Source(dataset.num_classes, dataset.mean, feed)
+    records = list(Trainer(short, source, ONE_DEVICE).train(short))
+  begin, middle, end = (turn.rows[0] for turn in records if turn.rows)
+  evaluation = end["evaluate_seconds"] - middle["evaluate_seconds"]
+  return Timing(
+    networks=count,
+    steps=steps,
+    compile_seconds=count
+    * max(end["compile_seconds"], begin["compile_seconds"]),
+    step_seconds=(end["train_seconds"] - middle["train_seconds"]) / steps,
+    evaluation_seconds=evaluation / share,
+  )
+
+
+def _random_data(spec: Any) -> tuple[data.Dataset, float]:
+  """Examples of the data set's shape, and which share of the held-out ones."""
+  known = sizes(spec)
+  rng = np.random.default_rng(0)
+
+  def split(count: int) -> data.Split:
+    shape = (count, *known.image_shape)
+    if known.dtype == "uint8":
+      images = rng.integers(0, 256, shape, np.uint8)
+    else:
+      images = rng.standard_normal(shape).astype(known.dtype)
+    labels = rng.integers(0, max(known.num_classes, 1), count, np.int32)
+    return data.Split(images, labels)
+
+  least = max(_MOST_EXAMPLES, spec["batch_size"])
+  held_out = [
+    min(count, _MOST_EXAMPLES) for count in (known.validation, known.test)
+  ]
+  train, validation, test = map(split, (min(known.train, least), *held_out))
+  share = sum(held_out) / max(known.validation + known.test, 1)
+  name = spec["dataset"]["name"]
+  dataset = data.Dataset(
+    name, known.label, train, validation, test, known.num_classes
+  )
+  return dataset, share

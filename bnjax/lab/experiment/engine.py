@@ -1,0 +1,298 @@
+"""Runs a config: data, models, training of every arm and seed, records.
+
+The only reader of a config's values. It validates everything that can be wrong
+before it loads data or writes a file.
+"""
+
+import collections
+import contextlib
+import functools
+import itertools
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bnjax.lab import data, results
+from bnjax.lab.arms import resolve_arms
+from bnjax.lab.errors import UserError
+from bnjax.lab.experiment import locks, plan, preemption, processes, workdirs
+from bnjax.lab.experiment.checkpoints import Checkpoint
+from bnjax.lab.experiment.environment import (
+  describe_environment,
+  process_seconds,
+)
+from bnjax.lab.experiment.journal import Journal
+from bnjax.lab.experiment.metrics import recorded
+from bnjax.lab.experiment.plan import Group, Network
+from bnjax.lab.experiment.progress import Progress, of_training
+from bnjax.lab.experiment.runner import Records, Source, Trainer
+from bnjax.lab.experiment.validation import networks_at_once, validate, wide
+from bnjax.lab.feed import Feed, FromFiles, FromMemory
+from bnjax.lab.train.sharding import Layout
+from bnjax.lab.writers import check as check_writers, open_writers
+
+
+def run(
+  config: Mapping[str, Any],
+  workdir: str | Path,
+  *,
+  explicit: Collection[str] = (),
+  data_dir: str | None = None,
+  checkpoint_seconds: float = 60.0,
+  mesh: str | None = None,
+  writers: Sequence[str] = (),
+  report_progress: Callable[[Progress], None] = lambda progress: None,
+) -> dict[str, Any]:
+  """Trains every arm of `config` and leaves the records in `workdir`.
+
+  A run that was stopped goes on from its last checkpoint and ends as if it had
+  not been. Where there are several processes, each calls this alike, and the
+  first one reads and writes files.
+
+  Args:
+    config: nested dicts with the fields of `bnjax.lab.config.base()`.
+    workdir: gets config.json, environment.json, metrics.jsonl, summary.json,
+      and probes.jsonl, predictions.jsonl and params/ where the config asks for
+      them. Records of a finished run of the same config are replaced; another
+      config is refused.
+    explicit: dotted names of the fields that the user set by hand.
+    data_dir: where prepared data sets are, see `bnjax.lab.data.load`.
+    checkpoint_seconds: between checkpoints; 0: none, a stopped run starts
+      afresh. So does one that times its arms (`config.interleave`).
+    mesh: as `bnjax.lab.experiment.processes.layout` takes it.
+    writers: names in `bnjax.lab.writers.WRITERS`, told of every row.
+    report_progress: called with a `Progress` now and then.
+
+  Returns:
+    The summary, as in summary.json; {} but in the first process.
+
+  Raises:
+    UserError: the config is wrong, the data set cannot be read, or `workdir`
+      is not to be written to; nothing has been written then. Or it cannot be
+      written to any longer.
+    Preempted: the process was asked to stop, and has saved what it had.
+  """
+  workdir = Path(workdir)
+  check_writers(writers)
+  parts = prepare(config, explicit)
+  layout = processes.layout(mesh)
+  first = processes.is_first()
+  if first:
+    workdirs.check(workdir, config)
+  tell = lambda message: report_progress(Progress("", 0, 1, message))
+  loader = _Loader(data_dir, layout)
+  for own in parts:
+    loader.load(own[0].spec, tell)
+  environment = describe_environment() | {
+    "datasets": [dataset.describe() for dataset in loader.datasets.values()]
+  }
+  timed = config["interleave"]
+  journal = Journal(workdir, 0 if timed else checkpoint_seconds)
+  with contextlib.ExitStack() as stack:
+    saved = None
+    if first:
+      stack.enter_context(locks.hold(workdir))
+      saved = journal.begin(config, environment, tell)
+    saved = processes.share(saved)
+    networks = [n for own in parts for part in own for n in part.networks]
+    name = workdir.resolve().name
+    told = writers if first else ()
+    notify = lambda line: report_progress(
+      Progress("", 0, 1, f"note: {line}", notice=True)
+    )
+    writer = open_writers(told, workdir, name, networks, notify=notify)
+    stack.callback(writer.close)
+    asked = stack.enter_context(preemption.watch())
+    stack.enter_context(processes.together())
+    jobs = _jobs(parts, loader, timed, saved)
+    count = sum(map(len, parts))
+    for job, records in _take_turns(jobs, together=timed):
+      stop = processes.any_of(asked())
+      if first:
+        journal.add(job.networks, records)
+        if stop or journal.due():
+          journal.save(job.part, records)
+        writer.rows(records.rows)
+        writer.probe_rows(records.probe_rows)
+      report_progress(_progress(job, records, count))
+      if stop:
+        raise preemption.Preempted(
+          f"stopped as asked, at step {records.step} of "
+          f"{', '.join(_arms(job.networks))}; the same command "
+          + ("starts afresh" if timed else "goes on from there")
+        )
+    if not first:
+      return {}
+    return journal.finish(*loader.test_set(parts[0][0].spec))
+
+
+def prepare(
+  config: Mapping[str, Any], explicit: Collection[str]
+) -> list[list[Group]]:
+  """All that is to be trained, checked: by program, its parts in order.
+
+  Raises:
+    UserError: something is wrong with the config.
+  """
+  arms = resolve_arms(config, explicit)
+  for spec in arms.values():
+    validate(spec, shapes=False)  # those, a group at a time below
+  groups = plan.groups(plan.networks(arms, config["grid"]))
+  parts = [_parts(group, config) for group in groups]
+  try:
+    results.check_rules(config, metrics=recorded(arms.values()))
+  except ValueError as error:
+    raise UserError(f"config: {error}") from None
+  return parts
+
+
+class _Loader:
+  """Loads each data set once, and puts it on the device once a precision."""
+
+  def __init__(self, data_dir: str | None, layout: Layout):
+    self._data_dir = data_dir
+    self.layout = layout
+    self._sources: dict[str, Source] = {}
+    self.datasets: dict[str, data.Dataset | data.Files] = {}
+
+  def load(
+    self,
+    spec: Mapping[str, Any],
+    tell: Callable[[str], None] = lambda message: None,
+  ) -> data.Dataset | data.Files:
+    fields = {k: v for k, v in spec["dataset"].items() if k != "center"}
+    key = json.dumps([fields, spec["stream"]], sort_keys=True)
+    if key not in self.datasets:
+      tell(f"reading {fields['name']}")
+      read = data.open_files if spec["stream"] else data.load
+      self.datasets[key] = read(**fields, data_dir=self._data_dir)
+    return self.datasets[key]
+
+  def source(self, spec: Mapping[str, Any]) -> Source:
+    """What trains on the data set."""
+    found = self.load(spec)
+    key = json.dumps(
+      [found.describe(), spec["precision"], spec["workers"]], sort_keys=True
+    )
+    if key not in self._sources:
+      if isinstance(found, data.Files):
+        feed: Feed = FromFiles(found, self.layout, spec["workers"])
+        classes = found.spec.num_classes
+      else:
+        feed, classes = FromMemory(found, self.layout), found.num_classes
+      self._sources[key] = Source(classes, found.mean, feed)
+    return self._sources[key]
+
+  def test_set(
+    self, spec: Mapping[str, Any]
+  ) -> tuple[np.ndarray, np.ndarray | None]:
+    """Labels and, if they are in memory, images."""
+    found = self.load(spec)
+    if isinstance(found, data.Files):
+      return found.labels("test"), None
+    return found.test.labels, found.test.images
+
+
+class _Job(NamedTuple):
+  """A part of the run: networks that are trained together, and how."""
+
+  part: int
+  networks: tuple[Network, ...]
+  records: Iterator[Records]
+
+
+def _parts(group: Group, config: Mapping[str, Any]) -> list[Group]:
+  """The networks of a group, as many together as there is memory for.
+
+  Raises:
+    UserError: a point of the grid is not valid, or there is too little memory.
+  """
+  points = {id(n.point): n.spec for n in group.networks}
+  for i, spec in enumerate(points.values()):
+    validate(spec, shapes=i == 0)
+  at_once = networks_at_once(group, config["memory_gb"])
+  return group.split(min(config["max_networks"] or at_once, at_once))
+
+
+def _jobs(
+  parts: Sequence[Sequence[Group]],
+  loader: _Loader,
+  interleave: bool,
+  saved: Checkpoint | None,
+) -> list[_Job]:
+  """What is still to be trained, in order.
+
+  The parts of a group share one program, made when the first one's turn comes.
+
+  Args:
+    parts: of every group.
+    loader: of the data sets.
+    interleave: whether the groups alternate.
+    saved: where to go on; None: at the beginning.
+  """
+  begun = process_seconds()
+  at = 0 if saved is None else saved.position["part"]
+  number = itertools.count()
+  jobs = []
+  for own in parts:
+    trainer = functools.cache(
+      lambda group=own[0]: Trainer(
+        group, loader.source(group.spec), loader.layout
+      )
+    )
+    for turn, part in enumerate(own):
+      if (i := next(number)) < at:
+        continue
+      resume = saved.arrays if saved is not None and i == at else None
+      records = _records(part, trainer, begun, resume)
+      jobs.append((turn, _Job(i, part.networks, records)))
+  if interleave:  # first parts first, so that groups alternate
+    jobs.sort(key=lambda pair: pair[0])
+  return [job for _, job in jobs]
+
+
+def _records(
+  part: Group,
+  trainer: Callable[[], Trainer],
+  begun: float,
+  resume: Mapping[str, np.ndarray] | None,
+) -> Iterator[Records]:
+  """`Trainer.train`, each of its turns in the part's precision."""
+  turns: Iterator[Records] | None = None
+  while True:
+    with wide(part.spec):
+      turns = turns or trainer().train(part, begun=begun, resume=resume)
+      records = next(turns, None)
+    if records is None:
+      return
+    yield records
+
+
+def _take_turns(
+  jobs: Sequence[_Job], *, together: bool
+) -> Iterator[tuple[_Job, Records]]:
+  """One job after the other, or each a record at a time in turn."""
+  waiting = collections.deque(jobs)
+  while waiting:
+    job = waiting.popleft()
+    records = next(job.records, None)
+    if records is None:
+      continue
+    yield job, records
+    if together:
+      waiting.append(job)
+    else:
+      waiting.appendleft(job)
+
+
+def _progress(job: _Job, records: Records, parts: int) -> Progress:
+  return of_training(
+    job.networks, records.step, records.rows, part=job.part, parts=parts
+  )
+
+
+def _arms(networks: Sequence[Network]) -> list[str]:
+  return list(dict.fromkeys(network.arm for network in networks))

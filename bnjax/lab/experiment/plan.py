@@ -1,0 +1,163 @@
+"""Which networks an experiment trains, and which of them share a program.
+
+Every arm is trained at every point of the grid for every seed. Networks whose
+specifications differ only in numbers that leave shapes and code alone (see
+`bnjax.lab.build.TRACEABLE`) are trained by one compiled program, together.
+"""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bnjax.lab.arms import override
+from bnjax.lab.build import TRACEABLE
+from bnjax.lab.errors import UserError
+
+Point = dict[str, Any]
+
+
+class Network(NamedTuple):
+  """One network to train.
+
+  Attributes:
+    arm: name of its arm.
+    point: its values on the grid by dotted field; empty without a grid.
+    seed: of its weights, minibatches and dropout.
+    spec: its complete specification.
+  """
+
+  arm: str
+  point: Point
+  seed: int
+  spec: dict[str, Any]
+
+
+class Group(NamedTuple):
+  """Networks that one compiled program trains.
+
+  Attributes:
+    spec: what they have in common, and of the rest the first one's.
+    hyper: the values that differ, one per network, by dotted field.
+    networks: in the order of the values.
+  """
+
+  spec: dict[str, Any]
+  hyper: dict[str, tuple[float, ...]]
+  networks: tuple[Network, ...]
+
+  def split(self, at_once: int) -> list["Group"]:
+    """Parts of at most that many networks, for the same program.
+
+    Equally large ones if their number allows: each size is compiled for.
+    """
+    count = len(self.networks)
+    size = -(-count // -(-count // at_once))
+    size = next((s for s in range(size, size // 2, -1) if count % s == 0), size)
+    parts = []
+    for start in range(0, count, size):
+      part = slice(start, start + size)
+      hyper = {field: values[part] for field, values in self.hyper.items()}
+      parts.append(Group(self.spec, hyper, self.networks[part]))
+    return parts
+
+
+def networks(
+  arms: Mapping[str, Mapping[str, Any]], grid: Mapping[str, Any]
+) -> list[Network]:
+  """Every network: arm by arm, point by point, seed by seed.
+
+  Args:
+    arms: specifications, as `bnjax.lab.arms.resolve_arms` gives them.
+    grid: fields, nested as in the config, with their values.
+
+  Raises:
+    UserError: an axis is empty, names no field, or holds values of another
+      type than the field.
+  """
+  axes = _axes(grid)
+  found = []
+  for arm, spec in arms.items():
+    for values in itertools.product(*axes.values()):
+      point = dict(zip(axes, values, strict=True))
+      own = override("grid", spec, nested(point))
+      seeds = range(own["seed"], own["seed"] + own["seeds"])
+      found += [Network(arm, point, seed, own) for seed in seeds]
+  return found
+
+
+def groups(found: Sequence[Network]) -> list[Group]:
+  """Sorts networks into groups that share a program, in order of appearance."""
+  together: dict[str, list[Network]] = {}
+  for network in found:
+    together.setdefault(_shape(network.spec), []).append(network)
+  return [_group(members) for members in together.values()]
+
+
+def get(spec: Mapping[str, Any], field: str) -> Any:
+  """The value of a dotted field."""
+  value: Any = spec
+  for key in field.split("."):
+    value = value[key]
+  return value
+
+
+def replace(spec: Mapping[str, Any], field: str, value: Any) -> dict[str, Any]:
+  """The specification with one dotted field set, to a traced value perhaps."""
+  key, _, rest = field.partition(".")
+  return {**spec, key: replace(spec[key], rest, value) if rest else value}
+
+
+def _axes(grid: Mapping[str, Any], path: str = "") -> dict[str, Sequence[Any]]:
+  """{"a": {"b": [1, 2]}} as {"a.b": [1, 2]}."""
+  axes: dict[str, Sequence[Any]] = {}
+  for key, values in grid.items():
+    field = f"{path}{key}"
+    if isinstance(values, Mapping):
+      axes |= _axes(values, f"{field}.")
+    elif isinstance(values, str) or not isinstance(values, Sequence):
+      raise UserError(f"grid.{field}: {values!r} is not a list of values")
+    elif not values:
+      raise UserError(f"grid.{field}: the axis is empty; give it values")
+    else:
+      axes[field] = values
+  return axes
+
+
+def nested(point: Point) -> dict[str, Any]:
+  """{"a.b": 1} as {"a": {"b": 1}}."""
+  whole: dict[str, Any] = {}
+  for field, value in point.items():
+    *path, last = field.split(".")
+    place = whole
+    for key in path:
+      place = place.setdefault(key, {})
+    place[last] = value
+  return whole
+
+
+def _group(members: list[Network]) -> Group:
+  hyper = {}
+  for field in TRACEABLE:
+    values = tuple(_value(network.spec, field) for network in members)
+    if len(set(values)) > 1:
+      hyper[field] = values
+  return Group(members[0].spec, hyper, tuple(members))
+
+
+def _shape(spec: Mapping[str, Any]) -> str:
+  """What has to agree for two networks to share a program."""
+  rest: dict[str, Any] = {**spec, "seed": 0, "seeds": 0}
+  for field in TRACEABLE:
+    value = _value(rest, field)
+    # Without dropout there is none in the program.
+    if isinstance(value, float) and (field != "model.dropout_rate" or value):
+      rest = replace(rest, field, 1.0)
+  return json.dumps(rest, sort_keys=True, default=str)
+
+
+def _value(spec: Mapping[str, Any], field: str) -> Any:
+  try:
+    return get(spec, field)
+  except KeyError:  # not an argument of this arm's choice
+    return None

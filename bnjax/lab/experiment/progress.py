@@ -1,0 +1,89 @@
+"""What a run tells about its course, for people."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bnjax.lab.experiment.plan import Network
+
+_SHOWN = ("validation_accuracy", "loss")  # whichever a run has, in this order
+_MOST = 3  # arms that are named
+
+
+class Progress(NamedTuple):
+  """What an experiment tells about its course, after every chunk.
+
+  Attributes:
+    arm: name of the arm in training, or of several; "" for a message that is
+      not about training.
+    step: steps done of this arm.
+    steps: of how many.
+    message: what else there is to say, such as the current accuracy; "" for
+      what was said last.
+    networks: how many are trained together.
+    part: which part of the run this is, from 0.
+    parts: of how many.
+    notice: whether the message is to be told even to who wants no progress.
+  """
+
+  arm: str
+  step: int
+  steps: int
+  message: str
+  networks: int = 1
+  part: int = 0
+  parts: int = 1
+  notice: bool = False
+
+
+def of_training(
+  networks: Sequence[Network],
+  step: int,
+  rows: Sequence[Mapping[str, Any]],
+  *,
+  part: int,
+  parts: int,
+) -> Progress:
+  """The progress of networks that are trained together.
+
+  Args:
+    networks: all of them.
+    step: steps done.
+    rows: what was recorded of them, if anything was.
+    part: which part of the run they are, from 0.
+    parts: of how many.
+  """
+  arms = list(dict.fromkeys(network.arm for network in networks))
+  return Progress(
+    ", ".join(arms[:_MOST]) + ", ..." * (len(arms) > _MOST),
+    step,
+    networks[0].spec["steps"],
+    _message(arms, rows),
+    networks=len(networks),
+    part=part,
+    parts=parts,
+  )
+
+
+def _message(arms: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+  """The accuracy of each arm: its seeds' mean, or the best of a grid's."""
+  metric = next((m for m in _SHOWN if any(m in row for row in rows)), None)
+  if metric is None:
+    return ""
+  pick = max if metric == _SHOWN[0] else min
+  best = any("point" in row for row in rows)
+  found = {}
+  for arm in arms:
+    points: dict[str, list[float]] = {}
+    for row in rows:
+      if row["arm"] == arm and metric in row:
+        points.setdefault(str(row.get("point")), []).append(row[metric])
+    if points:
+      found[arm] = pick(statistics.fmean(values) for values in points.values())
+  values = [f"{value:.3f}" for value in found.values()]
+  if len(arms) > 1:
+    pairs = zip(found, values, strict=True)
+    values = [f"{arm} {value}" for arm, value in pairs][:_MOST]
+  text = f"{'best ' * best}{metric.replace('_', ' ')} {', '.join(values)}"
+  diverged = sum(bool(row.get("diverged_step")) for row in rows)
+  return text + (f"; {diverged} diverged" if diverged else "")

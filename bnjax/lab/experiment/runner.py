@@ -1,0 +1,237 @@
+"""Trains the networks of one group and yields their records."""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from bnjax.lab import probes
+from bnjax.lab.build import make_task
+from bnjax.lab.experiment.clock import Clock
+from bnjax.lab.experiment.plan import Group, replace
+from bnjax.lab.experiment.recorder import Recorder, Row
+from bnjax.lab.feed import Feed, Networks
+from bnjax.lab.train.program import Program, make_program
+from bnjax.lab.train.sharding import Layout
+from bnjax.lab.train.state import TrainState, from_arrays, to_arrays
+from bnjax.lab.train.step import (
+  PROBES,
+  Batch,
+  Task,
+  add_l2,
+  preprocess,
+  working_variables,
+)
+
+# Steps in one call of the program, at most: a run that is asked to stop, or to
+# save, does so between two calls.
+_LONGEST = 500
+
+Arrays = dict[str, np.ndarray]
+
+
+class Records(NamedTuple):
+  """What a group has to tell after some steps, if anything.
+
+  Attributes:
+    step: steps done.
+    rows: for metrics.jsonl.
+    probe_rows: for probes.jsonl.
+    probabilities: `[networks, n, classes]` of the test set, at the end and if
+      asked for.
+    variables: parameters and statistics of the networks, likewise.
+    snapshot: gives all that `Trainer.train` needs to go on from here; to be
+      called before the next records are asked for.
+  """
+
+  step: int
+  rows: list[Row]
+  probe_rows: list[Row]
+  probabilities: np.ndarray | None
+  variables: Any
+  snapshot: Callable[[], Arrays]
+
+
+class Source(NamedTuple):
+  """A data set: what a task needs to know of it, and where examples come from.
+
+  Attributes:
+    num_classes: how many there are.
+    mean: of its pixels.
+    feed: hands out its examples.
+  """
+
+  num_classes: int
+  mean: float
+  feed: Feed
+
+
+class Trainer:
+  """The compiled program of a group, for all of its parts."""
+
+  def __init__(self, group: Group, source: Source, layout: Layout):
+    self.source = source
+    self.layout = layout
+    chosen = probes.make_probes(group.spec["probes"])
+    self.program: Program = make_program(
+      functools.partial(_task, group.spec, source),
+      image_shape=source.feed.image_shape,
+      across=group.spec["across"],
+      layout=layout,
+      observe=functools.partial(_observe, chosen) if chosen else None,
+    )
+    self._compiled: dict[tuple[int, int], Any] = {}
+    self._compile_seconds = 0.0  # of the part that was trained first
+
+  def advance(self, networks: int, steps: int, *arguments: Any) -> Any:
+    """`Program.advance` for these sizes, compiled once."""
+    key = networks, steps
+    if key not in self._compiled:
+      lowered = self.program.advance.lower(*arguments)
+      self._compiled[key] = lowered.compile()
+    return self._compiled[key]
+
+  def train(
+    self,
+    group: Group,
+    *,
+    begun: float = 0.0,
+    resume: Mapping[str, np.ndarray] | None = None,
+  ) -> Iterator[Records]:
+    """Trains the networks of a part of the group.
+
+    Args:
+      group: the part.
+      begun: seconds that this process took until it could train.
+      resume: what a snapshot gave, to go on from there.
+
+    Yields:
+      The records of step 0, then those of every call of the program.
+    """
+    spec, networks = group.spec, group.networks
+    program, place = self.program, self.layout.place
+    feed = self.source.feed
+    recorder = Recorder(group)
+    clock = Clock(len(networks), begun, streamed=spec["stream"])
+    hyper = {
+      field: place(np.asarray(values, np.float32))
+      for field, values in group.hyper.items()
+    }
+    own_seeds = [network.seed for network in networks]
+    seeds = sorted(set(own_seeds))
+    which = place(np.asarray([seeds.index(s) for s in own_seeds], np.int32))
+    keys = jax.vmap(jax.random.key)(place(np.asarray(seeds, np.uint32)))
+    longest = min(_LONGEST, feed.steps_at_once(spec, len(seeds)))
+    fed = Networks(seeds, keys, which)
+    population = feed.population(spec, fed) if _has_statistics(spec) else None
+    batch = None
+    if spec["probes"]:
+      batch = feed.first_examples(spec["probe_examples"])
+    begin = place(np.asarray(own_seeds, np.uint32))
+    done = 0
+    with clock.charge("compile"):
+      if resume is None:
+        states = program.init(hyper, begin)
+      else:
+        done = int(resume["step"])
+        recorder.set_arrays(resume)
+        clock.set_arrays(resume)
+        like = jax.eval_shape(program.init, hyper, begin)
+        states = place(from_arrays(like, resume))
+
+    def snapshot(step: int, states: TrainState) -> Arrays:
+      arrays = to_arrays(states) | recorder.to_arrays() | clock.to_arrays()
+      return arrays | {"step": np.asarray(step)}
+
+    def records(step: int) -> Records:
+      rows, probe_rows, every, variables = [], [], None, None
+      last = step == spec["steps"]
+      with clock.charge("evaluate" if step else "compile"):
+        if last or step % spec["eval_every"] == 0:
+          evaluation = feed.evaluate(program, hyper, states, population, which)
+          rows = recorder.rows(step, evaluation)
+        if batch is not None and (last or step % _probe_every(spec) == 0):
+          observed = program.observe(hyper, states, batch)
+          probe_rows = recorder.probe_rows(step, jax.device_get(observed))
+        if spec["predictions"] and last:
+          every = feed.probabilities(program, hyper, states)
+        if spec["save_params"] and last:
+          variables = jax.device_get(
+            {"params": states.params, "batch_stats": states.batch_stats}
+          )
+      self._compile_seconds = max(self._compile_seconds, clock.compile)
+      times = clock.shares(step, self._compile_seconds)
+      rows = [row | times for row in rows]
+      take = functools.partial(snapshot, step, states)
+      return Records(step, rows, probe_rows, every, variables, take)
+
+    if resume is None:
+      yield records(0)
+    size = _chunk(spec, longest)
+    chunks = feed.chunks(spec, fed, size, done)
+    while (chunk := clock.timed("input", next, chunks, None)) is not None:
+      first, train, draws = chunk
+      arguments = (hyper, states, train, draws, which)
+      steps = draws.dropout_keys.shape[0]
+      count = place(np.int32(first))
+      with clock.charge("compile"):
+        advance = self.advance(len(networks), steps, *arguments, count)
+      with clock.charge("train"):
+        states, training = advance(*arguments, count)
+        recorder.trained(steps, jax.device_get(training))
+      yield records(first + steps)
+
+
+def _task(
+  spec: Mapping[str, Any], source: Source, hyper: Mapping[str, Any]
+) -> Task:
+  """The task of one network, its own values in place."""
+  for field, value in hyper.items():
+    spec = replace(spec, field, value)
+  return make_task(spec, num_classes=source.num_classes, pixel_mean=source.mean)
+
+
+def _observe(chosen: Any, task: Task, state: TrainState, batch: Batch) -> Any:
+  """Runs the probes on a batch as in training; the state stays as it is."""
+
+  def loss_fn(outputs: Any) -> jax.Array:
+    sums = task.loss(outputs, batch.labels, None)
+    return sums.loss / sums.examples
+
+  def update_fn(gradient: Any) -> Any:
+    whole = add_l2(task, gradient, state.params)
+    return task.optimizer.update(whole, state.opt_state, state.params)[0]
+
+  return probes.run_probes(
+    chosen,
+    task.model,
+    working_variables(task, state),
+    preprocess(task, batch.images),
+    loss_fn=loss_fn,
+    update_fn=update_fn,
+    train=True,
+    rngs={"dropout": jax.random.fold_in(state.key, PROBES)},
+  )
+
+
+def _has_statistics(spec: Mapping[str, Any]) -> bool:
+  return spec["norm"]["name"] in ("batch_norm", "flax_batch_norm")
+
+
+def _probe_every(spec: Mapping[str, Any]) -> int:
+  return spec["probe_every"] or spec["eval_every"]
+
+
+def _chunk(spec: Mapping[str, Any], longest: int) -> int:
+  """Steps in one call of the program: they end where something is recorded."""
+  every = spec["eval_every"]
+  if spec["probes"]:
+    every = math.gcd(every, _probe_every(spec))
+  every = min(every, max(spec["steps"], 1))
+  fits = lambda steps: steps <= longest and every % steps == 0
+  best = next(filter(fits, range(every, 0, -1)))
+  # A prime number of steps in one call, rather than one by one, if they fit.
+  return every if best < longest // 10 and not spec["stream"] else best

@@ -1,0 +1,211 @@
+"""Trains units in worker processes on this machine."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import bnjax
+from bnjax.lab.launch.units import Status, Unit, write_status
+
+_GRACE = 60  # seconds that a worker has to save what it has
+
+
+class Ended(NamedTuple):
+  """A unit that is no longer trained, and why."""
+
+  unit: Unit
+  status: Status
+
+
+class Local:
+  """Worker processes, each training a unit after the other."""
+
+  def __init__(self, workdir: Path, *, workers: int, data_dir: str | None):
+    """Starts nothing yet.
+
+    Args:
+      workdir: of the sweep; what workers print is kept in its `logs`.
+      workers: how many; 0 for `default_workers`.
+      data_dir: where prepared data sets are.
+    """
+    self._logs = workdir / "logs"
+    self._devices = visible_gpus()
+    self._count = workers or default_workers(self._devices)
+    self._data_dir = data_dir
+    self._answers: queue.SimpleQueue[tuple[_Worker, str | None]] = (
+      queue.SimpleQueue()
+    )
+    self._workers: list[_Worker] = []
+    self._waiting: list[Unit] = []
+
+  def start(self, units: Sequence[Unit]) -> None:
+    """Takes units on."""
+    self._waiting = list(units)
+    for place in range(min(self._count, len(units))):
+      self._start(place)
+
+  def ended(self, seconds: float) -> Iterator[Ended]:
+    """Waits for that long; yields the units that ended."""
+    with contextlib.suppress(queue.Empty):
+      worker, line = self._answers.get(timeout=seconds)
+      unit = worker.unit
+      if line is None:
+        if unit is not None and worker in self._workers:
+          yield Ended(unit, self._lost(worker, unit))
+          self._workers.remove(worker)
+          if self._waiting:
+            self._start(worker.place)
+        return
+      worker.unit = None
+      answer = json.loads(line)
+      if unit is not None:
+        yield Ended(unit, Status(answer["state"], answer["error"]))
+      self._next(worker)
+
+  def running(self) -> list[Unit]:
+    """The units that are being trained."""
+    return [w.unit for w in self._workers if w.unit is not None]
+
+  def says(self) -> str:
+    """What to tell who interrupts: nothing."""
+    return ""
+
+  def stop(self) -> None:
+    """Ends the workers; what they are training can be gone on with."""
+    for worker in self._workers:
+      worker.process.send_signal(signal.SIGTERM)
+      worker.finish()
+    for worker in self._workers:
+      try:
+        worker.process.wait(_GRACE)
+      except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        worker.process.kill()
+        worker.process.wait()
+    self._workers = []
+
+  def _start(self, place: int) -> None:
+    worker = _Worker(place, self._environment(place), self._logs, self._answers)
+    self._workers.append(worker)
+    self._next(worker)
+
+  def _next(self, worker: "_Worker") -> None:
+    if self._waiting:
+      worker.give(self._waiting.pop(0))
+    else:
+      worker.finish()
+
+  def _lost(self, worker: "_Worker", unit: Unit) -> Status:
+    worker.finish()
+    code = worker.process.wait()
+    how = f"status {code}" if code >= 0 else signal.Signals(-code).name
+    hint = " (out of memory?)" if code == -signal.SIGKILL else ""
+    status = Status(
+      "failed", f"the worker ended with {how}{hint}; see {worker.log}"
+    )
+    write_status(unit.folder, status)
+    return status
+
+  def _environment(self, place: int) -> dict[str, str]:
+    more = environment(self._data_dir)
+    if self._devices:
+      more["CUDA_VISIBLE_DEVICES"] = self._devices[place % len(self._devices)]
+      each = -(-self._count // len(self._devices))
+      if each > 1:  # jax takes three quarters of a GPU's memory otherwise
+        fraction = f"{0.9 / each:.2f}"
+        more = {"XLA_PYTHON_CLIENT_MEM_FRACTION": fraction} | more
+    return more
+
+
+class _Worker:
+  """A process and the unit it was given."""
+
+  def __init__(
+    self,
+    place: int,
+    environ: Mapping[str, str],
+    logs: Path,
+    answers: "queue.SimpleQueue[tuple[_Worker, str | None]]",
+  ):
+    self.place = place
+    self.unit: Unit | None = None
+    logs.mkdir(parents=True, exist_ok=True)
+    self.log = logs / f"worker-{place}.txt"
+    with self.log.open("ab") as log:
+      self.process: subprocess.Popen[str] = subprocess.Popen(
+        [sys.executable, "-m", "bnjax.lab.launch.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=dict(environ),
+        text=True,
+        start_new_session=True,  # Ctrl-C is for us, who tell the workers
+      )
+    threading.Thread(target=self._listen, args=[answers], daemon=True).start()
+
+  def give(self, unit: Unit) -> None:
+    """Has the process train a unit."""
+    assert self.process.stdin is not None
+    self.unit = unit
+    with contextlib.suppress(BrokenPipeError):  # `_listen` tells of its end
+      self.process.stdin.write(f"{unit.folder.absolute()}\n")
+      self.process.stdin.flush()
+
+  def finish(self) -> None:
+    """Lets the process end."""
+    assert self.process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+      self.process.stdin.close()
+
+  def _listen(self, answers: Any) -> None:
+    assert self.process.stdout is not None
+    with self.process.stdout as lines:
+      for line in lines:
+        answers.put((self, line))
+    answers.put((self, None))
+
+
+def environment(data_dir: str | None) -> dict[str, str]:
+  """The environment of a worker: this one's, and where bnjax and data are."""
+  root = str(Path(bnjax.__file__).parent.parent)
+  path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+  more = {"PYTHONPATH": path}
+  if data_dir:
+    more["BNJAX_SWEEP_DATA_DIR"] = str(Path(data_dir).absolute())
+  return {**os.environ, **more}
+
+
+def default_workers(gpus: Sequence[str]) -> int:
+  """One for each GPU; without any, one for each core; one on a TPU host."""
+  if gpus:
+    return len(gpus)
+  tpu = importlib.util.find_spec("libtpu") is not None
+  return 1 if tpu else os.cpu_count() or 1
+
+
+def visible_gpus() -> list[str]:
+  """What `CUDA_VISIBLE_DEVICES` lists, or the GPUs that there are.
+
+  Found without jax, which would take hold of them.
+  """
+  if os.environ.get("JAX_PLATFORMS", "").startswith("cpu"):
+    return []
+  listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+  if listed is not None:
+    return [name for name in listed.split(",") if name.strip()]
+  try:
+    found = subprocess.run(
+      ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=30
+    )
+  except (OSError, subprocess.TimeoutExpired):
+    return []
+  lines = [line for line in found.stdout.splitlines() if line.startswith("GPU")]
+  return [str(i) for i in range(len(lines))] if not found.returncode else []

@@ -1,0 +1,73 @@
+"""The points of a sweep, from a file's `sweep(add)` and the command line."""
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bnjax.lab.errors import UserError
+from bnjax.lab.launch.axes import (
+  Point,
+  cross,
+  draw_points,
+  product,
+  read_axis,
+  read_zip,
+)
+from bnjax.lab.launch.trials import collect
+
+
+def read_points(
+  config: Mapping[str, Any],
+  *,
+  file: str | Path | None = None,
+  required: bool = False,
+  grid: Sequence[str] = (),
+  zips: Sequence[str] = (),
+  drawn: Sequence[str] = (),
+  count: int = 0,
+  seed: int = 0,
+) -> list[Point]:
+  """Every combination of what is asked for.
+
+  Args:
+    config: has the fields.
+    file: a Python file whose `sweep(add)` adds points.
+    required: whether the file must have one.
+    grid: axes as text, see `bnjax.lab.launch.axes`.
+    zips: axes that advance together.
+    drawn: distributions.
+    count: how many points are drawn from them.
+    seed: of the draws.
+
+  Raises:
+    UserError: an axis or the file is not what it should be, or there is no
+      point.
+  """
+  parts: list[list[Point]] = []
+  function = _sweep_of(Path(file), required) if file else None
+  if function is not None:
+    parts.append(collect(function))
+  for text in grid:
+    parts.append(product(read_axis(text, config)))
+  parts += [read_zip(text, config) for text in zips]
+  if drawn:
+    parts.append(draw_points(drawn, config, count=count, seed=seed))
+  if not parts:
+    raise UserError(
+      "nothing is swept: give --grid, --zip or --random, or a file with "
+      "sweep(add)"
+    )
+  return cross(parts)
+
+
+def _sweep_of(file: Path, required: bool) -> Any:
+  spec = importlib.util.spec_from_file_location("sweep_file", file)
+  if spec is None or spec.loader is None or not file.exists():
+    raise UserError(f"--sweep: there is no Python file {file}")
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  function = getattr(module, "sweep", None)
+  if function is None and required:
+    raise UserError(f"--sweep: {file} does not define sweep(add)")
+  return function

@@ -1,0 +1,191 @@
+"""Published numbers, with their sources, as a config's `published` takes them.
+
+Numbers only, no judgement: `bnjax.lab.results` compares. Where a source gives
+single runs, all known ones are listed.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+POST = "Kristiadi 2016, 'Implementing BatchNorm in Neural Net'"
+DROPOUT_POST = "Kristiadi 2016, 'Implementing Dropout in Neural Net'"
+LESSON = "Udacity, 'Batch Normalization Lesson': runs in public copies"
+VERY_DEEP = "Varma 2018, 'Training very deep networks with Batchnorm'"
+PAPER = "Ioffe and Szegedy 2015, 'Batch Normalization', arXiv:1502.03167"
+
+# The 2016 post, test 1: the loss every 100 iterations, L2 penalty included.
+# fmt: off
+POST_LOSS = (14.756, 6.411, 3.895, 2.463, 1.661, 1.280, 1.046, .940, 1.016,
+             .834)
+POST_LOSS_WITHOUT = (49.734, 46.620, 44.148, 42.579, 41.301, 38.580, 36.496,
+                     34.455, 32.401, 30.353)
+
+# The lesson's grid: (init_scale, learning_rate, steps) -> test accuracies of
+# single runs without batch norm, and with it.
+LESSON_RELU = {
+  (.05, .01, 2000): ((.8161, .8262, .8313, .8167, .8470),
+                     (.9496, .9525, .9489, .9501, .9541)),
+  (.05, .01, 50_000): ((.9707, .9723, .9740, .9718, .9743, .9737, .9744),
+                       (.9792, .9786, .9795, .9800, .9793, .9792, .9781)),
+  (.05, 1., 50_000): ((.1032, .0980, .1957), (.9828, .9834, .9825)),
+  (.05, 2., 50_000): ((.0974, .1010, .1010), (.9834, .9827, .9822)),
+  (5., .01, 50_000): ((.0980, .0980, .0980), (.8107, .7990, .8130)),
+  (5., 1., 50_000): ((.0980, .1135, .0980, .0980),
+                     (.9029, .9208, .7613, .7522)),
+  (5., 2., 50_000): ((.0980, .0980, .0980), (.9263, .9054, .9072, .8395)),
+}
+LESSON_SIGMOID = {
+  (.05, .01, 50_000): ((.787, .804, .811, .827, .219), (.956, .975)),
+  (.05, 1., 2000): ((.9229, .9227, .8987), (.9524, .9463, .9318)),
+  (.05, 1., 50_000): ((.9752, .9775, .9790), (.9796, .9812, .9822)),
+  (.05, 2., 2000): ((.9474, .9360, .9438), (.9486, .9524, .9477)),
+  (.05, 2., 50_000): ((.9756, .9764, .9782), (.9782, .9786, .9805)),
+  (5., .01, 50_000): ((.2476, .2270, .2723), (.8457, .8527, .8507)),
+  (5., 1., 50_000): ((.9002, .8957, .8906), (.9503, .9505, .9540)),
+  (5., 2., 50_000): ((.8962, .9066, .8997), (.9552, .9583, .9570)),
+}
+# fmt: on
+
+# The 2018 post's initializations, four of them commented out in its text, and
+# He's: name and scale. Its figures are of `std_1e-2`, its text has xavier.
+VERY_DEEP_INITS = {
+  "std_1e-3": ("normal", 1e-3),
+  "std_1e-2": ("normal", 1e-2),
+  "std_0_058": ("normal", 2**0.5 * 600**-0.5),
+  "uniform_0_012": ("uniform", 6**0.5 / 200),
+  "xavier": ("normal", 0.1),
+  "he": ("normal", 0.02**0.5),
+}
+
+# Titles of the 2018 post's figures: variances of one draw. Its "layer 2" of the
+# gradients is layer 19, `dense_18` here, and its "layer 20" is layer 1. How far
+# a second draw may be off is ours: the post has one.
+VERY_DEEP_FIGURES = {
+  "std_1e-2": {
+    "signal/activation_18": (3.465e-44, 10.0),
+    "signal/activation_19": (1.902e-46, 10.0),
+    "weight_gradient/dense_18/kernel": (3.497e-35, 10.0),
+    "weight_gradient/dense_17/kernel": (2.833e-35, 10.0),
+    "weight_gradient/dense_0/kernel": (2.368e-35, 10.0),
+  },
+  "as_published": {
+    "weight_gradient/dense_18/kernel": (16.400, 1.1),
+    "weight_gradient/dense_17/kernel": (27.351, 1.1),
+  },
+}
+
+# The 2015 paper, Figure 3: the initial learning rate, the steps to 72.2%
+# (None: never reached) and the greatest validation accuracy, single crop.
+INCEPTION = {
+  "inception": (0.0015, 31.0e6, 0.722),
+  "bn_baseline": (0.0015, 13.3e6, 0.727),
+  "bn_x5": (0.0075, 2.1e6, 0.730),
+  "bn_x30": (0.045, 2.7e6, 0.748),
+  "bn_x5_sigmoid": (0.0075, None, 0.698),
+}
+
+
+def number(
+  mean: float,
+  std: float | None = None,
+  *,
+  source: str,
+  step: int,
+  dataset: str = "mnist",
+  **fields: Any,
+) -> dict[str, Any]:
+  """A published mean and standard deviation over seeds (`np.std`).
+
+  Args:
+    mean: the number.
+    std: over seeds, divided by their number.
+    source: where it stands.
+    step: after how many training steps.
+    dataset: on which data.
+    **fields: further ones of `bnjax.lab.results.rules.PublishedNumber`.
+  """
+  spread = {} if std is None else {"std": std}
+  where = {"source": source, "step": step, "dataset": dataset}
+  return {"mean": mean} | spread | where | fields
+
+
+def curve(
+  values: Sequence[float], *, every: int, source: str, dataset: str = "mnist"
+) -> dict[str, Any]:
+  """Published values of a metric after every so many steps."""
+  steps = tuple(every * (i + 1) for i in range(len(values)))
+  where = {"source": source, "dataset": dataset}
+  return {"values": tuple(values), "steps": steps} | where
+
+
+def very_deep(arm: str) -> dict[str, Any]:
+  """The variances in the 2018 post's figures, each with a factor's room."""
+  where = {"source": f"{VERY_DEEP}, figures", "dataset": "gaussian", "step": 0}
+  return {
+    metric: {"low": value / factor, "high": value * factor, **where}
+    for metric, (value, factor) in VERY_DEEP_FIGURES[arm].items()
+  }
+
+
+def mean_field_growth(metric: str) -> dict[str, Any]:
+  """What theory says a gradient's variance grows by per layer, back to front.
+
+  For batch norm and ReLU, any initialization, in the limit of infinite width
+  and batch: pi / (pi - 1). Ours are 100 and 1,000: a tolerance of .03.
+  """
+  source = "Yang et al. 2019, arXiv:1902.08129: pi / (pi - 1)"
+  growth = math.pi / (math.pi - 1)
+  where: dict[str, Any] = {"source": source, "dataset": "gaussian", "step": 0}
+  return number(growth, metric=metric, tolerance=0.03, **where)
+
+
+def inception(
+  arm: str, *, metric: str, step: int, versus: str = ""
+) -> dict[str, Any]:
+  """An arm's row of the 2015 paper's Figure 3.
+
+  Args:
+    arm: a key of `INCEPTION`.
+    metric: the one that counts steps, `steps_to:test_accuracy>=...`.
+    step: the last one of this arm here; the paper says none.
+    versus: another arm to give them relative to; "" gives them as they are.
+  """
+  _, steps, best = INCEPTION[arm]
+  _, base_steps, base_best = INCEPTION[versus] if versus else (0.0, 1.0, 1.0)
+  where: dict[str, Any] = {
+    "source": f"{PAPER}, Figure 3",
+    "dataset": "imagenet2012",
+    "step": step,
+  }
+  where |= {"relative_to": versus} if versus else {}
+  rules = {
+    "best": number(best / base_best, metric="max:test_accuracy", **where)
+  }
+  if steps and base_steps:
+    rules["steps"] = number(steps / base_steps, metric=metric, **where)
+  return rules
+
+
+def lesson(
+  table: Mapping[tuple[float, float, int], Sequence[Sequence[float]]],
+  batch_norm: bool,
+) -> dict[str, Any]:
+  """The lesson's runs at every point of its grid.
+
+  Args:
+    table: `LESSON_RELU` or `LESSON_SIGMOID`.
+    batch_norm: those with it.
+  """
+  rules = {}
+  for (scale, rate, steps), runs in table.items():
+    metric = f"test_accuracy@learning_rate={rate:g},init_scale={scale:g}"
+    key = f"init {scale:g} rate {rate:g} steps {steps}".replace(".", "_")
+    rules[key] = {
+      "metric": metric,
+      "values": runs[batch_norm],
+      "source": LESSON,
+      "step": steps,
+      "dataset": "mnist",
+    }
+  return rules

@@ -1,0 +1,241 @@
+"""What an Inception network is built of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bnjax.lab.models.conv import Conv
+from bnjax.lab.models.initializers import Initializer
+from bnjax.lab.models.pools import average_pool, max_pool
+from bnjax.lab.models.tap import Tap
+
+_POOLS = {"max": max_pool, "average": average_pool}
+
+
+class Row(NamedTuple):
+  """A block's row of Figure 5: how many features its convolutions have.
+
+  Attributes:
+    name: of the block.
+    one: of the 1x1 branch; 0: there is none.
+    three_reduce: of the 1x1 convolution before the 3x3 one.
+    three: of the 3x3 branch.
+    double_reduce: of the 1x1 convolution before the two 3x3 ones.
+    double: of each of these two.
+    pool: `average` or `max`, over 3x3.
+    projection: of the 1x1 convolution after the pool; 0: pass through.
+    stride: of the last convolution of each branch, and of the pool.
+  """
+
+  name: str
+  one: int
+  three_reduce: int
+  three: int
+  double_reduce: int
+  double: int
+  pool: str
+  projection: int
+  stride: int = 1
+
+
+# Ioffe and Szegedy 2015, Figure 5. It prints a projection of 128 in 4c and 4d,
+# which makes 608 features where it prints 576; with 96 they are 576.
+FIGURE_5 = (
+  Row("3a", 64, 64, 64, 64, 96, "average", 32),
+  Row("3b", 64, 64, 96, 64, 96, "average", 64),
+  Row("3c", 0, 128, 160, 64, 96, "max", 0, 2),
+  Row("4a", 224, 64, 96, 96, 128, "average", 128),
+  Row("4b", 192, 96, 128, 96, 128, "average", 128),
+  Row("4c", 160, 128, 160, 128, 160, "average", 96),
+  Row("4d", 96, 128, 192, 160, 192, "average", 96),
+  Row("4e", 0, 128, 192, 192, 256, "max", 0, 2),
+  Row("5a", 352, 192, 320, 160, 224, "average", 128),
+  Row("5b", 352, 192, 320, 192, 224, "max", 128),
+)
+
+
+def scale_features(features: int, width: float) -> int:
+  """`width` times as many features, rounded; at least 1 of what is there."""
+  return max(1, round(width * features)) if features else 0
+
+
+def scale_row(row: Row, width: float) -> Row:
+  """The row with `width` times as many features in every convolution."""
+
+  def scaled(features: int) -> int:
+    return scale_features(features, width)
+
+  return row._replace(
+    one=scaled(row.one),
+    three_reduce=scaled(row.three_reduce),
+    three=scaled(row.three),
+    double_reduce=scaled(row.double_reduce),
+    double=scaled(row.double),
+    projection=scaled(row.projection),
+  )
+
+
+@dataclass(frozen=True)
+class Style:
+  """What all layers of a network have in common.
+
+  Attributes:
+    norm: the normalization to insert, see `bnjax.lab.models.norms`.
+    activation: elementwise function.
+    kernel_init: initializer of every kernel; biases start at zero.
+    norm_after: normalize after the activation rather than before it.
+    use_bias: whether convolutions have a bias.
+    dtype: of the convolutions and the activations between layers; None: what
+      the images and the parameters promote to. Parameters are float32.
+  """
+
+  norm: Any  # a bnjax.lab.models.norms.Norm
+  activation: Callable[[jax.Array], jax.Array]
+  kernel_init: Initializer
+  norm_after: bool = False
+  use_bias: bool = False
+  dtype: Any = None
+
+  def conv(
+    self, x: jax.Array, features: int, name: str, size: int = 1, stride: int = 1
+  ) -> jax.Array:
+    """Convolves in the compact method of a module, with a kernel `name`."""
+    module = Conv(
+      features,
+      (size, size),
+      strides=stride,
+      use_bias=self.use_bias,
+      kernel_init=self.kernel_init,
+      dtype=self.dtype,
+      name=name,
+    )
+    return module(x)
+
+  def depthwise(
+    self, x: jax.Array, multiplier: int, name: str, size: int, stride: int
+  ) -> jax.Array:
+    """Convolves every feature by itself, with `multiplier` filters."""
+    module = nn.Conv(
+      x.shape[-1] * multiplier,
+      (size, size),
+      stride,
+      feature_group_count=x.shape[-1],
+      use_bias=False,
+      kernel_init=self.kernel_init,
+      dtype=self.dtype,
+      name=name,
+    )
+    return module(x)
+
+  def finish(
+    self,
+    parts: Mapping[str, jax.Array],
+    *,
+    train: bool,
+    mask: jax.Array | None,
+    tap: Tap | None = None,
+    per_activation: bool = False,
+  ) -> jax.Array:
+    """Joins results of convolutions, with their norms and the activation.
+
+    Args:
+      parts: name of a norm -> what it belongs to, `[n, height, width, f]`.
+      train: normalize by the batch or not.
+      mask: `[n]`, True where a row is an image.
+      tap: shows what enters the activation.
+      per_activation: normalize each place of the image by itself, like the
+        units of a dense layer.
+
+    Returns:
+      `[n, height, width, features]` of all parts, side by side.
+    """
+
+    def normalize(name: str, x: jax.Array) -> jax.Array:
+      rows = x.reshape(x.shape[0], -1) if per_activation else x
+      where = mask if mask is None else mask.reshape(-1, *[1] * (rows.ndim - 1))
+      y = self.norm(rows, train=train, mask=where, name=name)
+      return y.reshape(x.shape).astype(x.dtype)
+
+    if not self.norm_after:
+      parts = {name: normalize(name, x) for name, x in parts.items()}
+    x = jnp.concatenate([*parts.values()], axis=-1)
+    x = self.activation(x if tap is None else tap(x))
+    if self.norm_after:
+      ends = np.cumsum([part.shape[-1] for part in parts.values()])
+      pieces = jnp.split(x, ends[:-1], axis=-1)
+      each = zip(parts, pieces, strict=True)
+      x = jnp.concatenate([normalize(*pair) for pair in each], axis=-1)
+    return x
+
+
+class Block(nn.Module):
+  """An Inception module: branches side by side, joined by their features.
+
+  1x1; 1x1 and 3x3; 1x1 and two 3x3; pool and 1x1. Every convolution `conv_i`
+  has a norm `norm_i` and an activation.
+
+  Attributes:
+    row: the features of its convolutions.
+    style: what its layers share with those of the network.
+    per_activation: normalize each place of the image by itself.
+  """
+
+  row: Row
+  style: Style
+  per_activation: bool = False
+
+  @nn.compact
+  def __call__(
+    self,
+    x: jax.Array,
+    *,
+    train: bool,
+    mask: jax.Array | None,
+    tap: Tap | None = None,
+  ) -> jax.Array:
+    """Returns the branches of `x`, `[n, height / stride, width / stride, f]`.
+
+    Args:
+      x: `[n, height, width, features]`.
+      train: normalize by the batch or not.
+      mask: `[n]`, True where a row is an image.
+      tap: shows what enters the activations at the ends of the branches.
+    """
+    row, style = self.row, self.style
+    finish = partial(
+      style.finish,
+      train=train,
+      mask=mask,
+      per_activation=self.per_activation,
+    )
+
+    def layer(
+      x: jax.Array, features: int, name: str, size: int = 1
+    ) -> jax.Array:
+      x = style.conv(x, features, f"conv_{name}", size)
+      return finish({f"norm_{name}": x})
+
+    three = layer(x, row.three_reduce, "3x3_reduce")
+    double = layer(x, row.double_reduce, "double_reduce")
+    double = layer(double, row.double, "double_0", 3)
+    pooled = _POOLS[row.pool](x, window=3, stride=row.stride)
+    ends = {}
+    if row.one:
+      ends["1x1"] = style.conv(x, row.one, "conv_1x1")
+    ends["3x3"] = style.conv(three, row.three, "conv_3x3", 3, row.stride)
+    ends["double_1"] = style.conv(
+      double, row.double, "conv_double_1", 3, row.stride
+    )
+    if row.projection:
+      ends["pool"] = style.conv(pooled, row.projection, "conv_pool")
+    y = finish({f"norm_{name}": end for name, end in ends.items()}, tap=tap)
+    return y if row.projection else jnp.concatenate([y, pooled], axis=-1)
+
+
+__all__ = ["FIGURE_5", "Block", "Row", "Style", "scale_features", "scale_row"]

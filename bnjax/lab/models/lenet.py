@@ -1,0 +1,252 @@
+"""Small convolutional networks, from LeNet to the manner of VGG."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bnjax.lab.errors import UserError, choice
+from bnjax.lab.models.arguments import (
+  ACTIVATIONS,
+  check_at_least,
+  check_dropout_rate,
+  check_sizes,
+  is_static_zero,
+)
+from bnjax.lab.models.conv import PADDINGS, Conv
+from bnjax.lab.models.dropout import dropout, words_shape
+from bnjax.lab.models.initializers import INITIALIZERS, Initializer
+from bnjax.lab.models.local_response import local_response_norm
+from bnjax.lab.models.norms import Norm
+from bnjax.lab.models.pools import max_pool
+from bnjax.lab.models.tap import Tap
+from bnjax.lab.registry import lookup
+
+PLACEMENTS = ("after_pool", "after", "before")
+
+
+class LeNet(nn.Module):
+  """Convolutions with pools between them, dense layers, a linear classifier.
+
+  With the norm `after_pool`, as in the network of the report, a convolutional
+  layer is convolution, activation, pool, norm; the others are `before` and
+  `after` the activation. Layers are numbered through, `conv_0` to `dense_3`.
+  Taps name what enters the activation of layer i, "preactivation_i", and what
+  leaves the layer before dropout, "activation_i".
+
+  Attributes:
+    num_classes: how many logits.
+    channels: features of each convolution.
+    hidden: units of each dense layer.
+    kernel_size: rows and columns of every kernel.
+    padding: of the convolutions, "VALID" or "SAME".
+    pool_every: a 2x2 maximum after every so many convolutions.
+    activation: elementwise function.
+    kernel_init: initializer of every kernel; biases start at zero.
+    norm: the normalization to insert, see `bnjax.lab.models.norms`.
+    placement: a name in `PLACEMENTS`. Where there is no pool, and in dense
+      layers, `after_pool` is `after`.
+    norm_dense: whether hidden dense layers have the norm, too.
+    use_bias: whether convolutions and hidden dense layers have a bias.
+    dropout_rate: probability to drop a hidden dense unit in training.
+    local_response_norm: whether local response normalization follows each pool.
+  """
+
+  num_classes: int
+  channels: tuple[int, ...]
+  hidden: tuple[int, ...]
+  kernel_size: int
+  padding: str
+  pool_every: int
+  activation: Callable[[jax.Array], jax.Array]
+  kernel_init: Initializer
+  norm: Any  # a bnjax.lab.models.norms.Norm
+  placement: str = "after_pool"
+  norm_dense: bool = False
+  use_bias: bool = True
+  dropout_rate: Any = 0.0
+  local_response_norm: bool = False
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool, mask: jax.Array | None = None
+  ) -> jax.Array:
+    """Maps images to logits.
+
+    Args:
+      x: images `[n, height, width, channels]`.
+      train: batch statistics and dropout (needs the `dropout` rng) or not.
+      mask: `[n]` of bool, True where the row is an image and not padding.
+
+    Returns:
+      Logits `[n, num_classes]`.
+
+    Raises:
+      UserError: the images are too small for the convolutions and pools.
+    """
+    self._check_size(x.shape)
+    drop = train and not is_static_zero(self.dropout_rate)
+    layers = len(self.channels)
+    words = self._draw_words(x.shape[0]) if drop else []
+    for i, features in enumerate(self.channels):
+      x = self._conv(features, f"conv_{i}")(x)
+      x = self._finish(i, x, train, mask, pool=(i + 1) % self.pool_every == 0)
+    x = x.reshape(x.shape[0], -1)
+    for i, features in enumerate(self.hidden, start=layers):
+      x = self._dense(features, self.use_bias, f"dense_{i}")(x)
+      x = self._finish(i, x, train, mask, norm=self.norm_dense)
+      if drop:
+        x = dropout(x, words[i - layers], self.dropout_rate)
+    return self._dense(self.num_classes, True, "output")(x)
+
+  def _finish(
+    self,
+    i: int,
+    x: jax.Array,
+    train: bool,
+    mask: jax.Array | None,
+    *,
+    pool: bool = False,
+    norm: bool = True,
+  ) -> jax.Array:
+    """Applies what follows the kernel of layer i."""
+    if mask is not None:
+      mask = mask.reshape(-1, *[1] * (x.ndim - 1))
+    normalize = partial(self.norm, train=train, mask=mask, name=f"norm_{i}")
+    if norm and self.placement == "before":
+      x = normalize(x)
+    x = self.activation(Tap(name=f"preactivation_{i}")(x))
+    if norm and self.placement == "after":
+      x = normalize(x)
+    if pool:
+      x = _halve(x)
+      if self.local_response_norm:
+        x = local_response_norm(x)
+    if norm and self.placement == "after_pool":
+      x = normalize(x)
+    return Tap(name=f"activation_{i}")(x)
+
+  def _conv(self, features: int, name: str) -> Conv:
+    return Conv(
+      features,
+      (self.kernel_size, self.kernel_size),
+      padding=self.padding,
+      use_bias=self.use_bias,
+      kernel_init=self.kernel_init,
+      name=name,
+    )
+
+  def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
+    return nn.Dense(
+      features, use_bias=use_bias, kernel_init=self.kernel_init, name=name
+    )
+
+  def _draw_words(self, n: int) -> list[jax.Array]:
+    """Returns each dense layer's random words, all from one draw."""
+    if not self.hidden:
+      return []
+    rate = self.dropout_rate
+    shapes = [words_shape((n, units), rate) for units in self.hidden]
+    digits, ends = shapes[0][0], np.cumsum([size for _, size in shapes])
+    key = self.make_rng("dropout")
+    words = jax.random.bits(key, (digits, int(ends[-1])), jnp.uint32)
+    return jnp.split(words, ends[:-1], axis=1)
+
+  def _check_size(self, shape: tuple[int, ...]) -> None:
+    if len(shape) != 4:
+      raise UserError(
+        f"model.name: 'lenet' takes images [n, height, width, channels], and "
+        f"these examples are of shape {shape[1:]}"
+      )
+    sizes: tuple[int, ...] = shape[1:3]
+    lost = self.kernel_size - 1 if self.padding == "VALID" else 0
+    for i in range(len(self.channels)):
+      sizes = tuple(size - lost for size in sizes)
+      if (i + 1) % self.pool_every == 0:
+        sizes = tuple(size // 2 for size in sizes)
+      if min(sizes) < 1:
+        raise UserError(
+          f"model.channels: images of {shape[1]}x{shape[2]} are too small for "
+          f"convolution {i} of {len(self.channels)} and its pool; take larger "
+          "images, fewer channels, a smaller model.kernel_size or "
+          "model.padding='SAME'"
+        )
+
+
+def _halve(x: jax.Array) -> jax.Array:
+  """Returns the maxima of 2x2 windows; an odd last row or column is dropped."""
+  height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
+  return max_pool(x[:, :height, :width], window=2, stride=2)
+
+
+def lenet(
+  *,
+  num_classes: int,
+  norm: Norm,
+  channels: tuple[int, ...] = (6, 16),
+  hidden: tuple[int, ...] = (120, 84),
+  kernel_size: int = 5,
+  padding: str = "VALID",
+  pool_every: int = 1,
+  activation: str = "relu",
+  init: str = "torch_default",
+  init_scale: Any = 1.0,
+  placement: str = "after_pool",
+  norm_dense: bool = False,
+  use_bias: bool = True,
+  dropout_rate: Any = 0.0,
+  local_response_norm: bool = False,
+) -> LeNet:
+  """The `LeNet` that these names describe; see its attributes.
+
+  The defaults are the network of the report on batch norm in PyTorch, whose
+  images are 32x32 with 3 channels. In the manner of VGG, for CIFAR-10:
+  channels=(32, 32, 64, 64, 128, 128), kernel_size=3, padding="SAME",
+  pool_every=2, hidden=(128,), placement="before", norm_dense=True.
+
+  Args:
+    num_classes: number of logits.
+    norm: the normalization, see `bnjax.lab.models.norms`.
+    channels: features of each convolution.
+    hidden: units of each dense layer before the classifier.
+    kernel_size: rows and columns of the kernels.
+    padding: `VALID`, or `SAME` for convolutions that keep the image's size.
+    pool_every: a 2x2 maximum after every so many convolutions.
+    activation: a name in `ACTIVATIONS`.
+    init: a name in `INITIALIZERS`, for every kernel; biases start at zero.
+    init_scale: multiplies the initial kernels.
+    placement: the norm `before` or `after` the activation, or `after_pool`.
+    norm_dense: whether the hidden dense layers have the norm, too.
+    use_bias: whether all but the classifier have a bias; that always has.
+    dropout_rate: probability to drop a unit of a hidden dense layer.
+    local_response_norm: local response normalization after each pool, before
+      a norm that comes `after_pool`; the 2015 paper took it out of Inception.
+
+  Raises:
+    UserError: a name is unknown, or a value out of its range.
+  """
+  check_sizes("model.channels", channels)
+  check_sizes("model.hidden", hidden)
+  check_at_least("model.kernel_size", kernel_size, 1)
+  check_at_least("model.pool_every", pool_every, 1)
+  check_dropout_rate(dropout_rate)
+  return LeNet(
+    num_classes=num_classes,
+    channels=tuple(channels),
+    hidden=tuple(hidden),
+    kernel_size=kernel_size,
+    padding=choice("model.padding", padding, PADDINGS),
+    pool_every=pool_every,
+    activation=lookup("model.activation", activation, ACTIVATIONS),
+    kernel_init=lookup("model.init", init, INITIALIZERS)(init_scale),
+    norm=norm,
+    placement=choice("model.placement", placement, PLACEMENTS),
+    norm_dense=norm_dense,
+    use_bias=use_bias,
+    dropout_rate=dropout_rate,
+    local_response_norm=local_response_norm,
+  )

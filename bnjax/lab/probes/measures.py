@@ -1,0 +1,22 @@
+"""Measures by name: what `probes.*.measure` of a config may be."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bnjax.lab.probes import distributions, moments, units
+
+# (array, *, mask, **arguments) -> array or NamedTuple of arrays
+MEASURES: dict[str, Callable[..., Any]] = {
+  "dead_units": units.dead_units,
+  "effective_rank": units.effective_rank,
+  "histogram": distributions.histogram,
+  "log10_histogram": distributions.log10_histogram,
+  "mean": moments.mean,
+  "norm": moments.norm,
+  "percentiles": distributions.percentiles,
+  "root_mean_square": moments.root_mean_square,
+  "saturated_fraction": moments.saturated_fraction,
+  "standard_deviation": moments.standard_deviation,
+  "variance": moments.variance,
+  "zero_fraction": moments.zero_fraction,
+}

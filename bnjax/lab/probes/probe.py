@@ -1,0 +1,146 @@
+"""A probe: which measure of what, at which layers; made from a config."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bnjax.lab.errors import UserError, choice
+from bnjax.lab.probes.measures import MEASURES
+from bnjax.lab.registry import accepted_arguments
+
+# What is measured -> what it is compared with if it is `relative`.
+KINDS = {
+  "output": None,
+  "output_gradient": "output",
+  "parameter": None,
+  "gradient": "parameter",
+  "update": "parameter",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+  """One measure of several layers or parameters; hashable.
+
+  Attributes:
+    name: of the probe.
+    measure: a name in `MEASURES`.
+    of: "output" of a layer, "output_gradient" (the loss's gradient with respect
+      to it), "parameter", "gradient" (with respect to it), or "update" (what
+      the optimizer adds to it).
+    layers: patterns of the names of layers ("activation_*", "*/dense_1"); of
+      parameters ("dense_3/kernel") where it is of parameters.
+    unit: measure this feature alone (index on the last axis); None: all.
+    relative: divide by the same measure of the output (for its gradient) or of
+      the parameter (for its gradient and update).
+    arguments: of the measure, as pairs.
+  """
+
+  name: str
+  measure: str
+  of: str = "output"
+  layers: tuple[str, ...] = ("*",)
+  unit: int | None = None
+  relative: bool = False
+  arguments: tuple[tuple[str, Any], ...] = ()
+
+  def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> Any:
+    """Measures an array `[..., features]`."""
+    if self.unit is not None:
+      x = x[..., self.unit : self.unit + 1]
+    return MEASURES[self.measure](x, mask=mask, **dict(self.arguments))
+
+
+_FIELDS = tuple(
+  field.name
+  for field in dataclasses.fields(Probe)
+  if field.name not in ("name", "arguments")
+)
+
+
+def make_probes(group: Mapping[str, Mapping[str, Any]]) -> tuple[Probe, ...]:
+  """Returns the probes that a config's `probes` describe.
+
+  Args:
+    group: probe name -> `measure`, and where wanted `of`, `layers` (a pattern
+      or a list of patterns), `unit`, `relative`, as in `Probe`, and arguments
+      of the measure by their names.
+
+  Raises:
+    UserError: an unknown field, measure or kind, or a value that cannot be.
+
+  Example:
+    >>> (probe,) = make_probes({
+    ...   "middle": {"measure": "percentiles", "q": [15, 50, 85], "unit": 3,
+    ...              "layers": "preactivation_*"},
+    ... })
+    >>> probe(jnp.arange(8.0).reshape(2, 4))
+    Array([3.6, 5. , 6.4], dtype=float32)
+  """
+  return tuple(_make(f"probes.{name}", name, group[name]) for name in group)
+
+
+def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
+  given = {key: _frozen(group[key]) for key in group}
+  if "measure" not in given:
+    raise UserError(f"{field}.measure: missing; one of {', '.join(MEASURES)}")
+  measure = choice(f"{field}.measure", given["measure"], MEASURES)
+  takes = accepted_arguments(MEASURES[measure])
+  takes = tuple(argument for argument in takes if argument not in ("x", "mask"))
+  for key in given:
+    choice(f"{field}.{key}", key, (*_FIELDS, *takes))
+  layers = given.get("layers", "*")
+  layers = (layers,) if isinstance(layers, str) else layers
+  if (
+    not isinstance(layers, tuple)
+    or not layers
+    or not all(isinstance(pattern, str) for pattern in layers)
+  ):
+    raise UserError(
+      f"{field}.layers: {group['layers']!r} is not a pattern or a list of them"
+    )
+  probe = Probe(
+    name=name,
+    measure=measure,
+    of=choice(f"{field}.of", given.get("of", "output"), KINDS),
+    layers=layers,
+    unit=given.get("unit"),
+    relative=given.get("relative", False),
+    arguments=tuple((key, given[key]) for key in given if key in takes),
+  )
+  _check(field, probe)
+  return probe
+
+
+def _check(field: str, probe: Probe) -> None:
+  """Tries the probe on an array that is not there."""
+  unit = probe.unit
+  if unit is not None and (type(unit) is not int or unit < 0):
+    raise UserError(f"{field}.unit: {unit!r} is not a unit's index, 0 or more")
+  shape = jax.ShapeDtypeStruct((2, (unit or 0) + 1), jnp.float32)
+  try:
+    result = jax.eval_shape(probe, shape)
+  except UserError as error:
+    raise UserError(f"{field}.{error}") from None
+  except (TypeError, ValueError) as error:
+    what = str(error).strip().split("\n")[0]
+    raise UserError(f"{field}: {probe.measure} cannot be so: {what}") from None
+  if type(probe.relative) is not bool:
+    raise UserError(
+      f"{field}.relative: {probe.relative!r} is not True or False"
+    )
+  if probe.relative and (KINDS[probe.of] is None or isinstance(result, tuple)):
+    comparable = ", ".join(kind for kind in KINDS if KINDS[kind])
+    raise UserError(
+      f"{field}.relative: {probe.measure} of {probe.of} has nothing to be "
+      f"relative to; numbers of {comparable} have"
+    )
+
+
+def _frozen(value: Any) -> Any:
+  if isinstance(value, (list, tuple)):
+    return tuple(_frozen(item) for item in value)
+  return value

@@ -1,0 +1,242 @@
+"""Runs probes on a model: what they measure, or whether they can."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from bnjax.lab.errors import UserError
+from bnjax.lab.probes.capture import Arrays, Captured, capture, flatten
+from bnjax.lab.probes.names import select
+from bnjax.lab.probes.probe import KINDS, Probe
+
+# Probe name -> layer name -> array or NamedTuple of arrays.
+Results = dict[str, dict[str, Any]]
+_OF_OUTPUTS = ("output", "output_gradient")
+_NEEDS = {
+  "output_gradient": "a loss_fn",
+  "gradient": "a loss_fn",
+  "update": "a loss_fn and an update_fn",
+}
+
+
+def run_probes(
+  probes: Collection[Probe],
+  model: nn.Module,
+  variables: Mapping[str, Any],
+  x: jax.Array,
+  *,
+  loss_fn: Callable[[Any], jax.Array] | None = None,
+  update_fn: Callable[[Any], Any] | None = None,
+  train: bool | None = None,
+  rngs: Any = None,
+  mask: jax.Array | None = None,
+  **kwargs: Any,
+) -> Results:
+  """Returns what the probes measure, in one pass through the model.
+
+  Pure and traceable: its state is left as it is, the structure of the results
+  depends on shapes only, `vmap` over variables measures many networks.
+
+  Args:
+    probes: see `make_probes`.
+    model: any Flax linen module.
+    variables: of one network.
+    x: examples, the model's first argument.
+    loss_fn: maps the model's output to a scalar; for probes of gradients.
+    update_fn: maps the gradient of the parameters, a tree like `params`, to
+      what the optimizer would add to them; for probes of updates.
+    train: passed on to the model as `train` unless None.
+    rngs: as for `model.apply`.
+    mask: `[n]` of bool, True where an example counts: for the measures of
+      outputs and their gradients, and passed on to the model unless None.
+    **kwargs: of the model, too.
+
+  Returns:
+    Probe name -> name of layer or parameter -> result of the measure.
+
+  Raises:
+    UserError: a pattern matches no layer, a unit is out of range, the mask does
+      not fit a layer, or the function for a gradient or update is missing.
+
+  Example:
+    >>> from bnjax.lab.probes import make_probes
+    >>> probes = make_probes({
+    ...   "dead": {"measure": "dead_units", "layers": "__call__"},
+    ...   "gradients": {"measure": "norm", "of": "gradient",
+    ...                 "layers": "*kernel"},
+    ... })
+    >>> kernel = jnp.array([[1.0, -1.0]])
+    >>> model = nn.Dense(2, use_bias=False)
+    >>> run_probes(
+    ...   probes,
+    ...   model,
+    ...   {"params": {"kernel": kernel}},
+    ...   jnp.array([[1.0], [2.0]]),
+    ...   loss_fn=jnp.sum,
+    ... )
+    {'dead': {'__call__': Array(0.5, dtype=float32)},
+     'gradients': {'kernel': Array(4.2426405, dtype=float32)}}
+  """
+  kinds = {probe.of for probe in probes}
+  for kind in sorted(kinds & set(_NEEDS)):
+    if loss_fn is None or (kind == "update" and update_fn is None):
+      raise UserError(f"probes: one is of {kind!r}, which needs {_NEEDS[kind]}")
+  seen = capture(
+    model,
+    variables,
+    x,
+    loss_fn=loss_fn if kinds & set(_NEEDS) else None,
+    rngs=rngs,
+    **_given(kwargs, train=train, mask=mask),
+  )
+  values = _by_kind(seen)
+  if update_fn is not None and "update" in kinds:
+    values["update"] = flatten(update_fn(_gradient(variables["params"], seen)))
+  selected = _select(probes, values, mask)
+  return {
+    probe.name: {
+      name: _measure(probe, name, values, mask) for name in selected[probe.name]
+    }
+    for probe in probes
+  }
+
+
+def check_probes(
+  probes: Collection[Probe],
+  model: nn.Module,
+  variables: Any,
+  x: Any,
+  *,
+  train: bool | None = None,
+  rngs: Sequence[str] = ("dropout",),
+  mask: Any = None,
+  **kwargs: Any,
+) -> dict[str, list[str]]:
+  """Says what probes would measure, without computing anything.
+
+  Args:
+    probes: see `make_probes`.
+    model: any Flax linen module.
+    variables: of one network: a tree of arrays or of their shapes, such as
+      `jax.eval_shape` of `model.init` returns.
+    x: the model's first argument: its shape (of float32), or anything with a
+      shape and a dtype.
+    train: passed on to the model unless None.
+    rngs: names of the random keys that the model needs.
+    mask: as for `run_probes`, or its shape and dtype.
+    **kwargs: of the model, too.
+
+  Returns:
+    Probe name -> the names of its layers or parameters, in natural order.
+
+  Raises:
+    UserError: a pattern matches no layer, a unit is out of range, or the mask
+      does not fit a layer.
+
+  Example:
+    >>> from bnjax.lab.probes import make_probes
+    >>> model = nn.Sequential([nn.Dense(2), nn.Dense(3)])
+    >>> shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.ones((1, 4)))
+    >>> group = {"spread": {"measure": "variance", "layers": "layers_1"}}
+    >>> check_probes(make_probes(group), model, shapes, (8, 4))
+    {'spread': ['layers_1']}
+    >>> group["spread"]["layers"] = "layer_1"
+    >>> check_probes(make_probes(group), model, shapes, (8, 4))
+    Traceback (most recent call last):
+    bnjax.lab.errors.UserError: probes.spread.layers: 'layer_1' matches nothing;
+    there are __call__, layers_0, layers_1
+  """
+  if isinstance(x, tuple):
+    x = jax.ShapeDtypeStruct(x, jnp.float32)
+
+  def see(variables: Any, x: Any, mask: Any) -> dict[str, Arrays]:
+    seen = capture(
+      model,
+      variables,
+      x,
+      loss_fn=_sum,
+      rngs={name: jax.random.key(0) for name in rngs},
+      **_given(kwargs, train=train, mask=mask),
+    )
+    return {**_by_kind(seen), "update": seen.gradients}
+
+  return _select(probes, jax.eval_shape(see, variables, x, mask), mask)
+
+
+def _given(kwargs: dict[str, Any], **optional: Any) -> dict[str, Any]:
+  """Returns the arguments of the model: those of bnjax only where given."""
+  given = {name: x for name, x in optional.items() if x is not None}
+  return {**kwargs, **given}
+
+
+def _by_kind(seen: Captured) -> dict[str, Arrays]:
+  return {
+    "output": seen.outputs,
+    "output_gradient": seen.output_gradients,
+    "parameter": seen.parameters,
+    "gradient": seen.gradients,
+  }
+
+
+def _gradient(params: Any, seen: Captured) -> Any:
+  """Returns the gradient as a tree like `params`; 0 for integers."""
+  leaves = [
+    seen.gradients[name] if name in seen.gradients else jnp.zeros_like(value)
+    for name, value in flatten(params).items()
+  ]
+  return jax.tree.unflatten(jax.tree.structure(params), leaves)
+
+
+def _sum(output: Any) -> jax.Array:
+  """Stands in for a loss: a scalar that depends on every output."""
+  numbers = (
+    jnp.sum(leaf)
+    for leaf in jax.tree.leaves(output)
+    if jnp.issubdtype(leaf.dtype, jnp.floating)
+  )
+  return sum(numbers, start=jnp.zeros(()))
+
+
+def _select(
+  probes: Collection[Probe], values: Mapping[str, Arrays], mask: Any
+) -> dict[str, list[str]]:
+  """Returns the names each probe measures, of arrays or of their shapes."""
+  selected = {}
+  for probe in probes:
+    field, arrays = f"probes.{probe.name}", values[probe.of]
+    names = select(f"{field}.layers", probe.layers, arrays)
+    for name in names:
+      _check_fit(field, probe, name, arrays[name], mask)
+    selected[probe.name] = names
+  return selected
+
+
+def _measure(
+  probe: Probe, name: str, values: Mapping[str, Arrays], mask: Any
+) -> Any:
+  mask = mask if probe.of in _OF_OUTPUTS else None
+  result = probe(values[probe.of][name], mask)
+  base = KINDS[probe.of]
+  if probe.relative and base is not None:
+    result = result / probe(values[base][name], mask)
+  return result
+
+
+def _check_fit(
+  field: str, probe: Probe, name: str, x: jax.Array, mask: Any
+) -> None:
+  units = x.shape[-1] if x.ndim else 0
+  if probe.unit is not None and probe.unit >= units:
+    raise UserError(
+      f"{field}.unit: {probe.unit} is not in {name!r}, which has "
+      + (f"units 0 to {units - 1}" if units else "none")
+    )
+  of_examples = probe.of in _OF_OUTPUTS and mask is not None
+  if of_examples and x.shape[:1] != mask.shape:
+    raise UserError(
+      f"{field}.layers: {name!r} of shape {x.shape} does not have the "
+      f"{mask.shape[0]} examples of the mask as its first axis"
+    )

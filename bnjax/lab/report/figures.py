@@ -1,0 +1,90 @@
+"""The figures of a run: those its config asks for, or the usual ones."""
+
+import logging
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+
+from bnjax.lab.report.drawing import Run, break_titles, read_run
+from bnjax.lab.report.kinds import KINDS
+from bnjax.lab.report.style import METADATA, TIGHT, WIDTH, settings
+from bnjax.lab.results.figure_kinds import Curves, Field, Figure, HeatMap
+from bnjax.lab.results.figures import figures
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def draw_figures(
+  config: Mapping[str, Any],
+  environment: Mapping[str, Any],
+  rows: Rows,
+  folder: pathlib.Path,
+  formats: Sequence[str] = ("png",),
+  probes: Rows = (),
+  width: float = WIDTH,
+) -> list[pathlib.Path]:
+  """Draws every figure that the rows have something for.
+
+  Args:
+    config: the resolved config; the order of its arms gives their colours, and
+      its `figures` say what is drawn (see `bnjax.lab.results.figures`).
+    environment: its `datasets` are named where published ones are others.
+    rows: the rows of `metrics.jsonl`.
+    folder: where the files go; made if missing.
+    formats: names in `METADATA`.
+    probes: the rows of `probes.jsonl`.
+    width: of the figures, in inches.
+
+  Returns:
+    The files, by figure and then by format.
+
+  Raises:
+    ValueError: a figure's options do not fit what was recorded.
+  """
+  # It tells each step of embedding a font in a PDF to whoever logs at INFO.
+  logging.getLogger("fontTools").setLevel(logging.WARNING)
+  folder.mkdir(parents=True, exist_ok=True)
+  run = read_run(config, environment, rows, probes)
+  files = []
+  with matplotlib.rc_context(settings(width)):
+    for name, options in (figures(config) or usual(run)).items():
+      try:
+        figure = KINDS[type(options)](run, options)
+      except ValueError as error:
+        raise ValueError(f"figures.{name}: {error}") from None
+      if figure is None:
+        continue
+      break_titles(figure)
+      for form in formats:
+        path = folder / f"{name}.{form}"
+        edges = TIGHT if width == WIDTH else TIGHT | {"pad_inches": 0}
+        figure.savefig(path, format=form, metadata=METADATA[form], **edges)
+        files.append(path)
+  return files
+
+
+def usual(run: Run) -> dict[str, Figure]:
+  """The figures of a run whose config asks for none."""
+  found: dict[str, Figure] = {}
+  for grid in list(run.measured.grids.values())[:1]:
+    if len(grid.fields) > 1:
+      x, y = grid.fields[:2]
+      found["heat_map"] = HeatMap(x=x, y=y)
+    else:
+      found["grid"] = Field(x=grid.fields[0], metrics=(grid.metric,))
+  metrics = {metric for _, metric in run.measured.plain}
+  losses = {
+    "loss": "Training loss with its L2 penalty",
+    "data_loss": "Training loss of the data alone",
+  }
+  if shown := [name for name in losses if name in metrics]:
+    found["loss"] = Curves(
+      metrics=tuple(shown), titles=tuple(losses[name] for name in shown)
+    )
+  for name in ("test_accuracy", "validation_accuracy"):
+    if name in metrics:
+      found["accuracy"] = Curves(metrics=(name,))
+      break
+  return found

@@ -1,0 +1,117 @@
+"""What the page is made of: a work directory, or what is kept of one."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bnjax.lab import results
+from bnjax.lab.report.drawing import Run, read_run
+from bnjax.lab.results.figures import figures
+
+FINDING = "finding.md"  # what a person wrote of a kept run
+METRICS = "metrics.json"  # what is kept of its metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """The records of a run.
+
+  Attributes:
+    name: its folder's.
+    records: config, environment, rows, probes.
+    summary: as `bnjax.lab.results.summarize` gives it.
+    notices: what was missing or odd, one line each.
+    predictions: rows of `predictions.jsonl`, if any.
+    picture: the images that these rows have places in, as PNG; empty if none.
+    finding: Markdown that a person wrote; empty if none.
+    figures: PNG files that stand in for what was not kept.
+  """
+
+  name: str
+  records: results.Workdir
+  summary: Mapping[str, Any]
+  notices: Sequence[str] = ()
+  predictions: Sequence[Mapping[str, Any]] = ()
+  picture: bytes = b""
+  finding: str = ""
+  figures: Sequence[pathlib.Path] = ()
+
+  @property
+  def title(self) -> str:
+    """Its title, from the config."""
+    return str(self.summary["title"])
+
+  @functools.cached_property
+  def run(self) -> Run:
+    """Its records, grouped."""
+    own = self.records
+    return read_run(own.config, own.environment, own.rows, own.probes)
+
+
+def read_experiment(folder: pathlib.Path) -> Experiment:
+  """Reads a work directory, or a folder that `export_run` filled.
+
+  A run that was interrupted has no `summary.json`: there is one made of what
+  it had recorded, and a notice.
+
+  Args:
+    folder: with metrics.jsonl, or else metrics.json.
+
+  Raises:
+    FileNotFoundError: a file is missing; its `filename` says which.
+    ValueError: a file is damaged, or the metrics have no rows.
+  """
+  kept = not (folder / "metrics.jsonl").exists() and (folder / METRICS).exists()
+  run = _kept(folder) if kept else results.read_workdir(folder)
+  if not run.rows:
+    raise ValueError(
+      f"metrics.jsonl holds no rows yet: run scripts/train.py "
+      f"--workdir={folder} first"
+    )
+  notices = list(run.notices)
+  if (folder / "summary.json").exists():
+    summary = results.read_json(folder / "summary.json")
+  else:
+    summary = results.summarize(
+      run.config, run.environment, run.rows, run.probes
+    )
+    notices.append(
+      "summary.json is missing: the run was interrupted or is not done, and "
+      "this is what it had recorded"
+    )
+  finding, picture = folder / FINDING, folder / "predictions.png"
+  predictions: list[dict[str, Any]] = []
+  if (folder / "predictions.jsonl").exists():
+    predictions, more = results.read_rows(folder / "predictions.jsonl")
+    notices += more
+  return Experiment(
+    name=folder.resolve().name,
+    records=run,
+    summary=summary,
+    notices=notices,
+    predictions=predictions,
+    picture=picture.read_bytes() if picture.exists() else b"",
+    finding=finding.read_text(encoding="utf-8") if finding.exists() else "",
+    figures=_of_probes(folder, run.config) if kept else (),
+  )
+
+
+def _of_probes(
+  folder: pathlib.Path, config: Mapping[str, Any]
+) -> list[pathlib.Path]:
+  """The figures of what is not kept: they cannot be drawn again."""
+  names = [n for n, own in figures(config).items() if hasattr(own, "probe")]
+  paths = [folder / f"{name}.png" for name in names]
+  return [path for path in paths if path.exists()]
+
+
+def _kept(folder: pathlib.Path) -> results.Workdir:
+  """A folder with thin metrics and no probes."""
+  config = results.read_json(folder / "config.json").get("config")
+  if not isinstance(config, dict):
+    raise ValueError("config.json does not hold a config")
+  environment = results.read_json(folder / "environment.json")
+  rows = results.thick(results.read_json(folder / METRICS))
+  return results.Workdir(config, environment, rows, [], [])

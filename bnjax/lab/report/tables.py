@@ -1,0 +1,259 @@
+"""The tables of a summary: results, and losses beside published ones."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bnjax.lab.report.claims import claims_table
+from bnjax.lab.report.grid_tables import grid_tables
+from bnjax.lab.report.numbers import (
+  bound_notes,
+  format_difference,
+  format_interval,
+  format_published,
+  format_ratio,
+  format_result,
+  format_spread,
+  format_value,
+)
+from bnjax.lab.report.render import NONE, TIMES, Table
+from bnjax.lab.results.names import words
+
+Summary = Mapping[str, Any]
+Entries = Sequence[Mapping[str, Any]]
+
+# The metric whose result every arm shows, published or not.
+HEADLINE = ("test_accuracy", "validation_accuracy", "test_loss", "loss")
+
+
+def summary_tables(summary: Summary) -> list[Table]:
+  """Every table of a summary that has rows, in the order of reading."""
+  tables = [
+    _results(summary),
+    *grid_tables(summary),
+    claims_table(summary),
+    *layer_tables(summary),
+    *_curves(summary),
+  ]
+  tables = [table for table in tables if table.rows]
+  if not tables:
+    return []
+  first = tables[0]
+  title = _title(summary)
+  if first.title:
+    title += f": {first.title[:1].lower()}{first.title[1:]}"
+  notes = dict.fromkeys([*_notes(summary), *first.notes, *_remarks(summary)])
+  return [
+    dataclasses.replace(first, title=title, notes=tuple(notes)),
+    *tables[1:],
+  ]
+
+
+def dataset_lines(summary: Summary) -> list[str]:
+  """Names each data set, its split sizes and its digest."""
+  lines = []
+  for dataset in summary["datasets"]:
+    parts = [f"data: {dataset.get('label') or dataset.get('name')}"]
+    sizes = [
+      f"{split} {dataset[split]:,}"
+      for split in ("train", "validation", "test")
+      if isinstance(dataset.get(split), int)
+    ]
+    parts += [", ".join(sizes)] if sizes else []
+    parts += [f"digest {dataset['digest']}"] if dataset.get("digest") else []
+    lines.append("; ".join(parts))
+  return lines or ["data: not recorded"]
+
+
+def shown_entries(summary: Summary) -> list[Mapping[str, Any]]:
+  """The entries that tables list: the headline's, and the published ones.
+
+  What follows from a grid as a whole has a table of its own.
+  """
+  headline = headline_metric(summary)
+  return [
+    entry
+    for entry in summary["entries"]
+    if entry["published"]
+    or (entry["metric"] == headline and entry["step"] == _last(summary, entry))
+  ]
+
+
+def headline_metric(summary: Summary) -> str | None:
+  """The metric whose result every arm shows; None if none was recorded."""
+  found = {entry["metric"] for entry in summary["entries"]}
+  return next((metric for metric in HEADLINE if metric in found), None)
+
+
+def _last(summary: Summary, entry: Mapping[str, Any]) -> int:
+  """The last step at which the entry's arm has the entry's metric."""
+  return max(
+    other["step"]
+    for other in summary["entries"]
+    if (other["arm"], other["metric"]) == (entry["arm"], entry["metric"])
+  )
+
+
+def _title(summary: Summary) -> str:
+  steps = sorted({entry["step"] for entry in shown_entries(summary)})
+  steps = steps or sorted({grid["step"] for grid in summary.get("grids") or []})
+  if not steps:
+    return str(summary["title"])
+  span = " to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1])))
+  return f"{summary['title']} (after {span} steps)"
+
+
+def _notes(summary: Summary) -> list[str]:
+  """What has to be known to read the first table."""
+  notes = dataset_lines(summary)
+  seeds = sorted({entry["seeds"] for entry in summary["entries"]})
+  if not seeds:
+    return notes
+  text = f"{seeds[0]} seed{'s' if seeds[-1] > 1 else ''}"
+  notes.append(
+    f"mean ± standard deviation over {text if len(seeds) == 1 else 'seeds'} "
+    "(divided by n, as published); brackets: 95% Student t interval; diverged "
+    "runs are among the seeds"
+  )
+  return notes
+
+
+def _remarks(summary: Summary) -> list[str]:
+  """What happened, and the config's own notes."""
+  return [*summary["notices"], *summary["notes"]]
+
+
+def _results(summary: Summary) -> Table:
+  headline = headline_metric(summary)
+  entries = shown_entries(summary)
+  several = any(entry["metric"] != headline for entry in entries)
+  steps = len({entry["step"] for entry in entries}) > 1
+  columns = ["arm", *(["metric"] if several else [])]
+  columns += ["step"] if steps else []
+  columns += [
+    "result" if several or not headline else words(headline),
+    "95% interval",
+  ]
+  optional = {
+    "seeds": len({entry["seeds"] for entry in entries}) > 1,
+    "diverged": any(entry["diverged"]["count"] for entry in entries),
+    "published": any(entry["published"] for entry in entries),
+  }
+  columns += [name for name, shown in optional.items() if shown]
+  columns += ["difference", "verdict"] if optional["published"] else []
+  cells = [_result_row(entry) for entry in entries]
+  for row, entry in zip(cells, entries, strict=True):
+    row[columns[1 + several + steps]] = format_result(entry)
+  rows = tuple(tuple(row[name] for name in columns) for row in cells)
+  notes = [*_what_happened(entries), *bound_notes(entries)]
+  notes += [*reasons(entries), *sources(entries)]
+  return Table("", tuple(columns), rows, tuple(notes))
+
+
+def _result_row(entry: Mapping[str, Any]) -> dict[str, str]:
+  metric, published = entry["metric"], entry["published"]
+  difference = format_difference(
+    metric, entry["difference"], entry["difference_interval"]
+  )
+  if published and published.get("relative_to"):
+    difference = format_ratio(entry["ratio"], entry["ratio_interval"])
+  return {
+    "arm": entry["arm"],
+    "metric": words(metric),
+    "step": f"{entry['step']:,}",
+    "95% interval": format_interval(metric, entry["interval"]),
+    "seeds": str(entry["seeds"]),
+    "diverged": str(entry["diverged"]["count"]),
+    "published": format_published(metric, published) if published else NONE,
+    "difference": difference,
+    "verdict": entry["verdict"] or NONE,
+  }
+
+
+def _what_happened(entries: Entries) -> list[str]:
+  notes = []
+  for entry in entries:
+    for run in entry["diverged"]["runs"]:
+      notes.append(
+        f"{entry['arm']}: seed {run['seed']} diverged at step {run['step']}"
+      )
+  if any((e["published"] or {}).get("relative_to") for e in entries):
+    notes.append(
+      f"{TIMES}: the ratio of two arms, a geometric mean over common seeds"
+    )
+  return notes
+
+
+def reasons(entries: Entries) -> list[str]:
+  """Why numbers cannot be compared, a line a reason."""
+  found: dict[str, list[str]] = {}
+  for entry in entries:
+    if entry["reason"]:
+      found.setdefault(entry["reason"], []).append(entry["arm"])
+  return [
+    f"cannot be compared: {reason} ({', '.join(dict.fromkeys(arms))})"
+    for reason, arms in found.items()
+  ]
+
+
+def sources(entries: Entries) -> list[str]:
+  """Where numbers were published, a line a source."""
+  published = [entry["published"] for entry in entries if entry["published"]]
+  return [
+    f"published: {source}"
+    for source in dict.fromkeys(rule["source"] for rule in published)
+  ]
+
+
+def layer_tables(summary: Summary) -> list[Table]:
+  """The tables of layers that the config asks for."""
+  tables = []
+  for found in summary.get("layers") or []:
+    probe = found["probe"]
+    rows = tuple(
+      (
+        layer,
+        *(format_value(probe, own[place]) for own in found["arms"].values()),
+      )
+      for place, layer in enumerate(found["layers"])
+    )
+    mean = "geometric mean" if found["geometric"] else "mean"
+    seeds = f"{found['seeds']} seed{'s' if found['seeds'] != 1 else ''}"
+    notes = [f"{mean} of {seeds}"]
+    title = found["title"] or words(probe)
+    if found["step"] is not None:
+      title += f" (step {found['step']:,})"
+    columns = ("layer", *found["arms"])
+    tables.append(Table(title, columns, rows, tuple(notes)))
+  return tables
+
+
+def _curves(summary: Summary) -> list[Table]:
+  """One table per published curve that ours has steps of."""
+  tables = []
+  for line in summary["curves"]:
+    if not any(point["seeds"] for point in line["points"]):
+      continue  # A short run reached none of the published steps.
+    metric = line["metric"]
+    parts = [p for p in ("data_loss", "l2_loss") if p in line["points"][0]]
+    rows = tuple(
+      (
+        f"{point['step']:,}",
+        format_spread(metric, point["ours"], point["std"]),
+        format_value(metric, point["published"]),
+        *(format_value(metric, point[part]) for part in parts),
+      )
+      for point in line["points"]
+    )
+    heads = ("step", f"{words(metric)}, ours", "published", *map(words, parts))
+    notes = [f"published: {line['source']}"] if line["source"] else []
+    if line["dataset"] and line["dataset"] != line["measured_on"]:
+      notes.append(
+        f"cannot be compared: measured on {line['measured_on']}, published on "
+        f"{line['dataset']}"
+      )
+    if parts:
+      notes.append("loss = data loss + L2 loss, as published")
+    title = f"{line['arm']}: {words(metric)} beside the published one"
+    tables.append(Table(title, heads, rows, tuple(notes)))
+  return tables

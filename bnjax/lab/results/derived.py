@@ -1,0 +1,117 @@
+"""Metrics that follow from curves: first steps, extremes, growth per layer.
+
+- `steps_to`: the first recorded step at which a metric is on the wanted side of
+  a threshold. A seed that never is has the last recorded step, known to be *at
+  least* that: see `Curve.bounds`.
+- `max`, `min`: the greatest and the least finite value over the recorded steps.
+- `range`: the one minus the other: how far a value wandered.
+- `growth`: the geometric mean, over neighbouring layers from the first to the
+  last, of the later one's value over the earlier one's, which is
+  (v_last / v_first)^(1 / (n - 1)) of n layers.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bnjax.lab.results.aggregate import Curve
+
+
+def steps_to(
+  curve: Curve, threshold: float, *, at_least: bool, name: str
+) -> Curve:
+  """The first recorded step at which a curve is beyond a threshold.
+
+  Args:
+    curve: any metric.
+    threshold: reached where the metric equals it.
+    at_least: whether it is reached from below; a loss's is from above.
+    name: the metric's name.
+
+  Returns:
+    One step, the curve's last. A seed whose rows end before that without
+    having reached the threshold may yet reach it, and has no value.
+  """
+  beyond = curve.values >= threshold if at_least else curve.values <= threshold
+  steps = np.asarray(curve.steps)
+  reached = beyond.any(axis=1)
+  values = np.where(reached, steps[beyond.argmax(axis=1)], steps[-1])
+  return Curve(
+    curve.arm,
+    name,
+    curve.seeds,
+    (curve.last_step,),
+    values[:, None].astype(np.float64),
+    (reached | curve.present[:, -1])[:, None],
+    np.where(reached, 0, 1).astype(np.int8)[:, None],
+  )
+
+
+def extreme(curve: Curve, kind: str, *, name: str) -> Curve:
+  """The greatest or least value of each seed, or their difference.
+
+  Args:
+    curve: any metric.
+    kind: max, min or range.
+    name: the metric's name.
+
+  Returns:
+    One step, the curve's last; a seed whose rows end before has no value, and
+    one that was never finite has NaN.
+  """
+  finite = np.isfinite(curve.values)
+  greatest = np.where(finite, curve.values, -np.inf).max(axis=1)
+  least = np.where(finite, curve.values, np.inf).min(axis=1)
+  some = finite.any(axis=1)
+  greatest, least = (np.where(some, x, np.nan) for x in (greatest, least))
+  reduce: dict[str, Callable[[], np.ndarray]] = {
+    "max": lambda: greatest,
+    "min": lambda: least,
+    "range": lambda: greatest - least,
+  }
+  return Curve(
+    curve.arm,
+    name,
+    curve.seeds,
+    (curve.last_step,),
+    reduce[kind]()[:, None],
+    curve.present[:, -1:],
+  )
+
+
+def growth(layers: Sequence[Curve], *, name: str) -> Curve | None:
+  """The factor per layer by which a value grows from the first to the last.
+
+  Args:
+    layers: the value's curves, of at least two layers.
+    name: the metric's name.
+
+  Returns:
+    A curve over the steps and seeds that all layers have, NaN where a value is
+    not positive; None without any in common.
+  """
+  first, last = layers[0], layers[-1]
+  steps = sorted(set.intersection(*(set(curve.steps) for curve in layers)))
+  seeds = sorted(set.intersection(*(set(curve.seeds) for curve in layers)))
+  if not steps or not seeds:
+    return None
+  parts = [_part(curve, seeds, steps) for curve in layers]
+  present = np.logical_and.reduce([kept for _, kept in parts])
+  positive = np.logical_and.reduce([values > 0 for values, _ in parts])
+  ends = [np.where(positive, parts[i][0], np.nan) for i in (0, -1)]
+  # Each logarithm by itself: the ratio of tiny numbers may overflow.
+  exponent = (np.log(ends[1]) - np.log(ends[0])) / (len(layers) - 1)
+  assert first.arm == last.arm
+  return Curve(
+    first.arm, name, tuple(seeds), tuple(steps), np.exp(exponent), present
+  )
+
+
+def _part(
+  curve: Curve, seeds: Sequence[int], steps: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+  cells = np.ix_(
+    [curve.seeds.index(seed) for seed in seeds],
+    [curve.steps.index(step) for step in steps],
+  )
+  return curve.values[cells], curve.present[cells]

@@ -1,0 +1,232 @@
+"""The kinds of figures that a config may ask for, and their options.
+
+Classes alone: `figures` reads them, `bnjax.lab.report` draws them. Metrics are
+named as `names` says.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Figure:
+  """What every figure has.
+
+  Attributes:
+    title: above it; what it shows if empty.
+    arms: which ones, in this order; all if empty.
+  """
+
+  title: str = ""
+  arms: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Curves(Figure):
+  """Metrics over training steps: the mean over seeds and their range.
+
+  Attributes:
+    metrics: one panel each, from top to bottom.
+    log_x: logarithmic steps; step 0 has a place of its own.
+    log_y: logarithmic values; as the metric deserves if None.
+    low: of the y axis; as the values are if None.
+    high: likewise.
+    epochs: whether the x axis counts passes over the training set.
+    titles: of the panels; the metrics in words if empty.
+    label: of the y axis; the metric's unit if empty.
+  """
+
+  metrics: tuple[str, ...]
+  log_x: bool = False
+  log_y: bool | None = None
+  low: float | None = None
+  high: float | None = None
+  epochs: bool = False
+  titles: tuple[str, ...] = ()
+  label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Final(Figure):
+  """Metrics at one step, an arm a line: seeds, mean, interval, published.
+
+  Attributes:
+    metrics: one panel each, side by side.
+    step: the last one if None.
+    log_x: logarithmic values.
+    titles: of the panels; the metrics in words if empty.
+  """
+
+  metrics: tuple[str, ...]
+  step: int | None = None
+  log_x: bool = False
+  titles: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Field(Figure):
+  """Metrics over the values of a field: of the grid, or of the arms.
+
+  Over the grid's field there is a line an arm, at the best value of the grid's
+  other fields; over a field of which each arm has its own value, a line for
+  each metric and group of arms.
+
+  Attributes:
+    x: the dotted field.
+    metrics: what is drawn; over a grid's field one panel each.
+    steps: one panel each; the last step alone if empty.
+    groups: name -> arms of one line; all arms are one line if empty.
+    log_x: logarithmic values of the field.
+    log_y: logarithmic metric.
+    low: of the y axis; as the values are if None.
+    high: likewise.
+    label: of the x axis; the field's name if empty.
+  """
+
+  x: str
+  metrics: tuple[str, ...]
+  steps: tuple[int, ...] = ()
+  groups: Mapping[str, tuple[str, ...]] = dataclasses.field(
+    default_factory=dict
+  )
+  log_x: bool = True
+  log_y: bool = False
+  low: float | None = None
+  high: float | None = None
+  label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Percentiles(Figure):
+  """Percentiles over training steps as the 2015 paper draws them: Figure 1bc.
+
+  Attributes:
+    probe: its values are the percentiles, or those of several units:
+      [percentages] or [percentages, units].
+    layer: where; with a grid at one of its points, "preactivation_2@l2=0".
+    unit: which unit, where there are several.
+    seed: whose network; the first one's if None.
+    log_x: logarithmic steps.
+    low: of the y axis; as the values are if None.
+    high: likewise.
+    label: of the y axis.
+  """
+
+  probe: str
+  layer: str
+  unit: int = 0
+  seed: int | None = None
+  log_x: bool = False
+  low: float | None = None
+  high: float | None = None
+  label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HeatMap(Figure):
+  """A metric at every point of the grid, averaged over seeds, a panel an arm.
+
+  Attributes:
+    x: dotted field of the grid; the first one if empty.
+    y: likewise, the second; the best is taken over any further ones.
+    metric: `grid_metric` if empty.
+    threshold: where the contour is; `grid_threshold` if None.
+    step: the last one if None.
+    low: the colours' range; 0 to 1 for an accuracy.
+    high: likewise.
+    x_label: the field's name if empty.
+    y_label: likewise.
+  """
+
+  x: str = ""
+  y: str = ""
+  metric: str = ""
+  threshold: float | None = None
+  step: int | None = None
+  low: float | None = None
+  high: float | None = None
+  x_label: str = ""
+  y_label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layers(Figure):
+  """A number of each layer, a line an arm; as a table, a column an arm.
+
+  The mean over seeds is geometric on a logarithmic axis.
+
+  Attributes:
+    probe: whose number.
+    layers: "activation_{1..19}", a pattern such as "*/kernel", or a list of
+      these; all that the probe saw if empty.
+    step: the last one at which it looked if None.
+    log_y: logarithmic values.
+    reference: a factor per layer, going backwards, drawn as a dashed line.
+    reference_text: what it is.
+    reference_arm: whose last layer it starts from; the first arm's if empty.
+    label: of the y axis.
+  """
+
+  probe: str
+  layers: tuple[str, ...] = ()
+  step: int | None = None
+  log_y: bool = True
+  reference: float | None = None
+  reference_text: str = ""
+  reference_arm: str = ""
+  label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Histograms(Figure):
+  """Histograms of layers, a column a layer and a row an arm; all seeds' sum.
+
+  Attributes:
+    probe: its values are counts, and it has edges.
+    layers: as for `Layers`.
+    step: the last one at which it looked if None.
+    log_counts: logarithmic counts.
+    shared: whether all panels have one x axis.
+    label: of the x axis.
+  """
+
+  probe: str
+  layers: tuple[str, ...] = ()
+  step: int | None = None
+  log_counts: bool = False
+  shared: bool = True
+  label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepsTo(Figure):
+  """How many steps each arm takes to a threshold, as bars.
+
+  Attributes:
+    metric: what is to reach it.
+    thresholds: one bar each.
+    at_least: whether it is reached from below.
+    log_x: logarithmic steps.
+  """
+
+  metric: str
+  thresholds: tuple[float, ...]
+  at_least: bool = True
+  log_x: bool = False
+
+  def names(self) -> list[str]:
+    """The metric that each bar shows, see `bnjax.lab.results.names`."""
+    sign = ">=" if self.at_least else "<="
+    return [f"steps_to:{self.metric}{sign}{t}" for t in self.thresholds]
+
+
+KINDS: dict[str, type[Figure]] = {
+  "curves": Curves,
+  "field": Field,
+  "final": Final,
+  "heat_map": HeatMap,
+  "histograms": Histograms,
+  "layers": Layers,
+  "percentiles": Percentiles,
+  "steps_to": StepsTo,
+}

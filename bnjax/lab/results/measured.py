@@ -1,0 +1,202 @@
+"""Everything a run measured, found by the names that rules and figures use."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bnjax.lab.results import derived
+from bnjax.lab.results.aggregate import (
+  Curve,
+  Row,
+  curves,
+  diverged_steps,
+  is_time,
+)
+from bnjax.lab.results.grids import LARGEST, Grid, grids
+from bnjax.lab.results.names import (
+  Extreme,
+  Growth,
+  Metric,
+  Name,
+  Probe,
+  StepsTo,
+  parse_name,
+)
+from bnjax.lab.results.points import point_of, short_names
+from bnjax.lab.results.probes import Probes
+from bnjax.lab.results.settings import arm_names, setting
+
+
+class Values(NamedTuple):
+  """A metric at one step.
+
+  Attributes:
+    numbers: seed -> value; NaN where it was not finite.
+    bounds: seed -> 1 where the value is known only to be at least the number,
+      -1 where at most, else 0.
+    step: the training step.
+    shared: whether it is a time that all seeds were measured by together.
+    above: seed -> the grid's next value, where the number is the largest value
+      of a grid at which something is so: up to where it is lies between.
+  """
+
+  numbers: dict[int, float]
+  bounds: dict[int, int]
+  step: int
+  shared: bool
+  above: Mapping[int, float] = {}
+
+  @property
+  def inexact(self) -> bool:
+    """Whether some numbers are but bounds, or one time shared by all."""
+    return self.shared or any(self.bounds.values())
+
+
+class Measured:
+  """The records of a run.
+
+  Attributes:
+    config: the resolved config.
+    arms: their names, in the config's order.
+    steps: how many steps each arm is to train for.
+    plain: curves by (arm, metric), of runs without a grid; times among them.
+    grids: arm -> its grid, for those that have one.
+    probes: what probes saw.
+    diverged: arm -> seed -> the step at which it diverged, without a grid.
+  """
+
+  def __init__(
+    self,
+    config: Mapping[str, Any],
+    rows: Sequence[Row],
+    probes: Sequence[Row] = (),
+  ):
+    """Groups the rows.
+
+    Args:
+      config: the resolved config as a nested dictionary.
+      rows: of `metrics.jsonl`.
+      probes: rows of `probes.jsonl`.
+
+    Raises:
+      ValueError: a row lacks a field.
+    """
+    single = [row for row in rows if not point_of(row)]
+    self.config = config
+    self.plain = curves(single, times=True)
+    self.diverged = diverged_steps(single)
+    self.grids = grids(config, rows)
+    self.probes = Probes(probes)
+    self.arms = arm_names(config, [*rows, *probes])
+    self.steps = {arm: setting(config, arm, "steps") or 0 for arm in self.arms}
+    self._found: dict[tuple[str, str], Curve | None] = {}
+
+  def metrics(self, arm: str) -> list[str]:
+    """What tables may list of an arm without being asked for it by name."""
+    if grid := self.grids.get(arm):
+      return grid.derived()
+    return [m for name, m in self.plain if name == arm and not is_time(m)]
+
+  def curve(self, arm: str, name: str) -> Curve | None:
+    """What `name` (see `names`) is for each seed, over steps.
+
+    Returns:
+      The curve, of that name; None where the arm has no such measurement.
+
+    Raises:
+      ValueError: `name` is not a name, or does not lead to one number.
+    """
+    key = arm, name
+    if key not in self._found:
+      self._found[key] = self._curve(arm, parse_name(name), name)
+    return self._found[key]
+
+  def _curve(self, arm: str, name: Name, text: str) -> Curve | None:
+    match name:
+      case Metric():
+        return self._metric(arm, name)
+      case Probe():
+        return self.probes.curve(arm, name)
+      case StepsTo():
+        if inner := self._curve(arm, name.of, text):
+          return derived.steps_to(
+            inner, name.threshold, at_least=name.at_least, name=text
+          )
+        return None
+      case Extreme():
+        inner = self._curve(arm, name.of, text)
+        return inner and derived.extreme(inner, name.kind, name=text)
+      case Growth():
+        found = [self.probes.curve(arm, layer) for layer in name.layers]
+        whole = [curve for curve in found if curve is not None]
+        if len(whole) < len(found):
+          return None
+        return derived.growth(whole, name=text)
+
+  def _metric(self, arm: str, name: Metric) -> Curve | None:
+    grid = self.grids.get(arm)
+    if grid is None:
+      return None if name.point else self.plain.get((arm, name.metric))
+    if name.point:
+      return grid.at(name.point, name.metric)
+    return grid.derive(name.metric)
+
+  def final_step(self, arm: str, name: str) -> int:
+    """The step at which a rule that names none looks at a metric.
+
+    It is the last step the arm is to train for, so that an unfinished run is
+    not judged; a probe may have looked at no later step than some earlier one.
+    """
+    if _of_probe(parse_name(name)) and (curve := self.curve(arm, name)):
+      return curve.last_step
+    return self.steps.get(arm, 0)
+
+  def values(self, arm: str, name: str, step: int | None = None) -> Values:
+    """A metric of each seed at a step.
+
+    Args:
+      arm: the arm.
+      name: the metric, see `names`.
+      step: the step; `final_step` if None.
+    """
+    at = self.final_step(arm, name) if step is None else step
+    curve = self.curve(arm, name)
+    if curve is None:
+      return Values({}, {}, at, False)
+    numbers = curve.at(at)
+    together = is_time(name.partition("@")[0]) and len(numbers) > 1
+    shared = together and len(set(numbers.values())) == 1
+    bounds = curve.bounds_at(at)
+    grid = self.grids.get(arm)
+    above = _above(grid, name, numbers, bounds) if grid else {}
+    return Values(numbers, bounds, at, shared, above)
+
+
+def _of_probe(name: Name) -> bool:
+  match name:
+    case Probe() | Growth():
+      return True
+    case StepsTo() | Extreme():
+      return _of_probe(name.of)
+  return False
+
+
+def _above(
+  grid: Grid, name: str, largest: Mapping[int, float], bounds: Mapping[int, int]
+) -> dict[int, float]:
+  """Seed -> the grid's next value, where `name` is a largest one.
+
+  Args:
+    grid: of an arm.
+    name: of a metric.
+    largest: seed -> value.
+    bounds: seed -> not 0 where the value is at the axis' end.
+  """
+  shorts = {LARGEST + s: field for field, s in short_names(grid.fields).items()}
+  if name not in shorts:
+    return {}
+  axis = grid.axis(shorts[name])
+  return {
+    seed: float(min(other for other in axis if other > value))
+    for seed, value in largest.items()
+    if not bounds.get(seed) and value < max(axis)
+  }

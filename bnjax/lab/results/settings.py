@@ -1,0 +1,29 @@
+"""What a config asks of each arm."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bnjax.lab.results.order import in_order
+
+
+def arm_names(
+  config: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
+) -> list[str]:
+  """The arms in the config's order, then any that only the rows have."""
+  names = in_order(config.get("arms") or {})
+  return list(dict.fromkeys([*names, *(row["arm"] for row in rows)]))
+
+
+def setting(config: Mapping[str, Any], arm: str, *path: str) -> Any:
+  """A field as one arm has it: its own override, or the config's value.
+
+  >>> setting({"steps": 10, "arms": {"long": {"steps": 20}}}, "long", "steps")
+  20
+  """
+  for place in ((config.get("arms") or {}).get(arm), config):
+    value: Any = place
+    for key in path:
+      value = value.get(key) if isinstance(value, Mapping) else None
+    if value is not None:
+      return value
+  return None

@@ -1,0 +1,258 @@
+"""The summary of a run: what `summary.json` holds.
+
+    {"title", "datasets", "seconds", "notes", "notices",
+     "entries": [{"arm", "metric", "step", "dataset", "mean", "std",
+                  "sample_std", "interval", "seeds", "finite", "bounds",
+                  "diverged", "published", "difference",
+                  "difference_interval", "ratio", "ratio_interval", "verdict",
+                  "reason"}],
+     "claims": [{"name", "text", ..., "difference", "interval", "ratio",
+                 "ratio_interval", "bound", "seeds", "verdict", "reason"}],
+     "curves": [{"arm", "metric", "source", "dataset", "measured_on",
+                 "points": [{"step", "published", "ours", ...}]}],
+     "grids": see `grid_summary`, "layers": see below}
+
+An arm has an entry for every metric at its last step, an arm of a grid for
+what follows from the grid as a whole; and either has one for whatever else a
+published number names, at its step if there are rows of it.
+
+`std` is divided by n, as the published code divides; `sample_std` by n - 1,
+which is what the intervals rest on. `bounds` counts the seeds whose value is
+known only to be "at_least" or "at_most" the one that enters the mean, which
+then has no interval. `diverged` counts runs of the arm and names their seeds
+and steps; their metrics are among the values all the same.
+
+`layers` holds the tables that `config.tables` asks for:
+
+    [{"name", "title", "probe", "step", "layers": [...],
+      "arms": {arm: [number of each layer]}, "seeds"}]
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bnjax.lab.results import aggregate, parse, rules, verdicts
+from bnjax.lab.results.claims import judge_claim
+from bnjax.lab.results.figures import layer_tables
+from bnjax.lab.results.grid_summary import grid_summary
+from bnjax.lab.results.intervals import estimate
+from bnjax.lab.results.layers import profiles
+from bnjax.lab.results.measured import Measured
+from bnjax.lab.results.missing import missing_rows
+from bnjax.lab.results.records import to_strict
+from bnjax.lab.results.settings import setting
+
+
+def summarize(
+  config: Mapping[str, Any],
+  environment: Mapping[str, Any],
+  rows: Iterable[Mapping[str, Any]],
+  probes: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+  """Summarizes the rows of a run and judges its published numbers and claims.
+
+  Args:
+    config: the resolved config as a nested dictionary.
+    environment: holds `datasets`, a list of what describes each.
+    rows: the rows of `metrics.jsonl`, of a finished run or of a part of one.
+    probes: the rows of `probes.jsonl`.
+
+  Returns:
+    The dictionary described above, strict JSON.
+
+  Raises:
+    ValueError: a rule of the config, or a row, is not as it should be.
+  """
+  rows = list(rows)
+  measured = Measured(config, rows, list(probes))
+  numbers, lines = parse.published(config)
+  summary = {
+    "title": str(config.get("title") or "Results"),
+    "datasets": list(environment.get("datasets") or []),
+    "seconds": aggregate.total_seconds(rows),
+    "notes": [str(note) for note in config.get("notes") or []],
+    "notices": missing_rows(measured),
+    "entries": _entries(measured, numbers),
+    "claims": [
+      _claim(claim, judge_claim(claim, measured))
+      for claim in parse.claims(config)
+    ],
+    "curves": [
+      _points(line, measured)
+      | {"measured_on": setting(config, line.arm, "dataset", "name")}
+      for line in lines
+    ],
+    "grids": [grid_summary(grid) for grid in measured.grids.values()],
+    "layers": _layers(measured),
+  }
+  strict: dict[str, Any] = to_strict(summary)
+  return strict
+
+
+def _entries(
+  measured: Measured, numbers: Sequence[rules.PublishedNumber]
+) -> list[dict[str, Any]]:
+  entries = []
+  for arm in measured.arms:
+    left = [rule for rule in numbers if rule.arm == arm]
+    for metric in measured.metrics(arm):
+      curve = measured.curve(arm, metric)
+      assert curve is not None
+      rule = next((r for r in left if r.metric == metric), None)
+      if rule is not None and _step(rule, measured) == curve.last_step:
+        left.remove(rule)
+      else:
+        rule = None
+      entries.append(_entry(arm, metric, curve.last_step, rule, measured))
+    entries += [
+      _entry(arm, rule.metric, step, rule, measured)
+      for rule in left
+      if (step := _step(rule, measured)) is not None
+    ]
+  return entries
+
+
+def _step(rule: rules.PublishedNumber, measured: Measured) -> int | None:
+  """The published step, or the last one where there are no rows of that."""
+  curve = measured.curve(rule.arm, rule.metric)
+  if curve is None:
+    return None
+  return rule.step if rule.step in curve.steps else curve.last_step
+
+
+def _entry(
+  arm: str,
+  metric: str,
+  step: int,
+  rule: rules.PublishedNumber | None,
+  measured: Measured,
+) -> dict[str, Any]:
+  values = measured.values(arm, metric, step)
+  ours = estimate(list(values.numbers.values()))
+  dataset = setting(measured.config, arm, "dataset", "name")
+  signs = list(values.bounds.values())
+  bounds = {"at_least": signs.count(1), "at_most": signs.count(-1)}
+  entry = {
+    "arm": arm,
+    "metric": metric,
+    "step": step,
+    "dataset": dataset,
+    "mean": ours.mean,
+    "std": ours.std,
+    "sample_std": ours.sample_std,
+    "interval": None if values.inexact else _listed(ours.interval),
+    "seeds": ours.n,
+    "finite": ours.finite,
+    "bounds": bounds,
+    "diverged": _diverged(arm, measured),
+    "published": None,
+    "difference": None,
+    "difference_interval": None,
+    "ratio": None,
+    "ratio_interval": None,
+    "verdict": None,
+    "reason": "",
+  }
+  if rule is not None:
+    theirs = None
+    if rule.relative_to is not None:
+      theirs = measured.values(rule.relative_to, metric, step)
+    judged = verdicts.judge_published(
+      values, rule, dataset=dataset, theirs=theirs
+    )
+    published = dataclasses.asdict(rule)
+    entry |= {
+      "published": {
+        key: value
+        for key, value in published.items()
+        if key not in ("arm", "metric")
+      },
+      "difference": judged.difference,
+      "difference_interval": _listed(judged.interval),
+      "ratio": judged.ratio,
+      "ratio_interval": _listed(judged.ratio_interval),
+      "verdict": judged.verdict,
+      "reason": judged.reason,
+    }
+  return entry
+
+
+def _diverged(arm: str, measured: Measured) -> dict[str, Any]:
+  """How many runs diverged, and which; those of a grid are only counted."""
+  if grid := measured.grids.get(arm):
+    return {"count": sum(map(len, grid.diverged)), "runs": []}
+  runs = measured.diverged.get(arm, {})
+  listed = [{"seed": seed, "step": at} for seed, at in runs.items()]
+  return {"count": len(runs), "runs": listed}
+
+
+def _claim(claim: rules.Claim, judged: verdicts.Verdict) -> dict[str, Any]:
+  return dataclasses.asdict(claim) | {
+    "difference": judged.difference,
+    "interval": _listed(judged.interval),
+    "ratio": judged.ratio,
+    "ratio_interval": _listed(judged.ratio_interval),
+    "bound": judged.bound,
+    "seeds": judged.seeds,
+    "verdict": judged.verdict,
+    "reason": judged.reason,
+  }
+
+
+def _points(line: rules.PublishedCurve, measured: Measured) -> dict[str, Any]:
+  """A published curve, and ours at its steps; a loss also in its parts."""
+  metrics = {"ours": line.metric}
+  if line.metric == "loss":
+    metrics |= {"data_loss": "data_loss", "l2_loss": "l2_loss"}
+  points = []
+  for step, value in zip(line.steps, line.values, strict=True):
+    point: dict[str, Any] = {"step": step, "published": value}
+    for name, metric in metrics.items():
+      found = measured.values(line.arm, metric, step)
+      ours = estimate(list(found.numbers.values()))
+      point[name] = ours.mean
+      if name == "ours":
+        point |= {"std": ours.std, "seeds": ours.n, "finite": ours.finite}
+    points.append(point)
+  return {
+    "arm": line.arm,
+    "metric": line.metric,
+    "source": line.source,
+    "dataset": line.dataset,
+    "points": points,
+  }
+
+
+def _layers(measured: Measured) -> list[dict[str, Any]]:
+  tables = []
+  for name, wanted in layer_tables(measured.config).items():
+    found = profiles(measured, wanted)
+    layers = list(dict.fromkeys(layer for p in found for layer in p.layers))
+    arms = {}
+    for profile in found:
+      numbers = dict(zip(profile.layers, profile.mean.tolist(), strict=True))
+      arms[profile.arm] = [_finite(numbers.get(layer)) for layer in layers]
+    table = {
+      "name": name,
+      "title": wanted.title,
+      "probe": wanted.probe,
+      "step": max((profile.step for profile in found), default=None),
+      "geometric": wanted.log_y,
+      "layers": layers,
+      "arms": arms,
+      "seeds": max((profile.seeds for profile in found), default=0),
+    }
+    tables.append(table)
+  return tables
+
+
+def _finite(value: float | None) -> float | None:
+  return value if value is not None and math.isfinite(value) else None
+
+
+def _listed(interval: Sequence[float] | None) -> list[float] | None:
+  if interval is None or not all(map(math.isfinite, interval)):
+    return None
+  return [float(bound) for bound in interval]

@@ -1,0 +1,221 @@
+"""Many networks in one compiled program.
+
+The networks lie along a leading axis of every array: the seeds of an arm, and
+every hyperparameter that leaves the shapes alone. They are trained together
+(`vmap`) or one after the other inside the program (`map`), whichever the model
+runs faster with: vmapped convolutions are slow on a CPU.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from bnjax.lab.train.draw import Draws
+from bnjax.lab.train.evaluation import BLOCK, evaluate_splits, probabilities
+from bnjax.lab.train.loop import Training, train_steps
+from bnjax.lab.train.losses import Sums
+from bnjax.lab.train.population import with_population_statistics
+from bnjax.lab.train.sharding import ONE_DEVICE, Layout
+from bnjax.lab.train.state import TrainState
+from bnjax.lab.train.step import (
+  Batch,
+  Task,
+  evaluate as evaluate_one,
+  init_state,
+)
+
+# Values that differ between the networks of a program: `[networks]` each, by
+# the dotted name of the config's field.
+Hyper = dict[str, jax.Array]
+Across = Literal["vmap", "map"]
+
+
+class Splits(NamedTuple):
+  """Training, validation and test set on the device.
+
+  Attributes:
+    train: images as `bnjax.lab.train.images.as_words` gives them.
+    validation: images as they are.
+    test: likewise.
+  """
+
+  train: Batch
+  validation: Batch
+  test: Batch
+
+
+class Evaluation(NamedTuple):
+  """Sums over the held-out splits, and the norm of all parameters.
+
+  Attributes:
+    validation: in inference mode, by the running statistics.
+    test: likewise.
+    population_validation: by Algorithm 2's statistics; None if not asked for.
+    population_test: likewise.
+    param_norm: of all parameters.
+  """
+
+  validation: Sums
+  test: Sums
+  population_validation: Sums | None
+  population_test: Sums | None
+  param_norm: jax.Array
+
+
+class Program(NamedTuple):
+  """Compiled functions of many networks. The first argument is `hyper`.
+
+  Attributes:
+    init: (hyper, seeds `[networks]`) -> states.
+    advance: (hyper, states, train, draws, which, first_step) -> (states,
+      Training); trains for as many steps as there are draws. `draws` has a row
+      per seed, `which` `[networks]` says which is whose. The states are
+      donated.
+    evaluate: (hyper, states, splits, draws, which) -> Evaluation; the draws
+      are Algorithm 2's minibatches, None for none.
+    evaluate_batch: (hyper, states, batch) -> Sums over one batch.
+    with_population: (hyper, states, train, draws, which) -> the states with
+      Algorithm 2's statistics.
+    norms: (states) -> `[networks]`, of all parameters.
+    probabilities: (hyper, states, images) -> `[networks, n, classes]`.
+    observe: (hyper, states, batch) -> whatever the program's probe returns.
+  """
+
+  init: Callable[..., TrainState]
+  advance: Any  # jitted
+  evaluate: Any
+  evaluate_batch: Any
+  with_population: Any
+  norms: Any
+  probabilities: Any
+  observe: Any
+
+
+def make_program(
+  make_task: Callable[[Hyper], Task],
+  *,
+  image_shape: tuple[int, ...],
+  across: Across = "vmap",
+  layout: Layout = ONE_DEVICE,
+  observe: Callable[[Task, TrainState, Batch], Any] | None = None,
+) -> Program:
+  """The program that trains networks that differ in seed and `Hyper`.
+
+  Args:
+    make_task: from one network's values (scalars, traced) to its task.
+    image_shape: of one image.
+    across: how the networks are run.
+    layout: where arrays lie; minibatches are divided over its devices.
+    observe: what `Program.observe` computes of one network.
+  """
+
+  def each(function: Callable[..., Any], *batched: Any) -> Any:
+    if across == "map":
+      return jax.lax.map(lambda arguments: function(*arguments), batched)
+    return jax.vmap(function)(*batched)
+
+  def block(networks: int) -> int:
+    together = networks if across == "vmap" else 1
+    return max(100, BLOCK * 10 // max(10, together))
+
+  def init(hyper: Hyper, seeds: jax.Array) -> TrainState:
+    one = lambda hyper, seed: init_state(
+      make_task(hyper), jax.random.key(seed), image_shape
+    )
+    return each(one, hyper, seeds)
+
+  def advance(
+    hyper: Hyper,
+    states: TrainState,
+    train: Batch | None,
+    draws: Draws,
+    which: jax.Array,
+    first_step: jax.Array,
+  ) -> tuple[TrainState, Training]:
+    one = lambda hyper, state, draws: train_steps(
+      make_task(hyper), state, train, draws, first_step, image_shape, layout
+    )
+    return each(one, hyper, states, _per_network(draws, which))
+
+  def evaluate(
+    hyper: Hyper,
+    states: TrainState,
+    splits: Splits,
+    draws: Draws | None,
+    which: jax.Array,
+  ) -> Evaluation:
+    held_out = [splits.validation, splits.test]
+    size = block(len(which))
+
+    def one(hyper: Hyper, state: TrainState, draws: Draws | None) -> Evaluation:
+      task = make_task(hyper)
+      sums = evaluate_splits(task, state, held_out, block=size, layout=layout)
+      population: list[Sums] | list[None] = [None, None]
+      if draws is not None:
+        other = with_population_statistics(
+          task, state, splits.train, draws, image_shape, layout
+        )
+        population = evaluate_splits(
+          task, other, held_out, block=size, layout=layout
+        )
+      return Evaluation(
+        validation=sums[0],
+        test=sums[1],
+        population_validation=population[0],
+        population_test=population[1],
+        param_norm=optax.tree.norm(state.params),
+      )
+
+    own = None if draws is None else _per_network(draws, which)
+    return each(one, hyper, states, own)
+
+  def evaluate_batch(hyper: Hyper, states: TrainState, batch: Batch) -> Sums:
+    one = lambda hyper, state: evaluate_one(
+      make_task(hyper), state, layout.divide(batch)
+    )
+    return each(one, hyper, states)
+
+  def with_population(
+    hyper: Hyper,
+    states: TrainState,
+    train: Batch | None,
+    draws: Draws,
+    which: jax.Array,
+  ) -> TrainState:
+    one = lambda hyper, state, draws: with_population_statistics(
+      make_task(hyper), state, train, draws, image_shape, layout
+    )
+    return each(one, hyper, states, _per_network(draws, which))
+
+  def all_probabilities(
+    hyper: Hyper, states: TrainState, images: jax.Array
+  ) -> jax.Array:
+    one = lambda hyper, state: probabilities(
+      make_task(hyper), state, images, block=block(len(states.key))
+    )
+    return each(one, hyper, states)
+
+  def observe_all(hyper: Hyper, states: TrainState, batch: Batch) -> Any:
+    assert observe is not None
+    one = lambda hyper, state: observe(make_task(hyper), state, batch)
+    return each(one, hyper, states)
+
+  return Program(
+    layout.jit(init),
+    layout.jit(advance, donate_argnums=1),
+    layout.jit(evaluate),
+    layout.jit(evaluate_batch),
+    layout.jit(with_population),
+    layout.jit(lambda states: jax.vmap(optax.tree.norm)(states.params)),
+    layout.jit(all_probabilities),
+    layout.jit(observe_all),
+  )
+
+
+def _per_network(draws: Draws, which: jax.Array) -> Draws:
+  """From `[steps, seeds, ...]` to `[networks, steps, ...]`."""
+  take = lambda x: jnp.moveaxis(x[:, which], 1, 0)
+  return jax.tree.map(take, draws)

@@ -1,0 +1,112 @@
+"""Learning rates over the steps of a run, by name.
+
+An entry takes the arguments of the config's `schedule` group and the number of
+training steps, and returns a function from the learning rate, perhaps traced,
+to what an optax optimizer takes: the rate itself, or a function of the number
+of steps done.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from bnjax.lab.errors import UserError
+
+Schedule = Callable[[Any], Any]
+
+
+def constant(*, steps: int | None = None) -> Schedule:
+  """The learning rate as it is; the optimizer then counts no steps."""
+  del steps
+  return lambda learning_rate: learning_rate
+
+
+def exponential(
+  *,
+  steps: int | None = None,
+  rate: float = 0.5,
+  decay_steps: int = 1000,
+  speed: float = 1.0,
+) -> Schedule:
+  """`learning_rate * rate ** (speed * step / decay_steps)`.
+
+  Args:
+    steps: of the whole training; not used.
+    rate: what the learning rate is multiplied by every `decay_steps`.
+    decay_steps: how many those are.
+    speed: so many times as fast: 6 in the list of changes in section 4.2.1 of
+      Ioffe and Szegedy (2015), arXiv:1502.03167.
+
+  Raises:
+    UserError: an argument is not positive.
+  """
+  del steps
+  for name, value in (
+    ("rate", rate),
+    ("decay_steps", decay_steps),
+    ("speed", speed),
+  ):
+    if isinstance(value, (int, float)) and value <= 0:
+      raise UserError(f"schedule.{name}: {value} is not positive")
+  return _scaled(lambda step: rate ** (speed * step / decay_steps))
+
+
+def cosine(*, steps: int, final: float = 0.0) -> Schedule:
+  """Half a cosine from the learning rate down to `final` times it.
+
+  Args:
+    steps: of the way down, all of training.
+    final: what is left of the learning rate.
+
+  Reference:
+    Loshchilov and Hutter (2017), arXiv:1608.03983, without restarts.
+  """
+
+  def factor(step: jax.Array) -> jax.Array:
+    way = jnp.minimum(step / max(steps, 1), 1.0)
+    return final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * way))
+
+  return _scaled(factor)
+
+
+def piecewise(
+  *,
+  steps: int | None = None,
+  boundaries: tuple[int, ...] = (),
+  factor: float = 0.1,
+) -> Schedule:
+  """The learning rate times `factor` once for every boundary passed.
+
+  Args:
+    steps: of the whole training; not used.
+    boundaries: numbers of steps, increasing.
+    factor: what each multiplies the rate by.
+
+  Raises:
+    UserError: the boundaries do not increase, from 1 or more on.
+  """
+  del steps
+  if any(b <= a for a, b in itertools.pairwise((0, *boundaries))):
+    raise UserError(
+      f"schedule.boundaries: {tuple(boundaries)} are no increasing numbers of "
+      "steps above 0"
+    )
+  places = jnp.asarray(boundaries, jnp.int32)
+  return _scaled(lambda step: factor ** jnp.sum(step >= places))
+
+
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
+  "constant": constant,
+  "cosine": cosine,
+  "exponential": exponential,
+  "piecewise": piecewise,
+}
+
+
+def _scaled(factor: Callable[[jax.Array], jax.Array]) -> Schedule:
+  return lambda learning_rate: (
+    lambda step: learning_rate * factor(jnp.asarray(step))
+  )

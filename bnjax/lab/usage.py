@@ -1,0 +1,179 @@
+"""`--help` that fits a screen, and one line for every mistake in the flags."""
+
+import difflib
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterable
+
+from absl import app, flags, logging
+
+from bnjax.lab.errors import UserError
+
+Parser = Callable[[list[str]], list[str]]
+
+_COLUMN = 26  # where the help of a flag begins
+_HELP = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?", "--?")
+
+# What absl, ml_collections and Python say, and what a person would.
+_BETTER = (
+  (
+    r"^flag (--[\w.]+)=.*: invalid literal for int.*: (.*)$",
+    r"\1: \2 is no whole number",
+  ),
+  (
+    r"^flag (--[\w.]+)=.*: could not convert string to float: (.*)$",
+    r"\1: \2 is no number",
+  ),
+  (
+    r"^flag (--[\w.]+)=.*: Failed to parse (.*) as a ConfigDict.*$",
+    r"\1: \2 cannot take the place of a group of fields; set one of them, "
+    r"such as \1.name",
+  ),
+  (
+    r"^flag (--[\w.]+)=.*: Failed to parse (.*) as a tuple.*$",
+    r"\1: \2 is no list of values; write '(1, 2)'",
+  ),
+  (r"^flag (--[\w.]+)=.*: (.* is not a .*)$", r"\1: \2"),
+  (
+    r"^Missing value for flag (--[\w.]+)$",
+    r"\1: its value is missing; write \1=...",
+  ),
+)
+
+
+def run(main: Callable[[list[str]], None], parse: Parser | None = None) -> None:
+  """`absl.app.run`, but what a person can put right is told in one line.
+
+  Exit status: 0 done, 1 wrong input, 130 interrupted; others are `main`'s.
+
+  Args:
+    main: given the arguments that are no flags.
+    parse: reads the flags; `parse_flags` if None.
+  """
+
+  def one_line(argv: list[str]) -> None:
+    try:
+      main(argv)
+    except UserError as error:
+      sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+      print("interrupted", file=sys.stderr)
+      sys.exit(130)
+
+  def parse_or_exit(argv: list[str]) -> list[str]:
+    if wants_help(argv):
+      main_module = sys.modules["__main__"]
+      print(help_text(main_module.__doc__ or "", _own_flags(argv[0])), end="")
+      sys.exit(0)
+    try:
+      return (parse or parse_flags)(argv)
+    except UserError as error:
+      sys.exit(f"error: {error}")
+
+  logging.set_verbosity(logging.WARNING)  # jax tells of backends it looks for
+  app.run(one_line, flags_parser=parse_or_exit)
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+  """Sets `flags.FLAGS`; returns the program's name.
+
+  Raises:
+    UserError: a flag is not known or has no such value, or something is no
+      flag.
+  """
+  try:
+    rest = flags.FLAGS(argv)
+  except flags.UnrecognizedFlagError as error:
+    names = [flag.name for flag in _own_flags(argv[0])]
+    raise UserError(unknown_flag(error.flagname, names)) from None
+  except flags.Error as error:
+    raise UserError(brief(str(error))) from None
+  if rest[1:]:
+    raise UserError(
+      f"{rest[1]!r}: not a flag; write --flag=value, --help tells which"
+    )
+  return rest
+
+
+def unknown_flag(given: str, names: Iterable[str]) -> str:
+  """What is said of a flag that does not exist.
+
+  >>> unknown_flag("wordir", ["workdir", "config"])
+  '--wordir: no such flag; did you mean --workdir? --help lists them'
+  >>> unknown_flag("steps", ["workdir", "config"])
+  '--steps: no such flag; a field of the config is set by --config.FIELD;
+   --help lists them'
+  """
+  names = sorted(names)
+  first, dot, rest = given.partition(".")
+  near = difflib.get_close_matches(first, names, n=1)
+  hint = ""
+  if near:
+    hint = f"did you mean --{near[0]}{dot}{rest}? "
+  elif "config" in names:
+    hint = "a field of the config is set by --config.FIELD; "
+  return f"--{given}: no such flag; {hint}--help lists them"
+
+
+def brief(message: str) -> str:
+  """The line that says what happened, of a message of absl or ml_collections.
+
+  >>> brief("flag --n=x: invalid literal for int() with base 10: 'x'")
+  "--n: 'x' is no whole number"
+  """
+  if "Traceback (most recent call last)" in message:
+    message = message.strip().splitlines()[-1]
+    message = re.sub(r"^bnjax\.errors\.UserError: ", "", message)
+  message = " ".join(message.split())
+  for pattern, better in _BETTER:
+    message = re.sub(pattern, better, message)
+  return message
+
+
+def wants_help(argv: list[str]) -> bool:
+  """Whether help is asked for."""
+  before = argv[: argv.index("--")] if "--" in argv else argv
+  return any(arg in _HELP for arg in before[1:])
+
+
+def help_text(doc: str, own: Iterable[flags.Flag]) -> str:
+  """The help of a program: what it does, examples, a line or two per flag.
+
+  Args:
+    doc: its docstring; a paragraph that begins with "Kept short" is for people
+      who read the code and is left out.
+    own: its flags.
+  """
+  parts = [
+    part for part in doc.strip().split("\n\n") if not part.startswith("Kept")
+  ]
+  lines = ["\n\n".join(parts), "", "flags:"]
+  for flag in own:
+    value = "" if flag.boolean else "=..."
+    head = f"  --{flag.name}{value}"
+    about = " ".join(f"{flag.help or ''}{_default(flag)}".split())
+    body = textwrap.wrap(about, 79 - _COLUMN) or [""]
+    if len(head) >= _COLUMN:
+      lines.append(head)
+      head = ""
+    lines.append(f"{head:<{_COLUMN}}{body[0]}")
+    lines += [" " * _COLUMN + line for line in body[1:]]
+  return "\n".join(lines) + "\n"
+
+
+def _default(flag: flags.Flag) -> str:
+  """Its default, where there is one that its help does not tell."""
+  default = flag.default
+  if default in (None, "", [], False) or "default" in (flag.help or ""):
+    return ""
+  if isinstance(default, list):
+    default = ",".join(map(str, default))
+  return f" [{default}]"
+
+
+def _own_flags(program: str) -> list[flags.Flag]:
+  """The flags that the program itself defines, in its order."""
+  own = flags.FLAGS.get_key_flags_for_module(program)
+  order = list(flags.FLAGS.flags_by_module_dict().get(program, own))
+  return [flag for flag in order if flag in own and "." not in flag.name]

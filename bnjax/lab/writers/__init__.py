@@ -1,0 +1,113 @@
+"""Other programs that show a run while it trains, chosen by name.
+
+The records of the work directory stay the source of truth; see
+`bnjax.lab.writers.writer` for what a writer is.
+"""
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bnjax.lab.errors import UserError, choice
+from bnjax.lab.writers.composite import Composite
+from bnjax.lab.writers.mlflow_store import MlflowRun
+from bnjax.lab.writers.per_network import PerNetwork
+from bnjax.lab.writers.tensorboard import TensorBoardRun
+from bnjax.lab.writers.weights_and_biases import WandbRun
+from bnjax.lab.writers.writer import About, Network, Run, Writer
+
+__all__ = ["WRITERS", "Writer", "check", "installed", "open_writers"]
+
+
+class _Kind(NamedTuple):
+  """A writer that can be chosen.
+
+  Attributes:
+    package: what it needs.
+    extra: of bnjax, that brings the package.
+    open_run: from the work directory and a network to its run.
+    most: networks it is used for; with more, its page would be of no use.
+  """
+
+  package: str
+  extra: str
+  open_run: Callable[[Path, About], Run]
+  most: int
+
+
+WRITERS: dict[str, _Kind] = {
+  "tensorboard": _Kind(
+    "tensorboardX",
+    "experiments",
+    lambda workdir, about: TensorBoardRun(workdir / "tensorboard", about),
+    200,
+  ),
+  "wandb": _Kind("wandb", "wandb", WandbRun, 50),
+  "mlflow": _Kind("mlflow", "mlflow", MlflowRun, 200),
+}
+
+
+def installed(names: Sequence[str] = ("tensorboard",)) -> tuple[str, ...]:
+  """Those of `names` whose package is there."""
+  return tuple(name for name in names if _is_there(WRITERS[name].package))
+
+
+def _is_there(package: str) -> bool:
+  return importlib.util.find_spec(package) is not None
+
+
+def check(names: Sequence[str]) -> None:
+  """Raises UserError for a name that is not known or whose package is missing.
+
+  Loads nothing and writes nothing.
+  """
+  for name in names:
+    kind = WRITERS[choice("--writers", name, WRITERS)]
+    if not _is_there(kind.package):
+      raise UserError(
+        f"--writers: {name} needs {kind.package}, which is not installed; "
+        f"pip install 'bnjax[{kind.extra}]'"
+      )
+
+
+def _print(line: str) -> None:
+  print(f"note: {line}", file=sys.stderr)
+
+
+def open_writers(
+  names: Sequence[str],
+  workdir: str | Path,
+  experiment: str,
+  networks: Sequence[Network],
+  *,
+  notify: Callable[[str], None] = _print,
+) -> Writer:
+  """The writers of these names as one; it does nothing if there are none.
+
+  Args:
+    names: keys of `WRITERS`.
+    workdir: the run's, where a writer leaves its files.
+    experiment: the experiment's name.
+    networks: all that will be told of, of `experiment.plan.networks`.
+      A writer that would get too many of them is left out, with a notice.
+    notify: called with a line for people, of what is left out or fails.
+
+  Raises:
+    UserError: as `check` does.
+  """
+  check(names)
+  opened: dict[str, Writer] = {}
+  for name in dict.fromkeys(names):
+    kind = WRITERS[name]
+    if len(networks) > kind.most:
+      notify(
+        f"writer {name} is left out: {len(networks):,} networks are more than "
+        f"the {kind.most} it is of use for; the records hold them all"
+      )
+      continue
+    open_run = functools.partial(kind.open_run, Path(workdir))
+    opened[name] = PerNetwork(open_run, experiment, networks)
+  return Composite(opened, notify)

@@ -1,0 +1,81 @@
+"""A writer that keeps a run for every network, opened with its first row."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bnjax.lab.writers.numbers import (
+  flatten,
+  hyperparameters,
+  name_of,
+  probe_numbers,
+  scalars,
+)
+from bnjax.lab.writers.writer import About, Network, Row, Run
+
+
+class PerNetwork:
+  """Gives each network's rows to a run of its own.
+
+  Args:
+    open_run: what makes a run.
+    experiment: the experiment's name.
+    networks: all networks that will be told of.
+  """
+
+  def __init__(
+    self,
+    open_run: Callable[[About], Run],
+    experiment: str,
+    networks: Sequence[Network],
+  ):
+    self._open_run = open_run
+    self._experiment = experiment
+    tables = hyperparameters(networks)
+    self._networks = {
+      _key(network.arm, network.seed, network.point): (network, table)
+      for network, table in zip(networks, tables, strict=True)
+    }
+    self._runs: dict[str, Run] = {}
+
+  def rows(self, rows: Sequence[Row]) -> None:
+    """See `Writer.rows`."""
+    for row in rows:
+      self._run(row).write(row["step"], scalars(row), {})
+
+  def probe_rows(self, rows: Sequence[Row]) -> None:
+    """See `Writer.probe_rows`."""
+    steps: dict[tuple[str, int], Any] = {}
+    for row in rows:
+      key = _key(row["arm"], row["seed"], row.get("point", {})), row["step"]
+      _, few, many = steps.setdefault(key, (row, {}, {}))
+      more_few, more_many = probe_numbers(row)
+      few |= more_few
+      many |= more_many
+    for row, few, many in steps.values():
+      self._run(row).write(row["step"], few, many)
+
+  def close(self) -> None:
+    """Closes every run."""
+    for run in self._runs.values():
+      run.close()
+
+  def _run(self, row: Row) -> Run:
+    point: Mapping[str, Any] = row.get("point", {})
+    key = _key(row["arm"], row["seed"], point)
+    if key not in self._runs:
+      network, table = self._networks[key]
+      about = About(
+        experiment=self._experiment,
+        arm=network.arm,
+        name=name_of(network.arm, network.seed, network.point),
+        hyperparameters=table,
+        spec=flatten({**network.spec, "arm": network.arm, "seed": row["seed"]}),
+        first_step=row["step"],
+      )
+      self._runs[key] = self._open_run(about)
+    return self._runs[key]
+
+
+def _key(arm: str, seed: int, point: Mapping[str, Any]) -> str:
+  return json.dumps([arm, seed, dict(point)], sort_keys=True)

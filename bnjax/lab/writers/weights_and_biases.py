@@ -1,0 +1,73 @@
+"""Weights & Biases: a run a network, grouped by arm.
+
+`WANDB_PROJECT`, `WANDB_ENTITY`, `WANDB_MODE` and so on say where, as they do
+for any program; the project is `bnjax` otherwise. Without a connection,
+`WANDB_MODE=offline` keeps the runs in WORKDIR/wandb for `wandb sync`.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnjax.lab.writers.writer import About, Histogram
+
+
+class WandbRun:
+  """One run.
+
+  Args:
+    workdir: gets its files; `wandb/ids.json` in it names the runs, so that a
+      network that goes on from a checkpoint goes on in its run.
+    about: the network.
+  """
+
+  def __init__(self, workdir: Path, about: About):
+    import wandb
+
+    ids = workdir / "wandb" / "ids.json"
+    ids.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(ids.read_text()) if ids.exists() else {}
+    if not about.first_step or about.name not in known:
+      known[about.name] = secrets.token_hex(4)
+      ids.write_text(json.dumps(known, indent=1))
+    self._run: Any = wandb.init(
+      dir=str(workdir),
+      project=os.environ.get("WANDB_PROJECT") or "bnjax",
+      group=about.experiment,
+      job_type=about.arm,
+      name=about.name,
+      id=known[about.name],
+      resume="allow" if about.first_step else None,
+      config=dict(about.spec),
+      reinit="create_new",
+      settings=wandb.Settings(
+        console="off", silent=True, x_disable_meta=True, x_disable_stats=True
+      ),
+    )
+    # Its own step counts calls and takes none again; this one is training's.
+    self._run.define_metric("step", hidden=True)
+    self._run.define_metric("*", step_metric="step")
+
+  def write(
+    self,
+    step: int,
+    scalars: Mapping[str, float],
+    histograms: Mapping[str, Histogram],
+  ) -> None:
+    """See `Run.write`."""
+    import wandb
+
+    told: dict[str, Any] = {"step": step, **scalars}
+    for name, (counts, edges) in histograms.items():
+      arrays = np.asarray(counts), np.asarray(edges)
+      told[name] = wandb.Histogram(np_histogram=arrays)
+    self._run.log(told)
+
+  def close(self) -> None:
+    """See `Run.close`."""
+    self._run.finish()

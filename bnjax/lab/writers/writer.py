@@ -1,0 +1,95 @@
+"""What a writer is, and what it is told about a run.
+
+The records of a work directory are the source of truth. A writer shows the
+same numbers in another program, while they come in: nothing is read back from
+it, and none that fails stops the training.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+Row = Mapping[str, Any]
+
+
+class Network(Protocol):
+  """What of a `bnjax.lab.experiment.plan.Network` a writer reads."""
+
+  @property
+  def arm(self) -> str:
+    """The name of its arm."""
+
+  @property
+  def point(self) -> Mapping[str, Any]:
+    """Its values on the grid, by dotted field."""
+
+  @property
+  def seed(self) -> int:
+    """Its seed."""
+
+  @property
+  def spec(self) -> Mapping[str, Any]:
+    """Its complete specification."""
+
+
+class Writer(Protocol):
+  """Takes in what a run records."""
+
+  def rows(self, rows: Sequence[Row]) -> None:
+    """Rows of metrics.jsonl, as soon as they are recorded.
+
+    A run that goes on from a checkpoint may tell a step again: what is told
+    later counts.
+    """
+
+  def probe_rows(self, rows: Sequence[Row]) -> None:
+    """Rows of probes.jsonl, likewise."""
+
+  def close(self) -> None:
+    """All is told; called once."""
+
+
+class Histogram(NamedTuple):
+  """Numbers per bin.
+
+  Attributes:
+    counts: `[bins]`.
+    edges: `[bins + 1]`, increasing.
+  """
+
+  counts: Sequence[float]
+  edges: Sequence[float]
+
+
+class About(NamedTuple):
+  """What a run of one network is told before its first numbers.
+
+  Attributes:
+    experiment: the experiment's name.
+    arm: the network's arm.
+    name: its name, unique in the experiment; parts separated by "/".
+    hyperparameters: what of its specification differs between the networks.
+    spec: all of its specification, by dotted field.
+    first_step: the step of its first row; above 0, it goes on from before.
+  """
+
+  experiment: str
+  arm: str
+  name: str
+  hyperparameters: Mapping[str, bool | int | float | str]
+  spec: Mapping[str, bool | int | float | str]
+  first_step: int
+
+
+class Run(Protocol):
+  """Where the numbers of one network go."""
+
+  def write(
+    self,
+    step: int,
+    scalars: Mapping[str, float],
+    histograms: Mapping[str, Histogram],
+  ) -> None:
+    """Takes in what there is of a step; a step may come in several parts."""
+
+  def close(self) -> None:
+    """All is told; called once."""

@@ -1,0 +1,258 @@
+"""Fold the batch norms of a Flax model into the kernels before them."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import flax
+import flax.linen as nn
+import jax.numpy as jnp
+from flax.linen import meta
+from jax import lax
+
+from bnjax.ops import fold_conv
+from bnjax.tools import _modules
+from bnjax.tools._modules import Call, Path
+from bnjax.tools._program import Site, Trace
+from bnjax.tools._trace import CUSTOM, trace
+
+
+class Pair(NamedTuple):
+  """A norm that was folded.
+
+  Attributes:
+    kernel: path of the linear layer.
+    norm: path of the norm that follows it.
+    shifts: whether the norm still adds a bias, since the layer has none.
+    dtype: of the norm's result.
+  """
+
+  kernel: Path
+  norm: Path
+  shifts: bool
+  dtype: Any
+
+
+class Folded(NamedTuple):
+  """A folded model.
+
+  Attributes:
+    variables: with the structure and shapes of the model's own, so that
+      `model.apply` takes them; folded norms do nothing, or add a bias where
+      the layer before has none.
+    folded: what was folded.
+    refused: path of every norm that was not -> why.
+  """
+
+  variables: Any
+  folded: tuple[Pair, ...]
+  refused: dict[Path, str]
+
+
+def fold(
+  model: nn.Module,
+  variables: Any,
+  batch: Any,
+  *,
+  call: Call = _modules.call_model,
+  kernels: tuple[type[nn.Module], ...] = (),
+) -> Folded:
+  """Folds every batch norm that directly follows a kernel into that kernel.
+
+  "Directly follows" is read from the traced program, not from names: the
+  norm's input is the output of a `Dense`, `DenseGeneral`, `Conv`,
+  `ConvLocal` or `ConvTranspose`, up to a reshape or cast, and nothing else
+  uses that output, the kernel or the norm's variables. Every other norm stays
+  as it is, with the reason in `refused`. Outputs are equal up to rounding.
+
+  `model.apply(folded.variables, ...)` runs the result anywhere;
+  `apply_folded` also leaves the folded norms out of the program. Both can be
+  jitted and exported by `jax.export`.
+
+  Args:
+    model: a Flax linen module.
+    variables: its variables; not changed.
+    batch: what `call` takes, arrays or `jax.ShapeDtypeStruct`s.
+    call: (bound model, batch) -> anything, by default `model(batch)`; must
+      call the model in inference mode, for instance
+      `lambda model, x: model(x, train=False)`.
+    kernels: further types of linear layers, whose result is linear in their
+      `kernel` [..., in, features], and to which their `bias` is added.
+
+  Returns:
+    Folded. Folded kernels keep the dtype they had, and are computed in
+    float32 or higher.
+
+  Reference:
+    Ioffe and Szegedy (2015), arXiv:1502.03167, Algorithm 2, line 11.
+
+  Example:
+    >>> import jax
+    >>> import flax.linen as nn
+    >>> import jax.numpy as jnp
+    >>> model = nn.Sequential([nn.Dense(4), nn.BatchNorm(True), nn.relu])
+    >>> x = jnp.ones((2, 3))
+    >>> result = fold(model, model.init(jax.random.key(0), x), x)
+    >>> [(pair.kernel, pair.norm) for pair in result.folded]
+    [(('layers_0',), ('layers_1',))]
+    >>> result.refused
+    {}
+  """
+  plain = meta.unbox(flax.core.unfreeze(variables))
+  found = trace(model, plain, batch, call, kernels)
+  pairs, refused = [], {}
+  for norm, site in found.norms.items():
+    reason = _refusal(norm, found, plain)
+    if reason is not None:
+      refused[norm] = reason
+      continue
+    kernel = found.before[norm]
+    shifts = ("params", "bias") not in found.kernels[kernel].shapes
+    pairs.append(Pair(kernel, norm, shifts, site.dtype))
+    plain = _fold_pair(plain, found.kernels[kernel], kernel, site, norm)
+  result = meta.replace_boxed(flax.core.unfreeze(variables), plain)
+  if isinstance(variables, flax.core.FrozenDict):
+    result = flax.core.freeze(result)
+  return Folded(result, tuple(pairs), refused)
+
+
+def apply_folded(
+  model: nn.Module,
+  folded: Folded,
+  batch: Any,
+  *,
+  call: Call = _modules.call_model,
+) -> Any:
+  """Runs a folded model without the norms that were folded.
+
+  Args:
+    model: the module that was folded.
+    folded: what `fold` returned.
+    batch: what `call` takes.
+    call: (bound model, batch) -> outputs, as it was given to `fold`.
+
+  Returns:
+    What `call` returns: for a jitted call in as little time as if the model
+    had been written without these norms.
+
+  Example:
+    >>> import jax
+    >>> import flax.linen as nn
+    >>> import jax.numpy as jnp
+    >>> model = nn.Sequential([nn.Dense(4), nn.BatchNorm(True)])
+    >>> x = jnp.ones((2, 3))
+    >>> folded = fold(model, model.init(jax.random.key(0), x), x)
+    >>> print(jax.make_jaxpr(lambda x: apply_folded(model, folded, x))(x))
+    { ... dot_general... add ... }
+  """
+  pairs = {pair.norm: pair for pair in folded.folded}
+  with nn.intercept_methods(partial(_leave_out, pairs)):
+    return nn.apply(call, model)(folded.variables, batch)
+
+
+def _leave_out(
+  pairs: Mapping[Path, Pair],
+  call: Any,
+  args: tuple[Any, ...],
+  kwargs: dict[str, Any],
+  context: nn.module.InterceptorContext,
+) -> Any:
+  norm: Any = context.module
+  if not _modules.is_norm_call(context) or norm.path not in pairs:
+    return call(*args, **kwargs)
+  x = _modules.norm_call(norm, args, kwargs).x
+  pair = pairs[norm.path]
+  if pair.shifts:
+    mean = norm.variables["batch_stats"]["mean"]
+    x = x.astype(mean.dtype) - lax.expand_dims(mean, range(x.ndim - 1))
+  if getattr(norm, "activation", None) == "relu":
+    x = jnp.maximum(x, 0)
+  return x.astype(pair.dtype)
+
+
+def _refusal(norm: Path, found: Trace, variables: Any) -> str | None:
+  """Says why a norm cannot be folded."""
+  site, reason = found.norms[norm], None
+  if site.by_batch:
+    return "it normalizes by the batch: call the model in inference mode"
+  if site.affine:
+    return "its scale or bias is given in the call"
+  if site.calls != 1:
+    return f"it is used {site.calls} times"
+  if norm not in found.before:
+    return found.reasons[norm]
+  path = found.before[norm]
+  name, kernel = "/".join(path), found.kernels[path]
+  if kernel.calls > 1:
+    reason = f"{name} is used {kernel.calls} times"
+  for each, which in ((path, kernel), (norm, site)):
+    if each in found.read_elsewhere:
+      reason = f"a variable of {'/'.join(each)} is used outside it too"
+    if each in found.transformed:
+      reason = f"the variables of {'/'.join(each)} are transformed before use"
+    for (kind, leaf), shape in which.shapes.items():
+      if _modules.get(variables[kind], each)[leaf].shape != shape:
+        reason = f"{'/'.join(each)} has many layers' variables (nn.scan, vmap)"
+  axes = site.module.axis
+  axes = tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)
+  if [axis % site.ndim for axis in axes] != [site.ndim - 1]:
+    reason = f"it normalizes axes {axes}, the kernel's features are the last"
+  if _features(kernel.module) != 1:
+    reason = f"{name} has several axes of features, or batch axes"
+  if any(getattr(kernel.module, name, None) is not None for name in CUSTOM):
+    reason = f"{name} does not multiply by its kernel as Flax does by default"
+  return reason
+
+
+def _features(module: Any) -> int:
+  """Returns how many feature axes a layer's result has, 0 with batch axes."""
+  if getattr(module, "batch_dims", ()):
+    return 0
+  return 1 if isinstance(module.features, int) else len(module.features)
+
+
+def _fold_pair(
+  variables: Any, kernel: Site, at: Path, norm: Site, norm_at: Path
+) -> Any:
+  """Returns the variables with one norm folded."""
+  layer = dict(_modules.get(variables["params"], at))
+  affine = dict(_modules.get(variables["params"], norm_at))
+  stats = dict(_modules.get(variables["batch_stats"], norm_at))
+  epsilon = norm.module.epsilon
+  weights, bias = fold_conv(
+    layer["kernel"],
+    layer.get("bias"),
+    affine.get("scale"),
+    affine.get("bias"),
+    stats["mean"],
+    stats["var"],
+    epsilon,
+    transpose_kernel=getattr(kernel.module, "transpose_kernel", False),
+  )
+  layer["kernel"] = weights.astype(layer["kernel"].dtype)
+  stats["mean"] = jnp.zeros_like(stats["mean"])
+  stats["var"] = jnp.full_like(stats["var"], 1 - epsilon)
+  if "scale" in affine:
+    affine["scale"] = jnp.ones_like(affine["scale"])
+  if "bias" in affine:
+    affine["bias"] = jnp.zeros_like(affine["bias"])
+  if "bias" in layer:
+    layer["bias"] = bias.astype(layer["bias"].dtype)
+  else:  # The norm, which otherwise does nothing, adds it.
+    stats["mean"] = (-bias).astype(stats["mean"].dtype)
+  params = _set(variables["params"], at, layer)
+  if affine:
+    params = _set(params, norm_at, affine)
+  batch_stats = _set(variables["batch_stats"], norm_at, stats)
+  return {**variables, "params": params, "batch_stats": batch_stats}
+
+
+def _set(tree: Any, path: Path, value: Any) -> Any:
+  """Returns the tree with another node at a path."""
+  if not path:
+    return value
+  first, *rest = path
+  return {**tree, first: _set(tree[first], tuple(rest), value)}
+
+
+__all__ = ["Folded", "Pair", "apply_folded", "fold"]

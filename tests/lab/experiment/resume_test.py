@@ -1,0 +1,238 @@
+"""A run killed at any moment ends as one that was never killed."""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from bnjax.lab import experiment
+from bnjax.lab.config import base
+from bnjax.lab.errors import UserError
+from bnjax.lab.experiment import params
+from bnjax.lab.experiment.preemption import Preempted
+
+pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+
+KILLS = 20
+
+
+def _config():
+  config = base(optimizer="adam")
+  config.dataset.name = "digits"
+  config.model.update(width=8, depth=1)
+  config.batch_size = 32
+  config.steps = 300
+  config.eval_every = 30
+  config.seeds = 2
+  config.max_networks = 1  # two parts an arm
+  config.save_params = True
+  config.predictions = True
+  config.probes = {"spread": {"measure": "variance", "layers": "activation_*"}}
+  config.probe_every = 60
+  config.arms = {
+    "dropout": {"model": {"dropout_rate": 0.5}},
+    "no_norm": {"norm": {"name": "none"}},
+  }
+  return config.to_dict()
+
+
+CONFIG = _config()
+
+
+def _run(workdir, cache, seconds=0.05):
+  """The run of the tests, in a process of its own or in this one."""
+  import jax
+
+  jax.config.update("jax_platforms", "cpu")
+  jax.config.update("jax_compilation_cache_dir", str(cache))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+  jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+  experiment.run(CONFIG, workdir, checkpoint_seconds=seconds)
+
+
+# A server that has imported what a run needs: its children begin at once.
+SPAWN = multiprocessing.get_context("forkserver")
+SPAWN.set_forkserver_preload(
+  ["bnjax.lab.experiment.engine", "orbax.checkpoint"]
+)
+
+
+def _without_seconds(path):
+  rows = [json.loads(line) for line in path.read_text().splitlines()]
+  return [
+    {k: v for k, v in row.items() if not k.endswith("_seconds")} for row in rows
+  ]
+
+
+def _assert_same(workdir, reference):
+  for name in ("metrics.jsonl", "probes.jsonl", "predictions.jsonl"):
+    ours, theirs = (_without_seconds(d / name) for d in (workdir, reference))
+    assert ours == theirs, name
+  for arm in CONFIG["arms"]:
+    for seed in (0, 1):
+      ours, theirs = (params.load(d, arm, seed) for d in (workdir, reference))
+      _assert_same_tree(ours, theirs)
+
+
+def _assert_same_tree(ours, theirs):
+  assert ours.keys() == theirs.keys()
+  for key, value in theirs.items():
+    if isinstance(value, dict):
+      _assert_same_tree(ours[key], value)
+    else:
+      np.testing.assert_array_equal(ours[key], value, strict=True)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+  return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, cache):
+  workdir = tmp_path_factory.mktemp("reference")
+  child = SPAWN.Process(target=_run, args=(workdir, cache, 0.0))
+  child.start()
+  child.join()
+  assert child.exitcode == 0
+  return workdir
+
+
+def _finish(workdir, cache):
+  """Runs to the end; the seconds that this took."""
+  start = time.monotonic()
+  child = SPAWN.Process(target=_run, args=(workdir, cache))
+  child.start()
+  child.join()
+  assert child.exitcode == 0
+  return time.monotonic() - start
+
+
+def test_killed_at_random_moments(reference, cache, tmp_path, capsys):
+  rng = random.Random(0)
+  whole = _finish(tmp_path / "whole", cache)
+  _assert_same(tmp_path / "whole", reference)
+  kills, resumed, workdir = 0, 0, tmp_path / "killed-0"
+  while kills < KILLS:
+    child = SPAWN.Process(target=_run, args=(workdir, cache))
+    child.start()
+    child.join(rng.uniform(0.2, 1.0) * whole)
+    if child.exitcode is None:
+      os.kill(child.pid, signal.SIGKILL)
+      child.join()
+      kills += 1
+      continue
+    assert child.exitcode == 0
+    _assert_same(workdir, reference)
+    resumed += _resumptions(workdir)
+    workdir = tmp_path / f"killed-{kills}"
+  _finish(workdir, cache)
+  _assert_same(workdir, reference)
+  resumed += _resumptions(workdir)
+  assert resumed > 0  # else every kill came before the first checkpoint
+  with capsys.disabled():
+    print(f"\n{kills} kills, went on {resumed} times; differences: none")
+
+
+def _resumptions(workdir):
+  environment = json.loads((workdir / "environment.json").read_text())
+  return len(environment.get("resumed", []))
+
+
+@pytest.fixture(scope="module")
+def asked_to_stop(tmp_path_factory):
+  """What a run left that was asked to stop: two checkpoints, for one thing."""
+  workdir = tmp_path_factory.mktemp("stopped")
+
+  def stop(progress):
+    if progress.arm == "no_norm" and progress.step == 150:
+      os.kill(os.getpid(), signal.SIGTERM)
+
+  with pytest.raises(Preempted, match="at step 180 of no_norm; the same"):
+    experiment.run(
+      CONFIG,
+      workdir,
+      checkpoint_seconds=1e-6,
+      report_progress=stop,
+    )
+  assert not (workdir / ".lock").exists()
+  return workdir
+
+
+@pytest.fixture
+def stopped(asked_to_stop, tmp_path):
+  return shutil.copytree(asked_to_stop, tmp_path / "stopped")
+
+
+def test_asked_to_stop(stopped, reference):
+  assert _without_seconds(stopped / "metrics.jsonl")[-1]["step"] == 180
+  told = []
+  experiment.run(CONFIG, stopped, report_progress=told.append)
+  assert "going on from step 180 of part 3" in [p.message for p in told]
+  _assert_same(stopped, reference)
+  assert not (stopped / "checkpoints").exists()
+
+
+# A read that fails leaves others of the same checkpoint going in orbax.
+@pytest.mark.filterwarnings(
+  "ignore::pytest.PytestUnraisableExceptionWarning",
+  "ignore:coroutine:RuntimeWarning",
+)
+@pytest.mark.parametrize("harm", ["truncated", "changed", "removed"])
+def test_a_damaged_checkpoint_is_passed_over(stopped, reference, harm):
+  newest = max((stopped / "checkpoints").iterdir(), key=lambda p: int(p.name))
+  files = [p for p in newest.rglob("*") if p.is_file()]
+  largest = max(files, key=lambda p: p.stat().st_size)
+  content = largest.read_bytes()
+  if harm == "truncated":
+    largest.write_bytes(content[: len(content) // 2])
+  elif harm == "changed":
+    middle = len(content) // 2
+    changed = bytes([content[middle] ^ 1])
+    largest.write_bytes(content[:middle] + changed + content[middle + 1 :])
+  else:
+    largest.unlink()
+  told = []
+  experiment.run(CONFIG, stopped, report_progress=told.append)
+  damaged, goes_on = [
+    p.message for p in told if not p.message.startswith("reading")
+  ][:2]
+  assert f"checkpoint {newest} is damaged" in damaged
+  assert goes_on.startswith("going on from step")
+  assert goes_on != "going on from step 180 of part 3"
+  _assert_same(stopped, reference)
+
+
+def test_no_checkpoint_is_whole(stopped, reference):
+  for folder in (stopped / "checkpoints").iterdir():
+    shutil.rmtree(folder / "arrays")
+  told = []
+  experiment.run(CONFIG, stopped, report_progress=told.append)
+  assert not any("going on" in p.message for p in told)
+  _assert_same(stopped, reference)
+
+
+def test_records_that_are_gone(stopped):
+  (stopped / "metrics.jsonl").write_text("")
+  with pytest.raises(UserError, match=r"metrics\.jsonl is shorter than"):
+    experiment.run(CONFIG, stopped)
+
+
+def test_another_config_is_refused(stopped):
+  other = {**CONFIG, "batch_size": 16}
+  with pytest.raises(UserError, match="batch_size: 32 there, 16 here"):
+    experiment.run(other, stopped)
+  assert (stopped / "checkpoints").exists()
+
+
+def test_a_trained_network_that_is_not_there(reference):
+  with pytest.raises(
+    UserError, match=r"no trained network of arm 'dropout', seed 7; there are "
+  ):
+    params.load(reference, "dropout", 7)

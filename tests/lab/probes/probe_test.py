@@ -1,0 +1,109 @@
+"""Probes from a config: what they hold, and what is refused."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bnjax.lab.errors import UserError
+from bnjax.lab.probes import Probe, make_probes
+
+X = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+
+
+def test_a_group_becomes_hashable_probes_in_its_order():
+  probes = make_probes(
+    {
+      "spread": {"measure": "percentiles", "q": [15, 50, 85], "unit": 3},
+      "gradients": {
+        "measure": "norm",
+        "of": "gradient",
+        "layers": ["dense_*", "output/kernel"],
+        "relative": True,
+      },
+    }
+  )
+  assert probes == (
+    Probe("spread", "percentiles", unit=3, arguments=(("q", (15, 50, 85)),)),
+    Probe(
+      "gradients",
+      "norm",
+      "gradient",
+      ("dense_*", "output/kernel"),
+      relative=True,
+    ),
+  )
+  assert len({*probes, *probes}) == 2
+  assert make_probes({}) == ()
+
+
+def test_a_unit_is_measured_alone():
+  group = {"measure": "percentiles", "q": (15, 85)}
+  (all_units,) = make_probes({"a": group})
+  (one,) = make_probes({"a": {**group, "unit": 2}})
+  q = (15, 85)
+  np.testing.assert_allclose(all_units(X), np.percentile(X, q), rtol=1e-5)
+  np.testing.assert_allclose(one(X), np.percentile(X[:, 2], q), rtol=1e-5)
+  mask = np.arange(9) < 5
+  np.testing.assert_allclose(
+    one(X, mask), np.percentile(X[:5, 2], q), rtol=1e-5
+  )
+  (dead,) = make_probes({"a": {"measure": "dead_units", "unit": 1}})
+  assert dead(jnp.array([[1.0, 0.0], [2.0, 0.0]])) == 1
+
+
+@pytest.mark.parametrize(
+  ("group", "message"),
+  [
+    ({}, r"^probes\.p\.measure: missing; one of dead_units, .*zero_fraction$"),
+    (
+      {"measure": "percentile", "q": 50},
+      r"^probes\.p\.measure: 'percentile' is not known; did you mean "
+      r"'percentiles'\? Choices: dead_units, ",
+    ),
+    (
+      {"measure": "norm", "bins": 3},
+      r"^probes\.p\.bins: 'bins' is not known; Choices: layers, measure, of, "
+      r"per_feature, relative, unit$",
+    ),
+    ({"measure": "norm", "mask": 1}, r"^probes\.p\.mask: 'mask' is not known"),
+    (
+      {"measure": "norm", "of": "gradients"},
+      r"^probes\.p\.of: 'gradients' is not known; did you mean 'gradient'\? "
+      r"Choices: gradient, output, output_gradient, parameter, update$",
+    ),
+    ({"measure": "norm", "layers": []}, r"^probes\.p\.layers: \[\] is not a"),
+    ({"measure": "norm", "layers": 3}, r"^probes\.p\.layers: 3 is not a patt"),
+    ({"measure": "norm", "unit": -1}, r"^probes\.p\.unit: -1 is not a unit's"),
+    ({"measure": "norm", "unit": "x"}, r"^probes\.p\.unit: 'x' is not a unit"),
+    ({"measure": "histogram", "bins": 0}, r"^probes\.p\.bins: 0 is too small"),
+    (
+      {"measure": "percentiles", "q": [50, 101]},
+      r"^probes\.p\.q: 101 is not in \[0, 100\]; it is in percent$",
+    ),
+    (
+      {"measure": "percentiles"},
+      r"^probes\.p: percentiles cannot be so: .*argument: 'q'$",
+    ),
+    (
+      {"measure": "saturated_fraction", "margin": "wide"},
+      r"^probes\.p: saturated_fraction cannot be so: ",
+    ),
+    (
+      {"measure": "norm", "of": "gradient", "relative": 1},
+      r"^probes\.p\.relative: 1 is not True or False$",
+    ),
+    (
+      {"measure": "norm", "relative": True},
+      r"^probes\.p\.relative: norm of output has nothing to be relative to; "
+      r"numbers of output_gradient, gradient, update have$",
+    ),
+    (
+      {"measure": "histogram", "of": "gradient", "relative": True},
+      r"^probes\.p\.relative: histogram of gradient has nothing",
+    ),
+  ],
+)
+def test_what_is_wrong_is_named_in_one_line(group, message):
+  with pytest.raises(UserError, match=message) as raised:
+    make_probes({"p": group})
+  assert "\n" not in str(raised.value)

@@ -1,0 +1,74 @@
+"""Dead units and effective ranks: closed forms and NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+from bnjax.lab import probes
+
+RNG = np.random.default_rng(0)
+
+
+def test_dead_units_of_a_relu_layer():
+  x = RNG.normal(size=(20, 3, 6))
+  x[..., 0] = -1 - x[..., 0] ** 2  # never positive
+  x[..., 4] = 5  # constant
+  assert probes.dead_units(np.maximum(x, 0)) == np.float32(2 / 6)
+  assert probes.dead_units(x) == np.float32(2 / 6)
+  assert probes.dead_units(x, threshold=None) == np.float32(1 / 6)
+  x[0, 0, 0] = 1  # one example is enough
+  assert probes.dead_units(x) == np.float32(1 / 6)
+
+
+def test_masked_examples_do_not_revive_a_unit():
+  x = jnp.array([[0.0, 1.0], [0.0, 2.0], [9.0, jnp.nan]])
+  mask = jnp.array([True, True, False])
+  assert probes.dead_units(x, mask=mask) == 0.5
+  assert np.isnan(probes.dead_units(x, mask=jnp.zeros(3, bool)))
+
+
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("shape", [(50, 8), (5, 8), (4, 5, 8)])
+def test_effective_rank_is_that_of_the_definition(shape, center):
+  x = RNG.normal(2.0, 1.0, size=shape).astype(np.float32)
+  matrix = x.reshape(-1, shape[-1]).astype(np.float64)
+  if center:
+    matrix = matrix - matrix.mean(0)
+  values = np.linalg.svd(matrix, compute_uv=False)
+  expected = np.exp(scipy.stats.entropy(values / values.sum()))
+  y = jax.jit(lambda x: probes.effective_rank(x, center=center))(x)
+  np.testing.assert_allclose(y, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_equal_singular_values_count(scale):
+  q, _ = np.linalg.qr(RNG.normal(size=(9, 4)))
+  x = (q * scale).astype(np.float32)
+  np.testing.assert_allclose(
+    probes.effective_rank(x, center=False), 4, rtol=1e-5
+  )
+
+
+def test_effective_rank_of_masked_and_of_odd_data():
+  x = RNG.normal(size=(30, 4)).astype(np.float32)
+  mask = np.arange(30) % 2 > 0
+  poisoned = np.where(mask[:, None], x, np.nan)
+  np.testing.assert_allclose(
+    probes.effective_rank(poisoned, mask=mask),
+    probes.effective_rank(x[mask]),
+    rtol=1e-5,
+  )
+  constant = jnp.tile(jnp.array([[0.1, 3e7, 0.7]]), (50, 1))
+  assert probes.effective_rank(constant) == 0
+  assert np.isnan(probes.effective_rank(x, mask=np.zeros(30, bool)))
+  assert np.isnan(probes.effective_rank(jnp.full((3, 2), jnp.nan)))
+
+
+def test_vmap_equals_a_loop():
+  x = RNG.normal(size=(3, 10, 4)).astype(np.float32)
+  for function in (probes.effective_rank, probes.dead_units):
+    np.testing.assert_allclose(
+      jax.vmap(function)(x), [function(a) for a in x], rtol=1e-5
+    )

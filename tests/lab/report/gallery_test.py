@@ -1,0 +1,279 @@
+"""What is kept of runs, and the page of all of them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bnjax.lab import report, results
+from bnjax.lab.errors import UserError
+from bnjax.lab.report import document
+
+ROOT = document.pathlib.Path(report.__file__).parents[3]
+SCRIPT = "configs/x.py:mnist --config.note=<b>"
+ENVIRONMENT = {
+  "jax": "0.10.2", "cpus": 2, "backend": "cpu", "devices": ["cpu"],
+  "platform": "Linux x86_64", "started": "2026-01-02T03:04:05",
+  "command": f"python scripts/train.py --config={SCRIPT} --workdir=runs/x "
+  "--data_dir=/data",
+  "datasets": [{"name": "mnist", "train": 100}],
+}  # fmt: skip
+NUMBER = {"mean": 0.9, "std": 0.1, "seeds": 5, "step": 20, "source": "a post",
+          "dataset": "mnist"}  # fmt: skip
+CONFIG = {
+  "title": "A test: with *stars*", "dataset": {"name": "mnist"}, "steps": 20,
+  "seeds": 2, "arms": {"a": {}, "b": {}},
+  "published": {"a": {"test_accuracy": NUMBER},
+                "b": {"test_accuracy": NUMBER | {"dataset": "cifar10"}}},
+  "claims": {
+    "c": {"text": "b is better", "metric": "test_accuracy", "arm": "b",
+          "versus": "a", "published": "far better"},
+    "d": {"text": "a wins", "metric": "steps_to:test_accuracy>=0.5",
+          "arm": "a", "versus": "b", "direction": "ratio_less"},
+  },
+}  # fmt: skip
+
+
+def rows(steps=(0, 10, 20)):
+  for arm, accuracy in (("a", 0.4), ("b", 0.3)):
+    for seed in (0, 1):
+      for step in steps:
+        yield {"arm": arm, "seed": seed, "step": step, "train_seconds": 30.0,
+               "test_accuracy": accuracy + seed / 100 + step / 100}  # fmt: skip
+
+
+def make(folder, **config):
+  results.write_json(folder / "config.json", {"config": CONFIG | config})
+  results.write_json(folder / "environment.json", ENVIRONMENT)
+  results.append_rows(folder / "metrics.jsonl", list(rows()))
+  results.write_summary(folder)
+  return folder
+
+
+@pytest.fixture
+def kept(tmp_path):
+  """A gallery of one experiment, with its finding."""
+  report.export_run(make(tmp_path / "run"), tmp_path / "kept" / "one")
+  (tmp_path / "kept" / "one" / "finding.md").write_text("*It works.*\n")
+  return tmp_path / "kept"
+
+
+def test_an_export_holds_what_is_small(tmp_path):
+  run, target = make(tmp_path / "run"), tmp_path / "kept" / "one"
+  done = report.export_run(run, target)
+  assert sorted(path.name for path in target.iterdir()) == [
+    "accuracy.png", "config.json", "environment.json", "metrics.json",
+    "summary.json",
+  ]  # fmt: skip
+  assert done.size == sum(path.stat().st_size for path in target.iterdir())
+  assert done.size < 200_000
+  assert done.notices == [
+    f"{target} has no finding.md yet: write what was found"
+  ]
+  for name in ("config.json", "summary.json"):
+    assert (target / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_metrics_are_kept_thin_and_without_times(tmp_path):
+  report.export_run(make(tmp_path / "run"), tmp_path / "one")
+  metrics = results.read_json(tmp_path / "one" / "metrics.json")
+  first = metrics["curves"][0]
+  assert [curve["metric"] for curve in metrics["curves"]] == [
+    "test_accuracy"
+  ] * 2
+  assert (first["seeds"], first["steps"]) == ([0, 1], [0, 10, 20])
+  assert first["values"] == [[0.4, 0.5, 0.6], [0.41, 0.51, 0.61]]
+
+
+def test_of_many_steps_some_are_kept_and_the_ends_always():
+  config = {"arms": {"a": {}}, "steps": 999}
+  found = [{"arm": "a", "seed": 0, "step": step, "loss": 1 / (1 + step)}
+           for step in range(1000)]  # fmt: skip
+  (curve,) = results.thin(results.Measured(config, found))["curves"]
+  assert len(curve["steps"]) == 60
+  assert (curve["steps"][0], curve["steps"][-1]) == (0, 999)
+  assert curve["values"][0][-1] == 0.001
+
+
+def test_of_a_grid_the_last_step_is_kept():
+  found = [
+    {"arm": "a", "seed": seed, "step": step, "loss": l2 if step else None,
+     "point": {"l2": l2}}
+    for l2 in (0.5, 0.123456789) for seed in (0, 1) for step in (0, 20)
+  ]  # fmt: skip
+  (grid,) = results.thin(results.Measured({}, found))["grids"]
+  assert grid == {
+    "arm": "a", "fields": ["l2"], "points": [[0.123456789], [0.5]],
+    "seeds": [0, 1], "step": 20,
+    "values": {"loss": [[0.123457, 0.123457], [0.5, 0.5]]},
+    "diverged": [[], []],
+  }  # fmt: skip
+
+
+def test_an_export_replaces_its_files_and_leaves_the_finding(kept, tmp_path):
+  target = kept / "one"
+  (target / "old.png").write_bytes(b"")
+  done = report.export_run(tmp_path / "run", target)
+  assert done.notices == []
+  assert not (target / "old.png").exists()
+  assert (target / "finding.md").read_text() == "*It works.*\n"
+
+
+def test_a_large_export_is_noticed(tmp_path, monkeypatch):
+  monkeypatch.setattr("bnjax.lab.report.export.LIMIT", 1000)
+  done = report.export_run(make(tmp_path / "run"), tmp_path / "one")
+  assert done.notices[0].endswith("bytes, more than 1,000")
+
+
+def test_a_run_that_is_not_done_is_not_exported(tmp_path):
+  run = make(tmp_path / "run")
+  (run / "summary.json").unlink()
+  with pytest.raises(UserError, match=r"holds no summary.json: the run is not"):
+    report.export_run(run, tmp_path / "one")
+  with pytest.raises(UserError, match="is the work directory itself"):
+    report.export_run(run, run)
+  with pytest.raises(UserError, match="is not a directory: run scripts/train"):
+    report.export_run(tmp_path / "none", tmp_path / "one")
+
+
+def test_the_page_has_every_part(kept):
+  made = report.write_gallery(kept)
+  assert (made.experiments, made.notices) == (1, [])
+  text = made.page.read_text()
+  assert text.startswith("# Results\n")
+  assert "## A test: with \\*stars\\*\n\n*It works.*\n" in text
+  assert "[A test: with \\*stars\\*](#a-test-with-stars)" in text
+  assert "| 0 of 2 hold, 1 cannot be compared | 1 of 2 hold |" in text
+  assert "| a | 0.6050 ± 0.0050 | 0.9000 ± 0.1000 | does not hold |" in text
+  assert "| b | 0.5050 ± 0.0050 | 0.9000 ± 0.1000 | cannot be" in text
+  assert "- published: a post" in text
+  assert "- *does not hold*: b is better" in text
+  assert "published: far better" in text
+  assert "](one/accuracy.png)" in text
+  assert (
+    "```console\npython scripts/train.py "
+    "--config=configs/x.py:mnist --config.note=<b>\n```"
+  ) in text
+  assert "2 min on 2 CPU cores; jax 0.10.2, Linux x86_64; 2026-01-02." in text
+
+
+def test_the_page_ends_with_what_does_not_hold(kept):
+  text = report.write_gallery(kept).page.read_text()
+  end = text[text.index("## What does not hold") :]
+  assert "*cannot be compared*:\n  b, test accuracy: ours 0.5050" in end
+  assert "(measured on mnist, published on cifar10)" in end
+  assert "*does not hold*:\n  b is better: -0.1000" in end
+  assert "a wins" not in end
+
+
+def test_the_tables_of_the_page_are_narrow(kept):
+  text = report.write_gallery(kept).page.read_text()
+  table = [line for line in text.splitlines() if line.startswith("|")]
+  assert max(map(len, table)) < 110
+
+
+def test_tables_of_layers_are_folded(tmp_path):
+  run = make(
+    tmp_path / "run",
+    probes={"size": {"measure": "norm"}},
+    tables={"size": {"kind": "layers", "probe": "size", "title": "Sizes"}},
+  )
+  seen = {"arm": "a", "seed": 0, "step": 20, "probe": "size", "layer": "h_1"}
+  results.append_rows(run / "probes.jsonl", [seen | {"values": 0.25}])
+  results.write_summary(run)
+  report.export_run(run, tmp_path / "kept" / "one")
+  text = report.write_gallery(tmp_path / "kept").page.read_text()
+  _, _, table = text.partition(
+    "<details>\n<summary>Sizes (step 20)</summary>\n"
+  )
+  assert table.startswith("\n| layer | a |\n| --- | --: |\n| h_1 | 0.250 |\n")
+
+
+def test_where_everything_holds_nothing_is_listed(tmp_path):
+  run = make(tmp_path / "run", published={}, claims={})
+  report.export_run(run, tmp_path / "kept" / "one")
+  made = report.write_gallery(tmp_path / "kept")
+  assert made.page.read_text().endswith("cannot be compared\n\nNothing.\n")
+  assert made.notices == [
+    f"{tmp_path}/kept/one has no finding.md yet: write what was found"
+  ]
+
+
+def test_an_unfinished_run_is_said_to_be_one(kept):
+  path = kept / "one" / "summary.json"
+  summary = results.read_json(path) | {"notices": ["a: seed 1 stopped"]}
+  results.write_json(path, summary)
+  text = report.write_gallery(kept).page.read_text()
+  assert "> **a: seed 1 stopped**" in text
+  assert "*unfinished*:\n  a: seed 1 stopped" in text
+
+
+def test_figures_come_as_the_config_lists_them(tmp_path):
+  figures = {
+    "z": {"kind": "curves", "metrics": "test_accuracy"},
+    "a": {"kind": "final", "metrics": "test_accuracy"},
+  }
+  run = make(tmp_path / "run", figures=figures)
+  report.export_run(run, tmp_path / "kept" / "one")
+  text = report.write_gallery(tmp_path / "kept").page.read_text()
+  assert text.index("](one/z.png)") < text.index("](one/a.png)")
+
+
+@pytest.mark.parametrize(
+  ("name", "text", "message"),
+  [
+    ("config.json", None, "one holds no config.json"),
+    ("environment.json", "?", "one: environment.json does not hold a JSON"),
+    ("summary.json", "{}", "one/summary.json is not as this version writes"),
+    ("summary.json", '{"entries": [{}]}', "one/summary.json is not as this"),
+  ],
+)
+def test_a_damaged_experiment_is_one_clear_line(kept, name, text, message):
+  if text is None:
+    (kept / "one" / name).unlink()
+  else:
+    (kept / "one" / name).write_text(text)
+  with pytest.raises(UserError, match=message) as caught:
+    report.write_gallery(kept)
+  assert "\n" not in str(caught.value)
+  assert not (kept / "README.md").exists()
+
+
+def test_folders_that_are_no_experiments_are_left_out(kept):
+  (kept / "notes").mkdir()
+  (kept / "file").write_text("")
+  made = report.write_gallery(kept)
+  assert made.notices == [f"{kept}/notes holds no summary.json and is left out"]
+  with pytest.raises(UserError, match="notes holds no experiments"):
+    report.write_gallery(kept / "notes")
+  with pytest.raises(UserError, match="none holds no experiments"):
+    report.write_gallery(kept / "none")
+
+
+def run_script(*arguments):
+  return subprocess.run(
+    [sys.executable, "scripts/report.py", *arguments],
+    cwd=ROOT,
+    env={"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
+    capture_output=True,
+    text=True,
+  )
+
+
+def test_the_script_exports_and_makes_the_page(tmp_path):
+  run, target = make(tmp_path / "run"), tmp_path / "kept" / "one"
+  done = run_script(f"--workdir={run}", f"--export={target}",
+                    f"--gallery={tmp_path}/kept")  # fmt: skip
+  assert (done.returncode, done.stderr) == (0, "")
+  assert f"exported: {target}" in done.stdout
+  assert f"gallery: {tmp_path}/kept/README.md, experiments: 1" in done.stdout
+  assert json.loads((target / "metrics.json").read_text())["grids"] == []
+
+
+def test_the_script_says_in_one_line_what_is_missing(tmp_path):
+  done = run_script(f"--export={tmp_path}")
+  assert done.returncode == 1
+  assert done.stderr == "error: --workdir: the report of which run?\n"
+  done = run_script(f"--export={tmp_path}", f"--gallery={tmp_path}")
+  assert done.stderr == "error: --export: of which run? Give its --workdir\n"
