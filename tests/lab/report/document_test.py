@@ -169,8 +169,8 @@ def imports_of(path):
   for node in ast.walk(ast.parse(path.read_text())):
     if isinstance(node, ast.Import):
       yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.module == "bnjax":
-      yield from (f"bnjax.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module == "bnjax.lab":
+      yield from (f"bnjax.lab.{alias.name}" for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
       yield node.module
 
@@ -178,16 +178,16 @@ def imports_of(path):
 @pytest.mark.parametrize(
   ("package", "allowed"),
   [
-    ("results", r"bnjax\.results|numpy|scipy"),
+    ("results", r"bnjax\.lab\.results|numpy|scipy"),
     (
       "report",
-      r"bnjax\.(report|results|errors)|matplotlib|numpy|rich|plotly"
+      r"bnjax\.lab\.(report|results|errors)|matplotlib|numpy|rich|plotly"
       r"|markdown_it",
     ),
   ],
 )
 def test_layers_import_nothing_else(package, allowed):
-  files = sorted((ROOT / "bnjax" / package).rglob("*.py"))
+  files = sorted((ROOT / "bnjax/lab" / package).rglob("*.py"))
   assert len(files) > 5
   for path in files:
     for name in imports_of(path):
