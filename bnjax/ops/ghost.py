@@ -119,7 +119,8 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
   between=True: of all examples as one batch, by the law of total variance:
   var = mean_g(var_g) + var_g(mean_g).
   between=False: var = mean_g(var_g), which is what the groups were normalized
-  by, averaged. Means over groups are weighted by counts.
+  by, averaged over those that have a variance, of two values or more. Means
+  over groups are weighted by counts.
 
   Hoffer et al. update group after group:
   `lax.scan(lambda r, m: (update_running(r, m, rule), None), running, moments)`.
@@ -129,7 +130,8 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
     between: whether the variance between the groups' means counts.
 
   Returns:
-    Moments without that axis.
+    Moments without that axis; with between=False, the count is at most 1 where
+    no group has a variance.
 
   Raises:
     ValueError: there are no groups.
@@ -142,7 +144,13 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
     (Array([64.25], dtype=float32), Array([52.], dtype=float32))
   """
   pooled = population_moments_stacked(lambda group: group, moments)
-  return pooled if between else pooled._replace(m2=moments.m2.sum(0))
+  if between:
+    return pooled
+  varies = moments.count > 1
+  counted = jnp.where(varies, moments.count, 0).sum(0)
+  m2 = jnp.where(varies, moments.m2, 0).sum(0)
+  count = jnp.where(counted > 0, pooled.count, jnp.minimum(pooled.count, 1))
+  return Moments(count, pooled.mean, m2 * (count / jnp.maximum(counted, 1)))
 
 
 def _layout(
