@@ -12,9 +12,10 @@ ROOT = pathlib.Path(__file__).parent.parent
 ALLOWED = {
   "__init__": {"ops"},
   "ops": set(),
-  "_layer": {"ops"},
-  "linen": {"_layer", "ops"},
-  "nnx": {"_layer", "ops"},
+  "_fields": {"ops"},
+  "_layer": {"_fields", "ops"},
+  "linen": {"_fields", "_layer", "ops"},
+  "nnx": {"_fields", "_layer", "ops"},
   "interop": set(),
   "linen_tools": {"linen", "ops"},
   "errors": set(),

@@ -9,6 +9,7 @@ from bnjax.ops.covariance import (
   update_covariance as update_covariance,
 )
 from bnjax.ops.evonorm import evonorm_b0 as evonorm_b0, evonorm_s0 as evonorm_s0
+from bnjax.ops.federated import merge_batch_stats as merge_batch_stats
 from bnjax.ops.filter_response import (
   filter_response_norm as filter_response_norm,
 )

@@ -1,5 +1,6 @@
 """Arguments that are checked where they are given, in the user's words."""
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +22,12 @@ def choice(name: str, value: Any, allowed: Sequence[str | None]) -> None:
 
 
 def number(
-  name: str, value: Any, *, least: float, most: float, hint: str = ""
+  name: str,
+  value: Any,
+  *,
+  least: float,
+  most: float = math.inf,
+  hint: str = "",
 ) -> Any:
   """Returns one real number: Python's and NumPy's as a float, JAX's as it is.
 
@@ -30,12 +36,12 @@ def number(
     value: what was given for it. A traced one is checked for its shape and
       dtype only.
     least: the smallest number that is allowed.
-    most: the largest.
+    most: the largest; finite in any case.
     hint: a sentence to end the message with.
 
   Raises:
     TypeError: no number: a bool, a string, None, a complex number.
-    ValueError: an array of several numbers; out of range; or NaN.
+    ValueError: an array of several numbers; out of range, infinite or NaN.
   """
   end = f" {hint}" if hint else ""
   if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
@@ -49,9 +55,12 @@ def number(
     raise TypeError(f"{name} must be a number, got {value!r}.{end}")
   if np.shape(value):
     raise ValueError(f"{name} must be one number, got {np.shape(value)}.{end}")
-  if not isinstance(value, jax.core.Tracer) and not least <= value <= most:
-    to = f"in [{least:g}, {most:g}]" if most < np.inf else f"at least {least:g}"
-    raise ValueError(f"{name} must lie {to}, got {value}.{end}")
+  known = not isinstance(value, jax.core.Tracer)
+  if known and not (least <= value <= most and math.isfinite(value)):
+    to = f"be finite and at least {least:g}"
+    if most < math.inf:
+      to = f"lie in [{least:g}, {most:g}]"
+    raise ValueError(f"{name} must {to}, got {value}.{end}")
   return value if isinstance(value, jax.Array) else float(value)
 
 
@@ -75,15 +84,11 @@ def count(name: str, value: Any, what: str) -> int:
 
   Raises:
     TypeError: no integer; says what the argument is.
-    ValueError: below 1.
   """
   try:
-    size = _integer(value)
+    return _integer(value)
   except TypeError:
     raise TypeError(f"{name} is {what}, an integer: got {value!r}.") from None
-  if size < 1:
-    raise ValueError(f"{name} is {what}, at least 1: got {size}.")
-  return size
 
 
 def _integer(value: Any) -> int:

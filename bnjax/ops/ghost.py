@@ -10,7 +10,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from bnjax.ops import _axes, _devices, _shared
+from bnjax.ops import _arguments, _axes, _devices, _shared
 from bnjax.ops.batch_norm import batch_norm
 from bnjax.ops.moments import Moments
 from bnjax.ops.population import population_moments_stacked
@@ -80,6 +80,7 @@ def ghost_batch_norm(
   if mask is not None:
     shape = mask.shape[:axis] + x.shape[axis : axis + 1]
     mask = jnp.broadcast_to(mask, shape + mask.shape[axis + 1 :])
+  _arguments.count("groups", groups, "the number of groups of examples")
   here, team = _layout(groups, axis_name)
   _shared.check_groups("examples of a device", here, x.shape[axis])
 

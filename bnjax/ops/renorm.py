@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from bnjax.ops import _axes, _devices, _shared
 from bnjax.ops._derivative import Plan, statistics
 from bnjax.ops.moments import from_statistics
-from bnjax.ops.rules import Rule
+from bnjax.ops.rules import Preset, Rule, as_rule
 from bnjax.ops.running import Running, update_running
 
 
@@ -20,6 +20,11 @@ class RenormLimits(NamedTuple):
   Attributes:
     r_max: 1 / r_max <= r <= r_max.
     d_max: -d_max <= d <= d_max.
+
+  Example:
+    >>> from bnjax.ops import RenormLimits
+    >>> RenormLimits(r_max=1.0, d_max=0.0)._asdict()  # As batch norm.
+    {'r_max': 1.0, 'd_max': 0.0}
   """
 
   r_max: float | Float[Array, ""]
@@ -32,7 +37,7 @@ def batch_renorm(
   bias: Float[Array, "..."] | None,
   running: Running,
   *,
-  rule: Rule,
+  rule: Rule | Preset | str,
   r_max: float | Float[Array, ""] = 3.0,
   d_max: float | Float[Array, ""] = 5.0,
   update: bool = True,
@@ -41,6 +46,7 @@ def batch_renorm(
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
+  skip_nonfinite: bool = False,
 ) -> tuple[Float[Array, "..."], Running]:
   """Normalizes a batch by its statistics, corrected to the running ones.
 
@@ -61,7 +67,8 @@ def batch_renorm(
     scale: gamma, with the shape of the feature axes in array order; or None.
     bias: beta, likewise.
     running: the statistics so far: those before this batch correct it.
-    rule: how they follow the batches, see `bnjax.ops.rules`.
+    rule: how they follow the batches, see `bnjax.ops.rules`. Of a preset, or
+      its name, the rule alone is taken: epsilon is an argument of its own.
     r_max: at least 1; may be traced, see `renorm_schedule`.
     d_max: at least 0; likewise.
     update: whether the batch updates the running statistics.
@@ -70,12 +77,14 @@ def batch_renorm(
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes whose members are one batch.
     axis_index_groups: lists of indices along axis_name that pool together.
+    skip_nonfinite: leave a batch out of the running statistics if any of its
+      means or variances is infinite or NaN.
 
   Returns:
     y with x's shape and dtype, and Running, into which no gradient flows.
 
   Raises:
-    TypeError: x is complex or not floating; mask is not boolean.
+    TypeError: x is complex or not floating; mask is not boolean; rule is none.
     ValueError: axes, shapes or groups that do not fit, or limits that are
       Python numbers out of range.
 
@@ -94,6 +103,7 @@ def batch_renorm(
   """
   x = jnp.asarray(x)
   _check_limits(r_max, d_max)
+  rule = as_rule(rule)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   shape = _axes.feature_shape(x.shape, axes)
@@ -119,7 +129,9 @@ def batch_renorm(
     d = d + _axes.per_feature("bias", bias, shape, dtype)
   y = _shared.standardized(x, mask, stats, scale * r / deviation, d, axes)
   if update:
-    running = update_running(running, from_statistics(fixed[0]), rule)
+    running = update_running(
+      running, from_statistics(fixed[0]), rule, skip_nonfinite=skip_nonfinite
+    )
   return y, running
 
 
