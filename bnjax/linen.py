@@ -71,6 +71,9 @@ class BatchNorm(nn.BatchNorm):
     Ioffe and Szegedy (2015), arXiv:1502.03167.
 
   Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from bnjax.linen import BatchNorm
     >>> x = jnp.array([[1.0], [5.0]])
     >>> norm = BatchNorm(momentum=0.9)
     >>> variables = norm.init(jax.random.key(0), x, use_running_average=True)

@@ -54,6 +54,9 @@ class BatchNorm(nnx.BatchNorm):
     Ioffe and Szegedy (2015), arXiv:1502.03167.
 
   Example:
+    >>> import jax.numpy as jnp
+    >>> from flax import nnx
+    >>> from bnjax.nnx import BatchNorm
     >>> norm = BatchNorm(1, momentum=0.9, rngs=nnx.Rngs(0))
     >>> norm(jnp.array([[1.0], [5.0]])).round(3)
     Array([[-1.],

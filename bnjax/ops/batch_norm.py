@@ -62,6 +62,7 @@ def batch_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import batch_norm
     >>> y, moments = batch_norm(jnp.array([[1.0], [5.0]]), epsilon=0.0)
     >>> y
     Array([[-1.], [ 1.]], dtype=float32)

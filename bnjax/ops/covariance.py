@@ -20,6 +20,14 @@ class Covariance(NamedTuple):
     count: how many examples (and positions) were averaged.
     mean: per feature.
     cov: `[groups, size, size]`, divided by the count.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from bnjax.ops import Covariance, zca_matrix
+    >>> cov = jnp.diag(jnp.array([4.0, 1.0]))[None]
+    >>> known = Covariance(jnp.array(10.0), jnp.zeros(2), cov)
+    >>> zca_matrix(known.cov, epsilon=0.0)
+    Array([[[0.5, 0. ], [0. , 1. ]]], dtype=float32)
   """
 
   count: Float[Array, ""]  # type: ignore[assignment]
@@ -55,6 +63,7 @@ def batch_covariance(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import batch_covariance
     >>> batch_covariance(jnp.array([[1.0, 2.0], [3.0, 6.0]])).cov
     Array([[[1., 2.], [2., 4.]]], dtype=float32)
   """
@@ -78,6 +87,8 @@ def update_covariance(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import batch_covariance, init_covariance
+    >>> from bnjax.ops import update_covariance
     >>> batch = batch_covariance(jnp.array([[1.0], [5.0]]))
     >>> update_covariance(init_covariance(1), batch, 0.5)
     Covariance(count=Array(1., dtype=float32),
@@ -113,6 +124,7 @@ def init_covariance(features: int, *, groups: int = 1) -> Covariance:
     ValueError: groups do not divide the features.
 
   Example:
+    >>> from bnjax.ops import init_covariance
     >>> init_covariance(4, groups=2).cov.shape
     (2, 2, 2)
   """

@@ -65,6 +65,7 @@ def ghost_batch_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import ghost_batch_norm
     >>> x = jnp.array([[1.0], [5.0], [0.0], [20.0]])
     >>> y, moments = ghost_batch_norm(x, groups=2, epsilon=0.0)
     >>> y.ravel(), moments.mean.ravel()
@@ -139,6 +140,7 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import ghost_batch_norm, merge_ghosts
     >>> x = jnp.array([[1.0], [5.0], [0.0], [20.0]])
     >>> _, moments = ghost_batch_norm(x, groups=2)
     >>> merge_ghosts(moments).var, merge_ghosts(moments, between=False).var

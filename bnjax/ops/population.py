@@ -63,12 +63,12 @@ def population_moments(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import batch_moments
+    >>> from bnjax.ops import batch_moments, population_moments
     >>> batches = [jnp.array([[1.0], [3.0]]), jnp.array([[8.0]])]
     >>> population_moments(batch_moments, batches).mean
     Array([4.], dtype=float32)
     >>> population_moments(batch_moments, batches, estimator="paper").mean
-    Array([2.], dtype=float32)
+    Array([5.], dtype=float32)
   """
   _arguments.choice("estimator", estimator, ("pooled", "paper"))
   total = None
@@ -104,8 +104,9 @@ def population_moments_stacked(
     ValueError: no batches, or an unknown estimator.
 
   Example:
+    >>> import jax
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import batch_moments
+    >>> from bnjax.ops import batch_moments, population_moments_stacked
     >>> x = jnp.arange(8.0).reshape(4, 2, 1)
     >>> jax.jit(population_moments_stacked, static_argnums=0)(
     ...   batch_moments, x

@@ -93,7 +93,7 @@ def batch_renorm(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import debiased_ema, init_running
+    >>> from bnjax.ops import batch_renorm, debiased_ema, init_running
     >>> x = jnp.array([[1.0], [5.0]])  # Mean 3, variance 4.
     >>> y, running = batch_renorm(
     ...   x, None, None, init_running(1), rule=debiased_ema(0.9), epsilon=0.0
@@ -167,6 +167,7 @@ def renorm_schedule(
     Ioffe (2017), arXiv:1702.03275, section 4.1.
 
   Example:
+    >>> from bnjax.ops import renorm_schedule
     >>> [float(limit) for limit in renorm_schedule(15_000)]
     [1.571..., 2.5]
   """
