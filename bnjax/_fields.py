@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from bnjax.ops import Rule, _arguments, ema
 from bnjax.ops.rules import as_rule
 
@@ -29,7 +27,7 @@ def check(layer: Any, shape: tuple[int, ...] | None = None) -> None:
   for name, allowed in _CHOICES.items():
     _arguments.choice(name, getattr(layer, name), allowed)
   for name, values in _SWITCHES.items():
-    switch(name, getattr(layer, name), values)
+    _arguments.switch(name, getattr(layer, name), values)
   _arguments.number("epsilon", layer.epsilon, least=0)
   _arguments.number(
     "momentum",
@@ -53,15 +51,6 @@ def check(layer: Any, shape: tuple[int, ...] | None = None) -> None:
 def rule_of(layer: Any) -> Rule:
   """Returns the layer's rule; Flax's, with its momentum, unless given."""
   return ema(layer.momentum) if layer.rule is None else as_rule(layer.rule)
-
-
-def switch(name: str, value: Any, allowed: tuple[bool | None, ...]) -> None:
-  """Raises TypeError unless the value is one of the few allowed."""
-  if not any(value is one for one in allowed) and not isinstance(
-    value, np.bool_
-  ):
-    words = " or ".join(map(repr, allowed))
-    raise TypeError(f"{name} must be {words}, got {value!r}.")
 
 
 def _check_axis(axis: Any, ndim: int | None) -> None:

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from flax.linen.dtypes import canonicalize_dtype
 from jax import lax
 
-from bnjax import _fields
 from bnjax._fields import rule_of
 from bnjax.ops import (
   Moments,
@@ -80,7 +79,7 @@ def switches(
   if source is None:
     source = "running" if use_running_average else "batch"
   _arguments.choice("normalize_with", source, ("batch", "running"))
-  _fields.switch("update_running", update, (None, True, False))
+  _arguments.switch("update_running", update, (None, True, False))
   update = layer.update_running if update is None else update
   if update is None:
     update = source == "batch" and not use_running_average

@@ -189,6 +189,30 @@ def test_what_is_no_rule(rule):
       use()
 
 
+def test_switches_are_true_or_false():
+  running = ops.init_running(3)
+  ghosts = ops.ghost_batch_norm(X, groups=2)[1]
+  for use, name in (
+    (
+      lambda v: ops.update_running(running, SOME, RULE, skip_nonfinite=v),
+      "skip",
+    ),
+    (lambda v: apply("running", update=v), "update"),
+    (lambda v: apply("batch", train_affine=v), "train_affine"),
+    (lambda v: apply("batch", skip_nonfinite=v), "skip"),
+    (
+      lambda v: ops.batch_renorm(X, None, None, running, rule=RULE, update=v),
+      "update",
+    ),
+    (lambda v: ops.merge_ghosts(ghosts, between=v), "between"),
+    (lambda v: ops.ema(0.9, unbiased=v), "unbiased"),
+    (lambda v: ops.cumulative(unbiased=v), "unbiased"),
+  ):
+    for value in ("no", None, 2, X):
+      with pytest.raises(TypeError, match=f"{name}.* must be True or False"):
+        use(value)
+
+
 # Integers.
 
 

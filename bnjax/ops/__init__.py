@@ -44,9 +44,7 @@ from bnjax.ops.rules import (
   ema as ema,
 )
 from bnjax.ops.running import (
-  Running as Running,
   empty_moments as empty_moments,
-  init_running as init_running,
   update_running as update_running,
 )
 from bnjax.ops.siblings import (
@@ -55,6 +53,7 @@ from bnjax.ops.siblings import (
   layer_norm as layer_norm,
   rms_norm as rms_norm,
 )
+from bnjax.ops.state import Running as Running, init_running as init_running
 from bnjax.ops.weight_standardization import (
   standardize_kernel as standardize_kernel,
 )

@@ -21,6 +21,16 @@ def choice(name: str, value: Any, allowed: Sequence[str | None]) -> None:
     raise ValueError(f"{name} must be {words}, got {value!r}.")
 
 
+def switch(
+  name: str, value: Any, allowed: Sequence[bool | None] = (True, False)
+) -> None:
+  """Raises TypeError unless the value is True or False, or None if allowed."""
+  known = value is None or isinstance(value, (bool, int, np.bool_))
+  if not known or value not in allowed:
+    words = " or ".join(map(repr, allowed))
+    raise TypeError(f"{name} must be {words}, got {value!r}.")
+
+
 def number(
   name: str,
   value: Any,

@@ -12,7 +12,8 @@ from bnjax.ops.batch_norm import batch_norm
 from bnjax.ops.moments import batch_moments
 from bnjax.ops.normalize import normalize
 from bnjax.ops.rules import Preset, Rule, as_rule
-from bnjax.ops.running import Running, update_running
+from bnjax.ops.running import update_running
+from bnjax.ops.state import Running
 
 
 def apply_batch_norm(
@@ -91,6 +92,9 @@ def apply_batch_norm(
   """
   _arguments.choice("normalize_with", normalize_with, ("batch", "running"))
   _arguments.choice("activation", activation, (None, "relu"))
+  _arguments.switch("update", update)
+  _arguments.switch("train_affine", train_affine)
+  _arguments.switch("skip_nonfinite", skip_nonfinite)
   rule = as_rule(rule)
   if not train_affine:
     scale = None if scale is None else lax.stop_gradient(scale)

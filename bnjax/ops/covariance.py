@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from bnjax.ops import _axes, _devices, _shared
+from bnjax.ops import _arguments, _axes, _devices, _shared
 from bnjax.ops._derivative import Plan, statistics
 from bnjax.ops._statistics import centre, valid
 
@@ -83,7 +83,12 @@ def update_covariance(
     decay: from 0 to 1; may be traced.
 
   Returns:
-    Covariance; as it was where the batch's count is 0.
+    Covariance; as it was if the batch's count is 0. One example has a mean and
+    no covariance: it moves the mean alone.
+
+  Raises:
+    TypeError: decay is no number.
+    ValueError: decay is outside of [0, 1] (unless traced) or several numbers.
 
   Example:
     >>> import jax.numpy as jnp
@@ -94,10 +99,11 @@ def update_covariance(
     Covariance(count=Array(1., dtype=float32),
       mean=Array([1.5], dtype=float32), cov=Array([[[2.5]]], dtype=float32))
   """
+  decay = _arguments.number("decay", decay, least=0, most=1)
   batch = lax.stop_gradient(batch)
   some = batch.count > 0
 
-  def mix(old: Array, new: Array) -> Array:
+  def mix(some: Array, old: Array, new: Array) -> Array:
     # A difference, as in update_running: equal values stay what they are.
     return jnp.where(
       some, old + (1 - decay) * (new.astype(old.dtype) - old), old
@@ -105,8 +111,8 @@ def update_covariance(
 
   return Covariance(
     running.count + some.astype(running.count.dtype),
-    mix(running.mean, batch.mean),
-    mix(running.cov, batch.cov),
+    mix(some, running.mean, batch.mean),
+    mix(batch.count > 1, running.cov, batch.cov),
   )
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from bnjax.ops._dtypes import widest
 from bnjax.ops.rules import Preset, Rule, as_rule
-from bnjax.ops.running import Running
+from bnjax.ops.state import Running
 
 Path = tuple[str, ...]
 

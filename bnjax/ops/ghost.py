@@ -146,6 +146,7 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
     >>> merge_ghosts(moments).var, merge_ghosts(moments, between=False).var
     (Array([64.25], dtype=float32), Array([52.], dtype=float32))
   """
+  _arguments.switch("between", between)
   pooled = population_moments_stacked(lambda group: group, moments)
   if between:
     return pooled

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from bnjax.ops import _axes, _devices, _shared
+from bnjax.ops import _arguments, _axes, _devices, _shared
 from bnjax.ops._derivative import Plan, statistics
 from bnjax.ops.moments import from_statistics
 from bnjax.ops.rules import Preset, Rule, as_rule
-from bnjax.ops.running import Running, update_running
+from bnjax.ops.running import update_running
+from bnjax.ops.state import Running
 
 
 class RenormLimits(NamedTuple):
@@ -103,6 +104,8 @@ def batch_renorm(
   """
   x = jnp.asarray(x)
   _check_limits(r_max, d_max)
+  _arguments.switch("update", update)
+  _arguments.switch("skip_nonfinite", skip_nonfinite)
   rule = as_rule(rule)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
@@ -187,7 +190,7 @@ def _check_limits(
   r_max: float | Float[Array, ""], d_max: float | Float[Array, ""]
 ) -> None:
   for name, limit, least in (("r_max", r_max, 1), ("d_max", d_max, 0)):
-    if isinstance(limit, (int, float)) and limit < least:
+    if isinstance(limit, (int, float)) and not limit >= least:
       raise ValueError(f"{name} must be at least {least}, got {limit}.")
 
 

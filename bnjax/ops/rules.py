@@ -72,7 +72,7 @@ def ema(decay: float | Float[Array, ""], *, unbiased: bool = False) -> Rule:
     >>> ema(0.9)
     Rule(decay=0.9, debias=False, by_count=False, unbiased=False)
   """
-  return Rule(_checked(decay), unbiased=unbiased)
+  return Rule(_checked(decay), unbiased=_switch(unbiased))
 
 
 def debiased_ema(
@@ -106,7 +106,7 @@ def debiased_ema(
     >>> debiased_ema(0.9).debias
     True
   """
-  return Rule(_checked(decay), debias=True, unbiased=unbiased)
+  return Rule(_checked(decay), debias=True, unbiased=_switch(unbiased))
 
 
 def cumulative(
@@ -140,7 +140,12 @@ def cumulative(
     Rule(decay=None, debias=False, by_count=False, unbiased=True)
   """
   _arguments.choice("weighting", weighting, ("batch", "count"))
-  return Rule(by_count=weighting == "count", unbiased=unbiased)
+  return Rule(by_count=weighting == "count", unbiased=_switch(unbiased))
+
+
+def _switch(unbiased: bool) -> bool:
+  _arguments.switch("unbiased", unbiased)
+  return bool(unbiased)
 
 
 def _checked(decay: float | Float[Array, ""]) -> float | Float[Array, ""]:

@@ -152,6 +152,17 @@ def test_averaged_ghosts_leave_those_of_one_value_out():
   np.testing.assert_array_equal(merged.mean, [5])
 
 
+def test_covariance_of_one_example_is_none():
+  one = ops.batch_covariance(
+    jnp.array([[4.0, 2.0], [jnp.nan, 0.0]]), mask=jnp.array([[True], [False]])
+  )
+  running = ops.update_covariance(ops.init_covariance(2), one, 0.5)
+  np.testing.assert_array_equal(running.mean, [2, 1])
+  np.testing.assert_array_equal(running.cov, [np.eye(2)])
+  with pytest.raises(TypeError, match="decay must be a number"):
+    ops.update_covariance(running, one, None)
+
+
 @pytest.mark.parametrize("stacked", [False, True])
 @pytest.mark.parametrize("sizes", [[1, 8, 0, 1, 5, 2], [1, 0, 1]])
 def test_paper_estimator(sizes, stacked):
