@@ -124,8 +124,11 @@ def _new_mean(
 ) -> tuple[Array, Array, Array, Array]:
   """Returns the mean, its rest, the batch's gain and its distance."""
   weight, gain = _weighed(old.weight, batch, rule)
-  apart = (batch.mean - old.mean) - old.rest
-  moved = old.rest + gain * apart
+  # Of a mean that was put there by hand, the rest is that of another one.
+  last_place = jnp.finfo(running.mean.dtype).eps * jnp.abs(old.mean)
+  rest = jnp.where(jnp.abs(old.rest) <= last_place, old.rest, 0)
+  apart = (batch.mean - old.mean) - rest
+  moved = rest + gain * apart
   begins = (old.weight == 0) & (weight > 0) & (not _plain(rule))
   # The first batch replaces the initial values: exactly, not by a difference.
   mean = jnp.where(begins, batch.mean, old.mean + moved)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import DTypeLike, Float
+from jaxtyping import Array, DTypeLike, Float
 
 
 class _Parts(NamedTuple):

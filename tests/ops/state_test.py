@@ -106,6 +106,17 @@ def test_small_steps_of_the_mean_are_not_lost(rule):
   np.testing.assert_allclose(moved, np.full(2, 2.0**-7 * want), rtol=1e-4)
 
 
+def test_rest_of_another_mean_is_forgotten():
+  """Of statistics that had diverged, and were put right by hand."""
+  running = ops.init_running(1, mean=5.0)
+  for rest in (1e22, jnp.nan, jnp.inf):
+    stale = running._replace(rest=jnp.full(1, rest))
+    moments = ops.batch_moments(jnp.array([[1.0], [3.0]]))
+    got = ops.update_running(stale, moments, ema(0.5))
+    np.testing.assert_array_equal(got.mean, [3.5])
+    np.testing.assert_array_equal(got.rest, [0])
+
+
 RULES = [
   ema(0.9),
   debiased_ema(0.9),
