@@ -125,8 +125,9 @@ def _new_mean(
   """Returns the mean, its rest, the batch's gain and its distance."""
   weight, gain = _weighed(old.weight, batch, rule)
   # Of a mean that was put there by hand, the rest is that of another one.
-  last_place = jnp.finfo(running.mean.dtype).eps * jnp.abs(old.mean)
-  rest = jnp.where(jnp.abs(old.rest) <= last_place, old.rest, 0)
+  eps = float(jnp.finfo(running.mean.dtype).eps)
+  near = jnp.abs(old.rest) <= eps * jnp.abs(old.mean)
+  rest = jnp.where(near, old.rest, 0)
   apart = (batch.mean - old.mean) - rest
   moved = rest + gain * apart
   begins = (old.weight == 0) & (weight > 0) & (not _plain(rule))
