@@ -32,6 +32,7 @@ from bnjax.ops import (
   iter_norm as iter_norm,
   l1_batch_norm as l1_batch_norm,
   layer_norm as layer_norm,
+  merge_batch_stats as merge_batch_stats,
   merge_ghosts as merge_ghosts,
   merge_moments as merge_moments,
   newton_matrix as newton_matrix,

@@ -9,13 +9,15 @@ import jax.numpy as jnp
 from flax.linen.dtypes import canonicalize_dtype
 from jax import lax
 
+from bnjax._fields import rule_of
 from bnjax.ops import (
   Moments,
+  Preset,
   Rule,
   Running,
+  _arguments,
   apply_batch_norm,
   batch_norm,
-  ema,
   population_moments_stacked,
   update_running,
 )
@@ -35,20 +37,24 @@ class Layer(Protocol):
   normalize_with: Source | None
   update_running: bool | None
   train_affine: bool
-  rule: Rule | None
+  rule: Rule | Preset | str | None
   groups: int | None
   missing_axis: Literal["error", "ignore"]
   activation: Literal["relu"] | None
+  skip_nonfinite: bool
 
 
-def rule_of(layer: Layer) -> Rule:
-  """Returns the layer's rule; Flax's, with its momentum, unless given."""
-  return ema(layer.momentum) if layer.rule is None else layer.rule
+def kept(layer: Layer) -> tuple[str, ...]:
+  """Returns which parts of `Running` the layer's rule needs in the next call.
 
-
-def keeps_weight(layer: Layer) -> bool:
-  """Whether the rule needs to know how much has been averaged so far."""
-  return rule_of(layer).debias or rule_of(layer).decay is None
+  A plain average keeps what Flax does. Others need to know how much has been
+  averaged so far, and pooled numbers the mean to its last digit.
+  """
+  rule = rule_of(layer)
+  if rule.decay is not None and not rule.debias:
+    return "mean", "var"
+  weights = "mean", "var", "weight", "var_weight"
+  return (*weights, "rest") if rule.by_count else weights
 
 
 def statistics_dtype(param_dtype: Any) -> Any:
@@ -69,13 +75,11 @@ def switches(
   update: bool | None,
 ) -> tuple[Source, bool]:
   """Returns what to normalize with, and whether to update."""
-  source = normalize_with or layer.normalize_with
+  source = layer.normalize_with if normalize_with is None else normalize_with
   if source is None:
     source = "running" if use_running_average else "batch"
-  if source not in ("batch", "running"):
-    raise ValueError(
-      f"normalize_with must be 'batch' or 'running', got {source!r}."
-    )
+  _arguments.choice("normalize_with", source, ("batch", "running"))
+  _arguments.switch("update_running", update, (None, True, False))
   update = layer.update_running if update is None else update
   if update is None:
     update = source == "batch" and not use_running_average
@@ -109,6 +113,7 @@ def forward(
     "feature_axes": axes,
     "epsilon": layer.epsilon,
     "mask": mask,
+    "skip_nonfinite": layer.skip_nonfinite,
     **({} if initializing else _pool(layer)),
   }
   normalize: Callable[..., tuple[jax.Array, Running]]
@@ -157,6 +162,7 @@ def _ghosts(
   update: bool,
   feature_axes: tuple[int, ...],
   mask: jax.Array | None,
+  skip_nonfinite: bool,
   **options: Any,
 ) -> tuple[jax.Array, Running]:
   """Normalizes groups of rows apart, and updates with all of them together."""
@@ -186,7 +192,9 @@ def _ghosts(
     moments = population_moments_stacked(
       lambda part: part, lax.stop_gradient(moments)
     )
-    running = update_running(running, moments, rule)
+    running = update_running(
+      running, moments, rule, skip_nonfinite=skip_nonfinite
+    )
   return y.reshape(x.shape), running
 
 
@@ -221,10 +229,6 @@ def _pool(layer: Layer) -> dict[str, Any]:
   names, groups = layer.axis_name, layer.axis_index_groups
   if names is None or layer.missing_axis == "error":
     return {"axis_name": names, "axis_index_groups": groups}
-  if layer.missing_axis != "ignore":
-    raise ValueError(
-      f"missing_axis must be 'error' or 'ignore', got {layer.missing_axis!r}."
-    )
   names = (names,) if isinstance(names, str) else tuple(names)
   bound = tuple(name for name in names if _is_bound(name))
   return {

@@ -15,7 +15,8 @@ a model, and back into one of PyTorch's:
 | `bias`                | `params/bias`        | likewise                     |
 | `running_mean`        | `batch_stats/mean`   | absent with                  |
 | `running_var`         | `batch_stats/var`    | track_running_stats=False    |
-| `num_batches_tracked` | `batch_stats/weight` | of the rule `cumulative()`   |
+| `num_batches_tracked` | `batch_stats/weight` | of the rule `cumulative()`,  |
+|                       | and `/var_weight`    | which weighs batches alike   |
 
 The state says nothing of what differs between the libraries' layers:
 
@@ -25,6 +26,8 @@ The state says nothing of what differs between the libraries' layers:
   though a batch is normalized by the biased one. `rule=PRESETS["pytorch"].rule`
   goes on with that; Flax's rule would let it drift by a factor (n - 1) / n.
 - `momentum=None` is a cumulative average: `PRESETS["pytorch_cumulative"].rule`.
+  `cumulative(weighting="count")` is none of PyTorch's: its `weight` counts
+  values, and `to_torch` asks for the number of batches.
 - `epsilon` is 1e-5 in both by default; Keras' is 1e-3.
 - PyTorch's features are axis 1: `axis=1`, unless data are transposed as well.
 """
@@ -50,18 +53,21 @@ def from_torch(
     state_dict: names to arrays: NumPy's, or whatever `np.asarray` takes, such
       as torch tensors on the CPU. Other entries are ignored.
     prefix: of the norm's names, with or without its last dot.
-    cumulative: take `num_batches_tracked` over as `weight`, for layers with
-      `rule=cumulative(...)`. Other rules do not keep it.
+    cumulative: take `num_batches_tracked` over as `weight` and `var_weight`,
+      for layers with `rule=cumulative(...)`. Other rules do not keep it.
 
   Returns:
     {"params": {"scale", "bias"}, "batch_stats": {"mean", "var"}}, copied, in
     the dtypes they had; without what the state dict lacks.
 
   Raises:
-    KeyError: there is no batch norm of this prefix.
+    KeyError: there is no batch norm of this prefix; it has one of
+      `running_mean` and `running_var`; or cumulative=True and it has none of
+      them, or no `num_batches_tracked`.
     ValueError: shapes that do not fit each other.
 
   Example:
+    >>> from bnjax.interop import from_torch
     >>> state = {"bn.weight": [2.0], "bn.bias": [0.0], "fc.weight": [[1.0]]}
     >>> from_torch(state, "bn")
     {'params': {'scale': array([2.]), 'bias': array([0.])}}
@@ -83,10 +89,19 @@ def from_torch(
       f"{prefix}running_mean. There are {torch_norms(state_dict)}."
     )
   _check_shapes(variables, prefix)
+  stats = variables.get("batch_stats", {})
+  needed = {*(_STATS if stats or cumulative else ()), *[_COUNT] * cumulative}
+  missing = sorted(n for n in needed if prefix + n not in state_dict)
+  if missing:
+    raise KeyError(
+      f"{prefix!r} has no {' and no '.join(missing)}, which "
+      f"{'cumulative=True needs' if cumulative else 'goes with the other'}. "
+      "Without running statistics (track_running_stats=False) there is no "
+      "average to go on with."
+    )
   if cumulative:
-    mean = variables["batch_stats"]["mean"]
-    weight = np.full_like(mean, state_dict[prefix + _COUNT])
-    variables["batch_stats"]["weight"] = weight
+    for name in ("weight", "var_weight"):
+      stats[name] = np.full_like(stats["mean"], state_dict[prefix + _COUNT])
   return variables
 
 
@@ -104,16 +119,22 @@ def to_torch(
       either parameter may be missing, as in layers made without them.
     prefix: to put before the names, with or without its last dot.
     num_batches_tracked: PyTorch counts batches and reads the count only with
-      momentum=None. By default that of a cumulative `weight`, else 0.
+      momentum=None. By default the `weight` of `cumulative()`, 0 of averages
+      that count nothing.
 
   Returns:
     Names to arrays, copied, in PyTorch's order. A lone scale gets a bias of
     zeros and a lone bias a weight of ones, since PyTorch has both or none.
 
   Raises:
-    ValueError: nothing to export, or shapes other than one vector's.
+    ValueError: nothing to export, mean without var or the reverse, names that
+      are none of a batch norm's, or shapes other than one vector's; or a
+      `weight` that is no number of batches (by count, or different between
+      features), and no num_batches_tracked.
 
   Example:
+    >>> import numpy as np
+    >>> from bnjax.interop import to_torch
     >>> stats = {"mean": np.zeros(1), "var": np.ones(1)}
     >>> sorted(to_torch({"batch_stats": stats}, "bn"))
     ['bn.num_batches_tracked', 'bn.running_mean', 'bn.running_var']
@@ -123,6 +144,7 @@ def to_torch(
   stats = {k: np.array(v) for k, v in variables.get("batch_stats", {}).items()}
   if not params and not stats:
     raise ValueError("There are neither params nor batch_stats to export.")
+  _check_names(params, stats)
   _check_shapes({"params": params, "batch_stats": stats}, prefix)
   if params:
     params.setdefault("scale", np.ones_like(params.get("bias")))
@@ -133,7 +155,7 @@ def to_torch(
   if stats:
     state |= {prefix + name: stats[ours] for name, ours in _STATS.items()}
     if num_batches_tracked is None:
-      num_batches_tracked = int(stats.get("weight", np.zeros(1)).max())
+      num_batches_tracked = _batches(stats)
     state[prefix + _COUNT] = np.array(num_batches_tracked, np.int64)
   return state
 
@@ -151,6 +173,7 @@ def torch_norms(state_dict: Mapping[str, Any]) -> list[str]:
     Prefixes for `from_torch`, without the last dot.
 
   Example:
+    >>> from bnjax.interop import torch_norms
     >>> torch_norms({"stem.bn.running_mean": 0, "fc.weight": 0})
     ['stem.bn']
   """
@@ -163,6 +186,41 @@ def torch_norms(state_dict: Mapping[str, Any]) -> list[str]:
 
 def _dotted(prefix: str) -> str:
   return prefix if not prefix or prefix.endswith(".") else prefix + "."
+
+
+def _batches(stats: Mapping[str, np.ndarray]) -> int:
+  """Returns how many batches a weight says were averaged, 0 if it does not."""
+  weight = stats.get("weight", np.zeros(1))
+  if "rest" in stats:
+    raise ValueError(
+      f"weight {weight} counts values, by cumulative(weighting='count'), and "
+      "PyTorch counts batches: say num_batches_tracked=."
+    )
+  if (weight % 1).any():  # The share of the batches in a debiased average.
+    return 0
+  if (weight != weight[0]).any():
+    raise ValueError(
+      f"weight {weight} differs between features, of which PyTorch keeps one "
+      "number: say num_batches_tracked=."
+    )
+  return int(weight[0])
+
+
+def _check_names(
+  params: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray]
+) -> None:
+  known = {*_PARAMS.values(), *_STATS.values(), "weight", "var_weight", "rest"}
+  unknown = sorted({*params, *stats} - known)
+  if unknown:
+    raise ValueError(
+      f"{unknown} are not of one BatchNorm, which has params scale and bias, "
+      "and batch_stats mean and var. Export the norms of a model one by one."
+    )
+  missing = sorted({"mean", "var"} - set(stats)) if stats else []
+  if missing:
+    raise ValueError(
+      f"batch_stats has {sorted(stats)} and no {' and no '.join(missing)}."
+    )
 
 
 def _check_shapes(

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from bnjax import _layer
-from bnjax.ops import Rule, Running
+from bnjax import _fields, _layer
+from bnjax.ops import Preset, Rule, Running
 
 
 class BatchNorm(nn.BatchNorm):
@@ -45,24 +45,35 @@ class BatchNorm(nn.BatchNorm):
       if it normalizes with the batch and `use_running_average` is not True.
     train_affine: whether gradients reach `scale` and `bias`.
     rule: of the running statistics, see `bnjax.ops.rules`, instead of
-      `ema(momentum)`. Rules that need to know how much has been averaged keep
-      it as `weight` in `batch_stats`; inference does without it. At 0, where
-      there was none, the first batch replaces the mean and variance.
+      `ema(momentum)`; or a preset, or its name, such as "pytorch", for the
+      preset's rule: its epsilon is not taken, that is the field `epsilon`.
+      Rules that need to know how much has been averaged keep it as `weight`
+      and `var_weight` in `batch_stats` (less by batches of one value, which
+      have no variance), and by count also the mean's last digits, `rest`;
+      inference does without them. At 0, where there were none, the first
+      batch replaces the mean and variance.
     groups: number of groups of consecutive examples that are normalized apart
       (ghost batches). Each spans all devices of `axis_name`. The running
       statistics follow those of all groups together.
     missing_axis: "ignore" leaves out those of `axis_name` that are not bound,
       so one model runs in and out of `pmap`; "error" is Flax's NameError.
     activation: "relu" applies it without storing what it is applied to.
+    skip_nonfinite: leave a batch out of the running statistics if any of its
+      means or variances is infinite or NaN.
 
   Raises:
-    TypeError: x is complex.
-    ValueError: axes, shapes, groups or masks that do not fit.
+    TypeError: x is complex; or, in the call and in any mode, a field of
+      another type, such as an `activation` that is a function.
+    ValueError: axes, shapes, groups or masks that do not fit; a field out of
+      its range, or none of its values.
 
   Reference:
     Ioffe and Szegedy (2015), arXiv:1502.03167.
 
   Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from bnjax.linen import BatchNorm
     >>> x = jnp.array([[1.0], [5.0]])
     >>> norm = BatchNorm(momentum=0.9)
     >>> variables = norm.init(jax.random.key(0), x, use_running_average=True)
@@ -80,10 +91,11 @@ class BatchNorm(nn.BatchNorm):
   normalize_with: _layer.Source | None = None
   update_running: bool | None = None
   train_affine: bool = True
-  rule: Rule | None = None
+  rule: Rule | Preset | str | None = None
   groups: int | None = None
   missing_axis: Literal["error", "ignore"] = "error"
   activation: Literal["relu"] | None = None
+  skip_nonfinite: bool = False
 
   @nn.compact
   def __call__(
@@ -114,6 +126,8 @@ class BatchNorm(nn.BatchNorm):
       An array of the shape of `x` and of `dtype`, by default that of `x`,
       scale and bias promoted together.
     """
+    x = jnp.asarray(x)
+    _fields.check(self, x.shape)
     if self.normalize_with is None and normalize_with is None:
       use_running_average = nn.merge_param(
         "use_running_average", self.use_running_average, use_running_average
@@ -123,7 +137,6 @@ class BatchNorm(nn.BatchNorm):
     source, update = _layer.switches(
       self, use_running_average, normalize_with, update_running
     )
-    x = jnp.asarray(x)
     # A list, as in Flax: initializers may depend on it.
     shape = [x.shape[a] for a in _layer.feature_axes(x.ndim, self.axis)]
     dtype = self.param_dtype
@@ -133,10 +146,17 @@ class BatchNorm(nn.BatchNorm):
       "mean": self.variable("batch_stats", "mean", jnp.zeros, shape, dtype),
       "var": self.variable("batch_stats", "var", jnp.ones, shape, dtype),
     }
-    if _layer.keeps_weight(self) and (update or self.is_initializing()):
-      kept["weight"] = self.variable(
-        "batch_stats", "weight", jnp.zeros, shape, dtype
-      )
+    if update or self.is_initializing():
+      for name in _layer.kept(self)[2:]:
+        # Beside a weight of another origin, what there is of var weighs as all.
+        like = kept.get("weight") if name == "var_weight" else None
+        kept[name] = self.variable(
+          "batch_stats",
+          name,
+          lambda like=like: (
+            jnp.zeros(shape, dtype) if like is None else jnp.array(like.value)
+          ),
+        )
     own_scale = own_bias = None
     if self.use_scale:
       own_scale = self.param("scale", self.scale_init, shape, self.param_dtype)

@@ -8,8 +8,8 @@ from flax import nnx
 from flax.nnx.nn import dtypes
 from jax import lax
 
-from bnjax import _layer
-from bnjax.ops import Rule, Running
+from bnjax import _fields, _layer
+from bnjax.ops import Preset, Rule, Running
 
 
 class BatchNorm(nnx.BatchNorm):
@@ -42,16 +42,21 @@ class BatchNorm(nnx.BatchNorm):
     groups: likewise.
     missing_axis: likewise.
     activation: likewise.
+    skip_nonfinite: likewise.
     **arguments: of `flax.nnx.BatchNorm`.
 
   Raises:
-    TypeError: x is complex.
-    ValueError: axes, shapes, groups or masks that do not fit.
+    TypeError: x is complex; or an argument of another type.
+    ValueError: axes, shapes, groups or masks that do not fit; an argument out
+      of its range, or none of its values; x has not `num_features` features.
 
   Reference:
     Ioffe and Szegedy (2015), arXiv:1502.03167.
 
   Example:
+    >>> import jax.numpy as jnp
+    >>> from flax import nnx
+    >>> from bnjax.nnx import BatchNorm
     >>> norm = BatchNorm(1, momentum=0.9, rngs=nnx.Rngs(0))
     >>> norm(jnp.array([[1.0], [5.0]])).round(3)
     Array([[-1.],
@@ -71,25 +76,28 @@ class BatchNorm(nnx.BatchNorm):
     normalize_with: _layer.Source | None = None,
     update_running: bool | None = None,
     train_affine: bool = True,
-    rule: Rule | None = None,
+    rule: Rule | Preset | str | None = None,
     groups: int | None = None,
     missing_axis: Literal["error", "ignore"] = "error",
     activation: Literal["relu"] | None = None,
+    skip_nonfinite: bool = False,
     **arguments: Any,
   ) -> None:
     super().__init__(num_features, rngs=rngs, **arguments)
     self.normalize_with = normalize_with
     self.update_running = update_running
     self.train_affine = train_affine
-    self.rule = rule
+    self.rule = _data(rule)
     self.groups = groups
     self.missing_axis = missing_axis
     self.activation = activation
+    self.skip_nonfinite = skip_nonfinite
+    _fields.check(self)
     dtype = _layer.statistics_dtype(self.param_dtype)
     self.mean = nnx.BatchStat(jnp.zeros(num_features, dtype))
     self.var = nnx.BatchStat(jnp.ones(num_features, dtype))
-    if _layer.keeps_weight(self):
-      self.weight = nnx.BatchStat(jnp.zeros(num_features, dtype))
+    for name in _layer.kept(self)[2:]:
+      setattr(self, name, nnx.BatchStat(jnp.zeros(num_features, dtype)))
 
   def __call__(
     self,
@@ -119,6 +127,8 @@ class BatchNorm(nnx.BatchNorm):
       An array of the shape of `x` and of `dtype`, by default that of `x`,
       statistics, scale and bias promoted together.
     """
+    x = jnp.asarray(x)
+    self._check(x)
     if use_running_average is None:
       use_running_average = self.use_running_average
     if (use_running_average, self.normalize_with, normalize_with) == (
@@ -134,11 +144,9 @@ class BatchNorm(nnx.BatchNorm):
     own = [None if v is None else v[...] for v in (self.scale, self.bias)]
     scale = _layer.affine_of(self, own[0], scale, "scale")
     bias = _layer.affine_of(self, own[1], bias, "bias")
-    mean, var = self.mean[...], self.var[...]
-    weight = (
-      self.weight[...] if _layer.keeps_weight(self) else jnp.zeros_like(mean)
-    )
-    x = jnp.asarray(x)
+    kept = {name: getattr(self, name) for name in _layer.kept(self)}
+    old = {name: variable[...] for name, variable in kept.items()}
+    mean, var = old["mean"], old["var"]
     arrays = (x, mean, var, scale, bias)
     dtype = _layer.result_dtype(self.dtype, *arrays)
     if self.promote_dtype is not dtypes.promote_dtype:
@@ -147,7 +155,7 @@ class BatchNorm(nnx.BatchNorm):
     y, running = _layer.forward(
       self,
       x,
-      Running(mean, var, weight),
+      Running(**{"weight": jnp.zeros_like(mean), **old}),
       scale,
       bias,
       dtype=dtype,
@@ -157,10 +165,19 @@ class BatchNorm(nnx.BatchNorm):
     )
     if update:
       running = lax.stop_gradient(running)
-      self.mean[...], self.var[...] = running.mean, running.var
-      if _layer.keeps_weight(self):
-        self.weight[...] = running.weight
+      for name, variable in kept.items():
+        variable[...] = getattr(running, name)
     return y
+
+  def _check(self, x: jax.Array) -> None:
+    _fields.check(self, x.shape)
+    axes = _layer.feature_axes(x.ndim, self.axis)
+    shape = tuple(x.shape[axis] for axis in axes)
+    if shape != self.mean.shape:
+      raise ValueError(
+        f"x {x.shape} has the features {shape} on axis={self.axis}, and the "
+        f"layer num_features={self.num_features}."
+      )
 
   def set_view(
     self,
@@ -184,3 +201,9 @@ class BatchNorm(nnx.BatchNorm):
       self.update_running = update_running
     if train_affine is not None:
       self.train_affine = train_affine
+
+
+def _data(rule: Any) -> Any:
+  """Marks a rule with a traced decay, or an array, as data of the module."""
+  traced = any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(rule))
+  return nnx.data(rule) if traced else rule

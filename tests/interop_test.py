@@ -5,7 +5,7 @@ import pytest
 
 from bnjax.interop import from_torch, to_torch, torch_norms
 from bnjax.linen import BatchNorm
-from bnjax.ops import PRESETS
+from bnjax.ops import PRESETS, cumulative, debiased_ema, ema
 
 X = np.random.default_rng(0).normal(3, 2, (6, 3, 4, 4)).astype(np.float32)
 
@@ -140,3 +140,75 @@ def test_what_is_no_norm():
     from_torch({**state, "bn.weight": np.ones(3)}, "bn")
   with pytest.raises(ValueError, match="neither"):
     to_torch({})
+
+
+# What of each rule goes to PyTorch, and on from there.
+
+
+RULES = {
+  "ema": (ema(0.9), 0),
+  "pytorch": (PRESETS["pytorch"].rule, 0),
+  "debiased": (debiased_ema(0.9), 0),
+  "cumulative": (cumulative(), 2),
+  "pytorch_cumulative": (PRESETS["pytorch_cumulative"].rule, 2),
+  "count": (cumulative(weighting="count"), None),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_there_and_back(torch, name):
+  rule, batches = RULES[name]
+  module = BatchNorm(axis=1, rule=rule)
+  variables = module.init(jax.random.key(0), X, use_running_average=True)
+  for x in (X, 2 * X):
+    _, updates = module.apply(
+      variables, x, use_running_average=False, mutable=["batch_stats"]
+    )
+    variables = {**variables, **updates}
+  if batches is None:  # Not 192 values as 192 batches.
+    with pytest.raises(ValueError, match=r"counts values.*num_batches_tracked"):
+      to_torch(variables)
+    batches = 2
+    state = to_torch(variables, num_batches_tracked=batches)
+  else:
+    state = to_torch(variables)
+  assert state["num_batches_tracked"] == batches
+  goes_on = name == "pytorch_cumulative"
+  norm = torch.nn.BatchNorm2d(3, momentum=None if goes_on else 0.1)
+  norm.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
+  x = torch.from_numpy(X)
+  want = module.apply(variables, X, use_running_average=True)
+  got = norm.eval()(x).detach().numpy()
+  np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+  if goes_on or name == "pytorch":  # A further step of both, and back.
+    norm.train()(3 * x)
+    _, updates = module.apply(
+      variables, 3 * X, use_running_average=False, mutable=["batch_stats"]
+    )
+    back = from_torch(_arrays(norm), cumulative=goes_on)
+    assert jax.tree.structure(back) == jax.tree.structure(
+      {**variables, **updates}
+    )
+    for key, value in updates["batch_stats"].items():
+      np.testing.assert_allclose(back["batch_stats"][key], value, rtol=1e-6)
+
+
+def test_what_is_missing_is_said():
+  stats = {"mean": np.zeros(2)}
+  with pytest.raises(ValueError, match="no var"):
+    to_torch({"batch_stats": stats})
+  with pytest.raises(ValueError, match=r"\['kernel'\] are not of one"):
+    to_torch({"params": {"kernel": np.ones(2)}})
+  stats |= {"var": np.ones(2), "weight": np.array([1.0, 2.0])}
+  with pytest.raises(ValueError, match=r"differs between features"):
+    to_torch({"batch_stats": stats})
+  assert to_torch({"batch_stats": stats}, num_batches_tracked=2)
+  affine = {"bn.weight": np.ones(2), "bn.bias": np.zeros(2)}
+  tracked = {"bn.running_mean": np.zeros(2), "bn.running_var": np.ones(2)}
+  with pytest.raises(KeyError, match=r"no running_mean and no running_var"):
+    from_torch(affine, "bn", cumulative=True)
+  with pytest.raises(KeyError, match="no num_batches_tracked, which cumulat"):
+    from_torch(affine | tracked, "bn", cumulative=True)
+  del tracked["bn.running_var"]
+  with pytest.raises(KeyError, match="no running_var"):
+    from_torch(tracked, "bn")

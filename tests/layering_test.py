@@ -20,7 +20,7 @@ FLOORS = (
     "ops",
   },
   {
-    "_layer",
+    "_fields",
     "bnjax",
     "lab.data",
     "lab.registry",
@@ -28,7 +28,8 @@ FLOORS = (
     "lab.usage",
     "lab.writers",
   },
-  {"lab.probes", "linen", "nnx"},
+  {"_layer", "lab.probes"},
+  {"linen", "nnx"},
   {"lab.models", "tools"},
   {"lab.train"},
   {"lab.build", "lab.feed"},
@@ -45,6 +46,7 @@ LIBRARY = {"optax", "absl", "ml_collections", "rich", "pandas", "scipy"}
 FORBIDDEN = {
   "ops": LIBRARY | {"flax"},
   "bnjax": LIBRARY | {"flax"},
+  "_fields": LIBRARY,
   "_layer": LIBRARY,
   "linen": LIBRARY,
   "nnx": LIBRARY,

@@ -513,6 +513,40 @@ def test_rules():
   assert set(stats) == {"mean", "var"}
 
 
+@pytest.mark.parametrize(
+  "rule", [None, debiased_ema(0.9), cumulative(weighting="count")]
+)
+@pytest.mark.parametrize("groups", [None, 2])
+def test_one_counted_value_and_batches_that_are_not_finite(rule, groups):
+  one = np.zeros((6, 4, 4, 1), bool)
+  one[0, 0, 0] = True
+  norm = BatchNorm(rule=rule, groups=groups, skip_nonfinite=True)
+  variables = _init(norm)
+  _, stats = _train(norm, variables, mask=one)
+  np.testing.assert_array_equal(stats["var"], np.ones(3))
+  np.testing.assert_allclose(
+    stats["mean"], X[0, 0, 0] * (0.01 if rule is None else 1), rtol=1e-5
+  )
+  after = {**variables, "batch_stats": stats}
+  _close(_train(norm, after, np.where(one, np.inf, X))[1], stats, 0)
+  if rule is not None and not rule.by_count:
+    _, stats = _train(norm, after)
+    np.testing.assert_allclose(stats["var"], X.var((0, 1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("rule", [debiased_ema(0.5), cumulative()])
+def test_checkpoint_without_the_variance_s_weight(rule):
+  """Kept before one value was none of the variance: all of it is as weight."""
+  norm = BatchNorm(rule=rule)
+  variables = _init(norm)
+  variables["batch_stats"] = _train(norm, variables)[1]
+  older = dict(variables["batch_stats"])
+  del older["var_weight"]
+  _, want = _train(norm, variables, 3 * X)
+  _, got = _train(norm, {**variables, "batch_stats": older}, 3 * X)
+  _close(got, want, 0)
+
+
 def test_inference_needs_no_weight():
   variables = _init(nn.BatchNorm())
   norm = BatchNorm(rule=debiased_ema(0.9))

@@ -9,7 +9,7 @@ from flax.nnx.nn import dtypes
 
 import bnjax.linen
 from bnjax.nnx import BatchNorm
-from bnjax.ops import cumulative
+from bnjax.ops import cumulative, debiased_ema, ema
 
 X = np.random.default_rng(0).normal(3, 2, (6, 4, 3)).astype(np.float32)
 MEAN, VAR = X.mean((0, 1)), X.var((0, 1))
@@ -191,6 +191,71 @@ def test_jit_and_grad_update():
   np.testing.assert_allclose(stats["mean"], 2 * MEAN, rtol=1e-5)
   np.testing.assert_allclose(stats["var"], 5 * VAR, rtol=1e-5)
   np.testing.assert_array_equal(stats["weight"], [2, 2, 2])
+
+
+@pytest.mark.parametrize("rule", [ema, debiased_ema])
+@pytest.mark.parametrize("momentum", [False, True])
+def test_decay_may_be_an_array(rule, momentum):
+  """It is data of the module: an argument of what is compiled, no constant."""
+  if momentum and rule is debiased_ema:
+    return
+  decay = jnp.float32(0.5)
+  given = {"momentum": decay} if momentum else {"rule": rule(decay)}
+  norm, plain = _norm(**given), _norm(rule=rule(0.5))
+
+  @nnx.jit
+  def step(norm, x):
+    return nnx.grad(lambda norm: (norm(x) ** 3).sum())(norm)
+
+  for x in (X, 3 * X):
+    for a, b in zip(
+      jax.tree.leaves(step(norm, x)),
+      jax.tree.leaves(step(plain, x)),
+      strict=True,  # Of scale and bias alone.
+    ):
+      _same(a, b)
+  for name, value in _stats(plain).items():
+    _same(_stats(norm)[name], value)
+  graph, params, rest = nnx.split(norm, nnx.Param, ...)
+  merged = nnx.merge(graph, params, rest)
+  merged.eval()
+  plain.eval()
+  _same(merged(X), plain(X))
+  _same(nnx.view(nnx.clone(norm), use_running_average=True)(X), plain(X))
+
+  @nnx.jit  # Made where the decay is traced.
+  def made(decay):
+    norm = _norm(**({"momentum": decay} if momentum else {"rule": rule(decay)}))
+    norm(X)
+    return nnx.state(norm, nnx.BatchStat)
+
+  fresh = _norm(rule=rule(0.25))
+  fresh(X)
+  _same(made(jnp.float32(0.25))["mean"][...], _stats(fresh)["mean"])
+
+
+def test_decays_of_many_models():
+  decays = jnp.array([0.0, 0.5])
+  norms = nnx.vmap(lambda decay: _norm(rule=ema(decay)))(decays)
+  nnx.vmap(_call, in_axes=(0, None))(norms, X)
+  np.testing.assert_allclose(_stats(norms)["mean"], [MEAN, 0.5 * MEAN], 1e-5)
+
+
+def test_one_counted_value_and_batches_that_are_not_finite():
+  one = np.zeros((6, 4, 1), bool)
+  one[0, 0] = True
+  for rule in (None, debiased_ema(0.9), cumulative(weighting="count")):
+    norm = _norm(rule=rule, skip_nonfinite=True)
+    norm(X, mask=one)
+    np.testing.assert_array_equal(_stats(norm)["var"], np.ones(3))
+    before = _stats(norm)
+    norm(np.where(one, np.nan, X))
+    for name, value in _stats(norm).items():
+      np.testing.assert_array_equal(value, before[name])
+  norm = _norm(rule=debiased_ema(0.9))
+  norm(X, mask=one)
+  norm(X)
+  np.testing.assert_allclose(_stats(norm)["var"], VAR, rtol=1e-5)
 
 
 def _call(norm, x):

@@ -9,6 +9,7 @@ from bnjax.ops.covariance import (
   update_covariance as update_covariance,
 )
 from bnjax.ops.evonorm import evonorm_b0 as evonorm_b0, evonorm_s0 as evonorm_s0
+from bnjax.ops.federated import merge_batch_stats as merge_batch_stats
 from bnjax.ops.filter_response import (
   filter_response_norm as filter_response_norm,
 )
@@ -43,9 +44,7 @@ from bnjax.ops.rules import (
   ema as ema,
 )
 from bnjax.ops.running import (
-  Running as Running,
   empty_moments as empty_moments,
-  init_running as init_running,
   update_running as update_running,
 )
 from bnjax.ops.siblings import (
@@ -54,6 +53,7 @@ from bnjax.ops.siblings import (
   layer_norm as layer_norm,
   rms_norm as rms_norm,
 )
+from bnjax.ops.state import Running as Running, init_running as init_running
 from bnjax.ops.weight_standardization import (
   standardize_kernel as standardize_kernel,
 )

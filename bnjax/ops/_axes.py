@@ -6,14 +6,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from bnjax.ops import _arguments
+
 Axes = int | Sequence[int]
 
 
 def reduced_axes(ndim: int, feature_axes: Axes) -> tuple[int, ...]:
   """Returns the axes to average over: all that are not feature axes."""
-  axes = (feature_axes,) if isinstance(feature_axes, int) else feature_axes
+  axes = _arguments.integers("feature_axes", feature_axes)
   kept = {axis + ndim if axis < 0 else axis for axis in axes}
-  if len(kept) != len(tuple(axes)) or not kept <= set(range(ndim)):
+  if len(kept) != len(axes) or not kept <= set(range(ndim)):
     raise ValueError(
       f"feature_axes={feature_axes} must name different axes of an array "
       f"with {ndim} axes."

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bnjax.ops import _axes, _devices
+from bnjax.ops import _arguments, _axes, _devices
 from bnjax.ops._statistics import Statistics, centre, valid
 
 
@@ -81,7 +81,7 @@ def within_example(
   ndim: int, feature_axis: int, batch_axes: _axes.Axes
 ) -> tuple[int, ...]:
   """Returns the axes that belong to neither the batch nor the features."""
-  batch = (batch_axes,) if isinstance(batch_axes, int) else tuple(batch_axes)
+  batch = _arguments.integers("batch_axes", batch_axes)
   return _axes.reduced_axes(ndim, (*batch, feature_axis))
 
 
@@ -101,7 +101,8 @@ def split_axes(axes: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def check_groups(what: str, groups: int, size: int) -> None:
-  """Raises ValueError unless that many groups divide the size."""
+  """Raises unless groups is a number, and that many divide the size."""
+  _arguments.count("groups", groups, f"the number of groups of {what}")
   if groups < 1 or size % groups:
     raise ValueError(f"{groups} groups do not divide {size} {what}.")
 

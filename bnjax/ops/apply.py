@@ -7,11 +7,13 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from bnjax.ops import _arguments
 from bnjax.ops.batch_norm import batch_norm
 from bnjax.ops.moments import batch_moments
 from bnjax.ops.normalize import normalize
-from bnjax.ops.rules import Rule
-from bnjax.ops.running import Running, update_running
+from bnjax.ops.rules import Preset, Rule, as_rule
+from bnjax.ops.running import update_running
+from bnjax.ops.state import Running
 
 
 def apply_batch_norm(
@@ -20,7 +22,7 @@ def apply_batch_norm(
   bias: Float[Array, "..."] | None,
   running: Running,
   *,
-  rule: Rule,
+  rule: Rule | Preset | str,
   normalize_with: Literal["batch", "running"] = "batch",
   update: bool = True,
   train_affine: bool = True,
@@ -30,6 +32,7 @@ def apply_batch_norm(
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
   activation: Literal["relu"] | None = None,
+  skip_nonfinite: bool = False,
 ) -> tuple[Float[Array, "..."], Running]:
   """Normalizes x and returns the running statistics it leaves behind.
 
@@ -48,7 +51,8 @@ def apply_batch_norm(
     scale: gamma, or None.
     bias: beta, or None.
     running: the statistics so far.
-    rule: how they follow the batches, see `bnjax.ops.rules`.
+    rule: how they follow the batches, see `bnjax.ops.rules`. Of a preset, or
+      its name, the rule alone is taken: epsilon is an argument of its own.
     normalize_with: "batch", the statistics of x; or "running", as they were
       before this batch.
     update: whether the batch updates the running statistics.
@@ -60,13 +64,15 @@ def apply_batch_norm(
     axis_name: named axes whose members are one batch.
     axis_index_groups: lists of indices along axis_name that pool together.
     activation: "relu" applies max(y, 0).
+    skip_nonfinite: leave a batch out of the running statistics if any of its
+      means or variances is infinite or NaN.
 
   Returns:
     y with x's shape and dtype, and Running, into which no gradient flows from
     the batch.
 
   Raises:
-    TypeError: x is complex or not floating; mask is not boolean.
+    TypeError: x is complex or not floating; mask is not boolean; rule is none.
     ValueError: axes or shapes that do not fit, an unknown switch, or a batch
       of one value per feature normalized with itself.
 
@@ -75,7 +81,7 @@ def apply_batch_norm(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import PRESETS, init_running
+    >>> from bnjax.ops import PRESETS, apply_batch_norm, init_running
     >>> x = jnp.array([[1.0], [5.0]])
     >>> rule, epsilon = PRESETS["pytorch"]
     >>> y, running = apply_batch_norm(
@@ -84,10 +90,12 @@ def apply_batch_norm(
     >>> running.mean, running.var
     (Array([0.3], dtype=float32), Array([1.7], dtype=float32))
   """
-  if normalize_with not in ("batch", "running"):
-    raise ValueError(
-      f"normalize_with must be 'batch' or 'running', got {normalize_with!r}."
-    )
+  _arguments.choice("normalize_with", normalize_with, ("batch", "running"))
+  _arguments.choice("activation", activation, (None, "relu"))
+  _arguments.switch("update", update)
+  _arguments.switch("train_affine", train_affine)
+  _arguments.switch("skip_nonfinite", skip_nonfinite)
+  rule = as_rule(rule)
   if not train_affine:
     scale = None if scale is None else lax.stop_gradient(scale)
     bias = None if bias is None else lax.stop_gradient(bias)
@@ -124,7 +132,12 @@ def apply_batch_norm(
         axis_index_groups=axis_index_groups,
       )
   if update:
-    running = update_running(running, lax.stop_gradient(moments), rule)
+    running = update_running(
+      running,
+      lax.stop_gradient(moments),
+      rule,
+      skip_nonfinite=skip_nonfinite,
+    )
   return y, running
 
 

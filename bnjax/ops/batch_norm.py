@@ -7,7 +7,7 @@ from typing import Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from bnjax.ops import _axes, _devices
+from bnjax.ops import _arguments, _axes, _devices
 from bnjax.ops._derivative import Affine, Plan, split_epsilon, transform
 from bnjax.ops.moments import Moments, from_statistics
 
@@ -62,6 +62,7 @@ def batch_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import batch_norm
     >>> y, moments = batch_norm(jnp.array([[1.0], [5.0]]), epsilon=0.0)
     >>> y
     Array([[-1.], [ 1.]], dtype=float32)
@@ -73,8 +74,7 @@ def batch_norm(
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   shape = _axes.feature_shape(x.shape, axes)
   mask = _axes.as_mask(mask, x.shape)
-  if activation not in (None, "relu"):
-    raise ValueError(f"activation must be None or 'relu', got {activation!r}.")
+  _arguments.choice("activation", activation, (None, "relu"))
   if mask is None and axis_name is None:
     _check_count(math.prod(x.shape[axis] for axis in axes))
   if scale is not None:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from bnjax.ops import _axes, _devices, _shared
+from bnjax.ops import _arguments, _axes, _devices, _shared
 from bnjax.ops._derivative import Plan, statistics
 from bnjax.ops._statistics import centre, valid
 
@@ -20,6 +20,14 @@ class Covariance(NamedTuple):
     count: how many examples (and positions) were averaged.
     mean: per feature.
     cov: `[groups, size, size]`, divided by the count.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from bnjax.ops import Covariance, zca_matrix
+    >>> cov = jnp.diag(jnp.array([4.0, 1.0]))[None]
+    >>> known = Covariance(jnp.array(10.0), jnp.zeros(2), cov)
+    >>> zca_matrix(known.cov, epsilon=0.0)
+    Array([[[0.5, 0. ], [0. , 1. ]]], dtype=float32)
   """
 
   count: Float[Array, ""]  # type: ignore[assignment]
@@ -55,6 +63,7 @@ def batch_covariance(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import batch_covariance
     >>> batch_covariance(jnp.array([[1.0, 2.0], [3.0, 6.0]])).cov
     Array([[[1., 2.], [2., 4.]]], dtype=float32)
   """
@@ -74,19 +83,27 @@ def update_covariance(
     decay: from 0 to 1; may be traced.
 
   Returns:
-    Covariance; as it was where the batch's count is 0.
+    Covariance; as it was if the batch's count is 0. One example has a mean and
+    no covariance: it moves the mean alone.
+
+  Raises:
+    TypeError: decay is no number.
+    ValueError: decay is outside of [0, 1] (unless traced) or several numbers.
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import batch_covariance, init_covariance
+    >>> from bnjax.ops import update_covariance
     >>> batch = batch_covariance(jnp.array([[1.0], [5.0]]))
     >>> update_covariance(init_covariance(1), batch, 0.5)
     Covariance(count=Array(1., dtype=float32),
       mean=Array([1.5], dtype=float32), cov=Array([[[2.5]]], dtype=float32))
   """
+  decay = _arguments.number("decay", decay, least=0, most=1)
   batch = lax.stop_gradient(batch)
   some = batch.count > 0
 
-  def mix(old: Array, new: Array) -> Array:
+  def mix(some: Array, old: Array, new: Array) -> Array:
     # A difference, as in update_running: equal values stay what they are.
     return jnp.where(
       some, old + (1 - decay) * (new.astype(old.dtype) - old), old
@@ -94,8 +111,8 @@ def update_covariance(
 
   return Covariance(
     running.count + some.astype(running.count.dtype),
-    mix(running.mean, batch.mean),
-    mix(running.cov, batch.cov),
+    mix(some, running.mean, batch.mean),
+    mix(batch.count > 1, running.cov, batch.cov),
   )
 
 
@@ -113,6 +130,7 @@ def init_covariance(features: int, *, groups: int = 1) -> Covariance:
     ValueError: groups do not divide the features.
 
   Example:
+    >>> from bnjax.ops import init_covariance
     >>> init_covariance(4, groups=2).cov.shape
     (2, 2, 2)
   """

@@ -61,6 +61,7 @@ def evonorm_b0(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import evonorm_b0
     >>> x = jnp.array([[-2.0], [2.0]])  # Variance 4, so max(2, x).
     >>> evonorm_b0(x, jnp.array([3.0]), epsilon=0.0)[0].round(3)
     Array([[-1.   ], [ 0.333]], dtype=float32)
@@ -125,6 +126,7 @@ def evonorm_s0(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import evonorm_s0
     >>> x = jnp.array([[-2.0, 2.0]])  # Variance 4, and sigmoid(0) is 1/2.
     >>> evonorm_s0(x, jnp.zeros(2), groups=1, epsilon=0.0)
     Array([[-0.5, 0.5]], dtype=float32)

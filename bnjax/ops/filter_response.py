@@ -52,6 +52,7 @@ def filter_response_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import filter_response_norm
     >>> x = jnp.array([[[1.0], [-7.0]]])  # Mean square 25.
     >>> filter_response_norm(x, threshold=jnp.array([-1.0]), epsilon=0.0)
     Array([[[ 0.2], [-1. ]]], dtype=float32)

@@ -46,6 +46,7 @@ def fold_dense(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import fold_dense
     >>> one = jnp.ones(1)
     >>> fold_dense(one[None], None, 6 * one, one, 2 * one, 4 * one, 0.0)
     (Array([[3.]], dtype=float32), Array([-5.], dtype=float32))
@@ -90,6 +91,7 @@ def fold_conv(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import fold_conv
     >>> one, kernel = jnp.ones(4), jnp.ones((3, 3, 2, 4))
     >>> kernel, bias = fold_conv(kernel, None, one, one, one, 4 * one, 0.0)
     >>> kernel[0, 0, 0, 0], bias[0]

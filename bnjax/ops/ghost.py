@@ -10,7 +10,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from bnjax.ops import _axes, _devices, _shared
+from bnjax.ops import _arguments, _axes, _devices, _shared
 from bnjax.ops.batch_norm import batch_norm
 from bnjax.ops.moments import Moments
 from bnjax.ops.population import population_moments_stacked
@@ -65,6 +65,7 @@ def ghost_batch_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import ghost_batch_norm
     >>> x = jnp.array([[1.0], [5.0], [0.0], [20.0]])
     >>> y, moments = ghost_batch_norm(x, groups=2, epsilon=0.0)
     >>> y.ravel(), moments.mean.ravel()
@@ -80,6 +81,7 @@ def ghost_batch_norm(
   if mask is not None:
     shape = mask.shape[:axis] + x.shape[axis : axis + 1]
     mask = jnp.broadcast_to(mask, shape + mask.shape[axis + 1 :])
+  _arguments.count("groups", groups, "the number of groups of examples")
   here, team = _layout(groups, axis_name)
   _shared.check_groups("examples of a device", here, x.shape[axis])
 
@@ -119,7 +121,8 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
   between=True: of all examples as one batch, by the law of total variance:
   var = mean_g(var_g) + var_g(mean_g).
   between=False: var = mean_g(var_g), which is what the groups were normalized
-  by, averaged. Means over groups are weighted by counts.
+  by, averaged over those that have a variance, of two values or more. Means
+  over groups are weighted by counts.
 
   Hoffer et al. update group after group:
   `lax.scan(lambda r, m: (update_running(r, m, rule), None), running, moments)`.
@@ -129,20 +132,29 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
     between: whether the variance between the groups' means counts.
 
   Returns:
-    Moments without that axis.
+    Moments without that axis; with between=False, the count is at most 1 where
+    no group has a variance.
 
   Raises:
     ValueError: there are no groups.
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import ghost_batch_norm, merge_ghosts
     >>> x = jnp.array([[1.0], [5.0], [0.0], [20.0]])
     >>> _, moments = ghost_batch_norm(x, groups=2)
     >>> merge_ghosts(moments).var, merge_ghosts(moments, between=False).var
     (Array([64.25], dtype=float32), Array([52.], dtype=float32))
   """
+  _arguments.switch("between", between)
   pooled = population_moments_stacked(lambda group: group, moments)
-  return pooled if between else pooled._replace(m2=moments.m2.sum(0))
+  if between:
+    return pooled
+  varies = moments.count > 1
+  counted = jnp.where(varies, moments.count, 0).sum(0)
+  m2 = jnp.where(varies, moments.m2, 0).sum(0)
+  count = jnp.where(counted > 0, pooled.count, jnp.minimum(pooled.count, 1))
+  return Moments(count, pooled.mean, m2 * (count / jnp.maximum(counted, 1)))
 
 
 def _layout(

@@ -59,6 +59,7 @@ def l1_batch_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import l1_batch_norm
     >>> _, moments = l1_batch_norm(jnp.array([[-1.0], [0.0], [0.0], [1.0]]))
     >>> moments.var  # pi / 8
     Array([0.3926991], dtype=float32)

@@ -21,6 +21,7 @@ class Moments(NamedTuple):
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import Moments
     >>> Moments(jnp.array(4.0), jnp.array([2.0]), jnp.array([12.0])).var
     Array([3.], dtype=float32)
   """
@@ -73,6 +74,7 @@ def batch_moments(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import batch_moments
     >>> batch_moments(jnp.array([[1.0, 5.0], [3.0, 5.0]])).var
     Array([1., 0.], dtype=float32)
   """
@@ -106,6 +108,7 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import batch_moments, merge_moments
     >>> x = jnp.arange(6.0)[:, None]
     >>> merge_moments(batch_moments(x[:2]), batch_moments(x[2:]))
     Moments(count=Array(6., dtype=float32), mean=Array([2.5], dtype=float32),

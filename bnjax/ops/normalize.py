@@ -45,6 +45,7 @@ def normalize(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import normalize
     >>> x = jnp.array([[1.0], [5.0]])
     >>> normalize(x, jnp.array([3.0]), jnp.array([4.0]), epsilon=0.0)
     Array([[-1.], [ 1.]], dtype=float32)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bnjax.ops import _devices
+from bnjax.ops import _arguments, _devices
 from bnjax.ops._statistics import Statistics
 from bnjax.ops.moments import Moments, from_statistics
 
@@ -31,6 +31,7 @@ def population_moments(
   "paper", Algorithm 2, line 10, every minibatch alike:
     n = number of minibatches,  mean = E_B[mean_B],
     m2 / n = var = E_B[m_B / (m_B - 1) var_B]
+  of those in which something counts, and for the variance two values or more.
 
   For independent minibatches both variances agree in expectation but for the
   variance of the mean. The paper's leaves out what differs between minibatches
@@ -49,9 +50,9 @@ def population_moments(
 
   Returns:
     A tree of Moments like collect's. Their `var` is the estimate, also for
-    the paper's, where `count` is the number of minibatches with a variance,
-    that is of two values or more. Exact at any ratio of mean to deviation
-    that the minibatches' moments can represent.
+    the paper's, where `count` is the number of minibatches, or at most 1 where
+    none of them has a variance. Exact at any ratio of mean to deviation that
+    the minibatches' moments can represent.
 
   Raises:
     ValueError: no batches, or an unknown estimator.
@@ -62,14 +63,14 @@ def population_moments(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import batch_moments
+    >>> from bnjax.ops import batch_moments, population_moments
     >>> batches = [jnp.array([[1.0], [3.0]]), jnp.array([[8.0]])]
     >>> population_moments(batch_moments, batches).mean
     Array([4.], dtype=float32)
     >>> population_moments(batch_moments, batches, estimator="paper").mean
-    Array([2.], dtype=float32)
+    Array([5.], dtype=float32)
   """
-  _check(estimator)
+  _arguments.choice("estimator", estimator, ("pooled", "paper"))
   total = None
   for batch in batches:
     part = collect(batch)
@@ -103,15 +104,16 @@ def population_moments_stacked(
     ValueError: no batches, or an unknown estimator.
 
   Example:
+    >>> import jax
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import batch_moments
+    >>> from bnjax.ops import batch_moments, population_moments_stacked
     >>> x = jnp.arange(8.0).reshape(4, 2, 1)
     >>> jax.jit(population_moments_stacked, static_argnums=0)(
     ...   batch_moments, x
     ... ).var
     Array([5.25], dtype=float32)
   """
-  _check(estimator)
+  _arguments.choice("estimator", estimator, ("pooled", "paper"))
   sizes = {jnp.shape(leaf)[0] for leaf in jax.tree.leaves(batches)}
   if len(sizes) != 1 or sizes == {0}:
     raise ValueError(f"Need one number of stacked batches, got {sizes or 0}.")
@@ -124,54 +126,65 @@ def population_moments_stacked(
   return _finish(total, estimator, axis_name)
 
 
+class _Total(NamedTuple):
+  """What was added up: moments, and how many terms the paper's m2 has."""
+
+  stats: Statistics
+  terms: jax.Array
+
+
 @partial(jax.jit, static_argnames="estimator")
 def _add_tree(total: Any, part: Any, estimator: Estimator) -> Any:
   add = partial(_add, estimator=estimator)
-  return jax.tree.map(add, total, part, is_leaf=_is_statistics)
+  return jax.tree.map(add, total, part, is_leaf=_is_total)
 
 
-def _add(total: Statistics, part: Moments, estimator: Estimator) -> Statistics:
+def _add(total: _Total, part: Moments, estimator: Estimator) -> _Total:
   """Adds a minibatch; the mean stays shift + rest, so that nothing is lost.
 
   Were the mean one float32 number near 1e4, a minibatch would move it by less
   than its last place after some tens of them, and then not at all.
   """
+  old, terms = total
   if estimator == "paper":
-    counts = (part.count > 1).astype(part.mean.dtype)
-    part = Moments(counts, part.mean, part.unbiased_var * counts)
-  begins = total.count == 0
-  shift = jnp.where(begins, part.mean, total.shift)
-  count = total.count + part.count
-  share = part.count / jnp.maximum(count, 1)
-  apart = (part.mean - shift) - total.rest
-  rest = total.rest + apart * share
-  m2 = total.m2 + part.m2
+    varies = part.count > 1
+    m2 = jnp.where(varies, part.unbiased_var, 0)
+    terms = terms + varies
+    part = Moments((part.count > 0).astype(part.mean.dtype), part.mean, m2)
+  begins = old.count == 0
+  shift = jnp.where(begins, part.mean, old.shift)
+  count = old.count + part.count
+  share = part.count / jnp.where(count > 0, count, 1)
+  apart = (part.mean - shift) - old.rest
+  rest = old.rest + apart * share
+  m2 = old.m2 + part.m2
   if estimator == "pooled":
-    m2 = m2 + jnp.square(apart) * (total.count * share)
-  return Statistics(count, shift, rest, m2)
+    m2 = m2 + jnp.square(apart) * (old.count * share)
+  return _Total(Statistics(count, shift, rest, m2), terms)
 
 
 def _finish(
   total: Any, estimator: Estimator, axis_name: str | tuple[str, ...] | None
 ) -> Any:
   """Returns Moments, merged over devices."""
+  pool = _devices.make_pool(axis_name, None)
 
-  def finish(stats: Statistics) -> Moments:
-    if axis_name is None:
-      return from_statistics(stats)
-    pool = _devices.make_pool(axis_name, None)
-    pooled = _devices.pool_statistics(pool, stats)
-    if estimator == "paper":  # No variance between the devices' means.
-      pooled = pooled._replace(m2=_devices.pool_sums(pool, stats.m2))
-    return from_statistics(pooled)
+  def finish(total: _Total) -> Moments:
+    moments = from_statistics(_devices.pool_statistics(pool, total.stats))
+    if estimator == "pooled":
+      return moments
+    # No variance between the devices' means, nor of minibatches without one.
+    m2, terms = _devices.pool_sums(pool, (total.stats.m2, total.terms))
+    count = jnp.where(terms > 0, moments.count, jnp.minimum(moments.count, 1))
+    return Moments(count, moments.mean, m2 * (count / jnp.maximum(terms, 1)))
 
-  return jax.tree.map(finish, total, is_leaf=_is_statistics)
+  return jax.tree.map(finish, total, is_leaf=_is_total)
 
 
 def _zeros(part: Any) -> Any:
-  def zeros(moments: Moments) -> Statistics:
+  def zeros(moments: Moments) -> _Total:
     count, zero, _ = jax.tree.map(jnp.zeros_like, moments)
-    return Statistics(count, zero, zero, zero)
+    return _Total(Statistics(count, zero, zero, zero), count)
 
   return jax.tree.map(zeros, part, is_leaf=lambda x: isinstance(x, Moments))
 
@@ -189,13 +202,8 @@ def _zeros_for(collect: Callable[[Any], Any], batch: Any) -> Any:
   return _zeros(jax.tree.unflatten(jax.tree.structure(shapes), leaves))
 
 
-def _is_statistics(node: Any) -> bool:
-  return isinstance(node, Statistics)
-
-
-def _check(estimator: str) -> None:
-  if estimator not in ("pooled", "paper"):
-    raise ValueError(f"estimator must be 'pooled' or 'paper': {estimator!r}.")
+def _is_total(node: Any) -> bool:
+  return isinstance(node, _Total)
 
 
 __all__ = ["population_moments", "population_moments_stacked"]

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from bnjax.ops import _axes, _devices, _shared
+from bnjax.ops import _arguments, _axes, _devices, _shared
 from bnjax.ops._derivative import Plan, statistics
 from bnjax.ops.moments import from_statistics
-from bnjax.ops.rules import Rule
-from bnjax.ops.running import Running, update_running
+from bnjax.ops.rules import Preset, Rule, as_rule
+from bnjax.ops.running import update_running
+from bnjax.ops.state import Running
 
 
 class RenormLimits(NamedTuple):
@@ -20,6 +21,11 @@ class RenormLimits(NamedTuple):
   Attributes:
     r_max: 1 / r_max <= r <= r_max.
     d_max: -d_max <= d <= d_max.
+
+  Example:
+    >>> from bnjax.ops import RenormLimits
+    >>> RenormLimits(r_max=1.0, d_max=0.0)._asdict()  # As batch norm.
+    {'r_max': 1.0, 'd_max': 0.0}
   """
 
   r_max: float | Float[Array, ""]
@@ -32,7 +38,7 @@ def batch_renorm(
   bias: Float[Array, "..."] | None,
   running: Running,
   *,
-  rule: Rule,
+  rule: Rule | Preset | str,
   r_max: float | Float[Array, ""] = 3.0,
   d_max: float | Float[Array, ""] = 5.0,
   update: bool = True,
@@ -41,6 +47,7 @@ def batch_renorm(
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
+  skip_nonfinite: bool = False,
 ) -> tuple[Float[Array, "..."], Running]:
   """Normalizes a batch by its statistics, corrected to the running ones.
 
@@ -61,7 +68,8 @@ def batch_renorm(
     scale: gamma, with the shape of the feature axes in array order; or None.
     bias: beta, likewise.
     running: the statistics so far: those before this batch correct it.
-    rule: how they follow the batches, see `bnjax.ops.rules`.
+    rule: how they follow the batches, see `bnjax.ops.rules`. Of a preset, or
+      its name, the rule alone is taken: epsilon is an argument of its own.
     r_max: at least 1; may be traced, see `renorm_schedule`.
     d_max: at least 0; likewise.
     update: whether the batch updates the running statistics.
@@ -70,12 +78,14 @@ def batch_renorm(
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes whose members are one batch.
     axis_index_groups: lists of indices along axis_name that pool together.
+    skip_nonfinite: leave a batch out of the running statistics if any of its
+      means or variances is infinite or NaN.
 
   Returns:
     y with x's shape and dtype, and Running, into which no gradient flows.
 
   Raises:
-    TypeError: x is complex or not floating; mask is not boolean.
+    TypeError: x is complex or not floating; mask is not boolean; rule is none.
     ValueError: axes, shapes or groups that do not fit, or limits that are
       Python numbers out of range.
 
@@ -84,7 +94,7 @@ def batch_renorm(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import debiased_ema, init_running
+    >>> from bnjax.ops import batch_renorm, debiased_ema, init_running
     >>> x = jnp.array([[1.0], [5.0]])  # Mean 3, variance 4.
     >>> y, running = batch_renorm(
     ...   x, None, None, init_running(1), rule=debiased_ema(0.9), epsilon=0.0
@@ -94,6 +104,9 @@ def batch_renorm(
   """
   x = jnp.asarray(x)
   _check_limits(r_max, d_max)
+  _arguments.switch("update", update)
+  _arguments.switch("skip_nonfinite", skip_nonfinite)
+  rule = as_rule(rule)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   shape = _axes.feature_shape(x.shape, axes)
@@ -119,7 +132,9 @@ def batch_renorm(
     d = d + _axes.per_feature("bias", bias, shape, dtype)
   y = _shared.standardized(x, mask, stats, scale * r / deviation, d, axes)
   if update:
-    running = update_running(running, from_statistics(fixed[0]), rule)
+    running = update_running(
+      running, from_statistics(fixed[0]), rule, skip_nonfinite=skip_nonfinite
+    )
   return y, running
 
 
@@ -155,6 +170,7 @@ def renorm_schedule(
     Ioffe (2017), arXiv:1702.03275, section 4.1.
 
   Example:
+    >>> from bnjax.ops import renorm_schedule
     >>> [float(limit) for limit in renorm_schedule(15_000)]
     [1.571..., 2.5]
   """
@@ -174,7 +190,7 @@ def _check_limits(
   r_max: float | Float[Array, ""], d_max: float | Float[Array, ""]
 ) -> None:
   for name, limit, least in (("r_max", r_max, 1), ("d_max", d_max, 0)):
-    if isinstance(limit, (int, float)) and limit < least:
+    if isinstance(limit, (int, float)) and not limit >= least:
       raise ValueError(f"{name} must be at least {least}, got {limit}.")
 
 

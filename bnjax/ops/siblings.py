@@ -53,6 +53,7 @@ def layer_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import layer_norm
     >>> layer_norm(jnp.array([[1.0, 5.0]]), epsilon=0.0)
     Array([[-1.,  1.]], dtype=float32)
   """
@@ -105,6 +106,7 @@ def group_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import group_norm
     >>> x = jnp.array([[1.0, 5.0, 0.0, 2.0]])
     >>> group_norm(x, groups=2, epsilon=0.0)
     Array([[-1.,  1., -1.,  1.]], dtype=float32)
@@ -160,6 +162,7 @@ def instance_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import instance_norm
     >>> instance_norm(jnp.array([[[1.0], [5.0]]]), epsilon=0.0)
     Array([[[-1.], [ 1.]]], dtype=float32)
   """
@@ -204,6 +207,7 @@ def rms_norm(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import rms_norm
     >>> rms_norm(jnp.array([[1.0, 7.0]]), epsilon=0.0)
     Array([[0.2, 1.4]], dtype=float32)
   """

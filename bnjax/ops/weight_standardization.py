@@ -49,6 +49,7 @@ def standardize_kernel(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import standardize_kernel
     >>> standardize_kernel(jnp.array([[1.0], [5.0]]), epsilon=0.0)
     Array([[-1.], [ 1.]], dtype=float32)
   """

@@ -63,7 +63,7 @@ def whiten(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import batch_covariance
+    >>> from bnjax.ops import batch_covariance, whiten
     >>> x = jnp.array([[3.0, 3.0], [-3.0, -3.0], [1.0, -1.0], [-1.0, 1.0]])
     >>> y, batch = whiten(x, epsilon=0.0)
     >>> batch.cov
@@ -116,7 +116,7 @@ def iter_norm(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from bnjax.ops import batch_covariance
+    >>> from bnjax.ops import batch_covariance, iter_norm
     >>> x = jnp.array([[3.0, 3.0], [-3.0, -3.0], [1.0, -1.0], [-1.0, 1.0]])
     >>> y, _ = iter_norm(x, steps=10)
     >>> batch_covariance(y).cov.round(3) + 0.0
@@ -156,6 +156,7 @@ def apply_whitening(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import apply_whitening, zca_matrix
     >>> matrix = zca_matrix(4 * jnp.eye(2)[None], epsilon=0.0)
     >>> apply_whitening(jnp.array([[3.0, 5.0]]), jnp.ones(2), matrix)
     Array([[1., 2.]], dtype=float32)
@@ -189,6 +190,7 @@ def zca_matrix(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import zca_matrix
     >>> zca_matrix(jnp.diag(jnp.array([4.0, 1.0])), epsilon=0.0)
     Array([[0.5, 0. ], [0. , 1. ]], dtype=float32)
   """
@@ -219,6 +221,7 @@ def newton_matrix(
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.ops import newton_matrix
     >>> newton_matrix(4 * jnp.eye(2), steps=6, epsilon=0.0).round(4)
     Array([[0.5, 0. ], [0. , 0.5]], dtype=float32)
   """

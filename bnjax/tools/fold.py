@@ -42,6 +42,16 @@ class Folded(NamedTuple):
       the layer before has none.
     folded: what was folded.
     refused: path of every norm that was not -> why.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from flax import linen as nn
+    >>> from bnjax.linen_tools import Folded, fold
+    >>> norm, x = nn.BatchNorm(use_running_average=True), jnp.ones((1, 2))
+    >>> result = fold(norm, norm.init(jax.random.key(0), x), x)
+    >>> isinstance(result, Folded), result.folded, len(result.refused)
+    (True, (), 1)
   """
 
   variables: Any
@@ -87,9 +97,10 @@ def fold(
     Ioffe and Szegedy (2015), arXiv:1502.03167, Algorithm 2, line 11.
 
   Example:
-    >>> import jax
     >>> import flax.linen as nn
+    >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen_tools import fold
     >>> model = nn.Sequential([nn.Dense(4), nn.BatchNorm(True), nn.relu])
     >>> x = jnp.ones((2, 3))
     >>> result = fold(model, model.init(jax.random.key(0), x), x)
@@ -136,9 +147,10 @@ def apply_folded(
     had been written without these norms.
 
   Example:
-    >>> import jax
     >>> import flax.linen as nn
+    >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen_tools import apply_folded, fold
     >>> model = nn.Sequential([nn.Dense(4), nn.BatchNorm(True)])
     >>> x = jnp.ones((2, 3))
     >>> folded = fold(model, model.init(jax.random.key(0), x), x)

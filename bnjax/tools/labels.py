@@ -40,6 +40,7 @@ def norm_labels(variables: Mapping[str, Any]) -> Any:
     >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen_tools import norm_labels
     >>> model = nn.Sequential([nn.Dense(2), nn.BatchNorm(True)])
     >>> variables = model.init(jax.random.key(0), jnp.ones((1, 3)))
     >>> norm_labels(variables)

@@ -68,6 +68,7 @@ def recalibrate(
     >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen_tools import recalibrate
     >>> model = nn.BatchNorm(use_running_average=True)
     >>> x = jnp.arange(10.0)[:, None]
     >>> variables = model.init(jax.random.key(0), x)
@@ -116,6 +117,7 @@ def recalibrate_stacked(
     >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen_tools import recalibrate_stacked
     >>> model = nn.BatchNorm(use_running_average=True)
     >>> x = jnp.arange(8.0).reshape(2, 4, 1)
     >>> variables = model.init(jax.random.key(0), x[0])

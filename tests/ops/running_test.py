@@ -149,16 +149,6 @@ def test_empty_feature_changes_nothing_of_itself(rule):
     np.testing.assert_array_equal(got[jnp.array([0, 2])], new[np.array([0, 2])])
 
 
-def test_one_value_has_no_unbiased_variance():
-  one = ops.batch_moments(jnp.ones((1, 3)))
-  for rule in (ema(0.5, unbiased=True), cumulative(unbiased=True)):
-    running = ops.update_running(ops.init_running(3), one, rule)
-    np.testing.assert_array_equal(running.var, 1)
-    np.testing.assert_array_equal(running.mean, 0)
-  running = ops.update_running(ops.init_running(3), one, ema(0.5))
-  np.testing.assert_array_equal(running.mean, 0.5)
-
-
 def test_decay_may_be_traced_scheduled_and_vmapped():
   def last(decay):
     return run(debiased_ema(decay)).mean
