@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.interpreters import partial_eval
 
 from bnjax.linen_tools import _modules
-from bnjax.linen_tools._modules import Call
+from bnjax.linen_tools._batches import Call
 from bnjax.linen_tools._program import Site, Trace, follow, match, opaque
 
 KERNELS = (nn.Dense, nn.DenseGeneral, nn.Conv, nn.ConvLocal, nn.ConvTranspose)

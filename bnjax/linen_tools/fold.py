@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from flax.linen import meta
 from jax import lax
 
-from bnjax.linen_tools import _modules
-from bnjax.linen_tools._modules import Call, Path
+from bnjax.linen_tools import _batches, _modules
+from bnjax.linen_tools._batches import Call
+from bnjax.linen_tools._modules import Path
 from bnjax.linen_tools._program import Site, Trace
 from bnjax.linen_tools._trace import CUSTOM, trace
 from bnjax.ops import fold_conv
@@ -54,7 +55,7 @@ def fold(
   variables: Any,
   batch: Any,
   *,
-  call: Call = _modules.call_model,
+  call: Call = _batches.call_model,
   kernels: tuple[type[nn.Module], ...] = (),
 ) -> Folded:
   """Folds every batch norm that directly follows a kernel into that kernel.
@@ -121,7 +122,7 @@ def apply_folded(
   folded: Folded,
   batch: Any,
   *,
-  call: Call = _modules.call_model,
+  call: Call = _batches.call_model,
 ) -> Any:
   """Runs a folded model without the norms that were folded.
 

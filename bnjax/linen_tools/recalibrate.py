@@ -7,8 +7,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from bnjax.linen_tools import _collect, _modules
-from bnjax.linen_tools._modules import Call
+from bnjax.linen_tools import _batches, _collect
+from bnjax.linen_tools._batches import Call
 from bnjax.ops import population_moments, population_moments_stacked
 from bnjax.ops.population import Estimator
 
@@ -18,7 +18,7 @@ def recalibrate(
   variables: Any,
   batches: Iterable[Any],
   *,
-  call: Call = _modules.call_model,
+  call: Call = _batches.call_model,
   estimator: Estimator = "pooled",
   axis_name: str | tuple[str, ...] | None = None,
   rngs: Any = None,
@@ -75,9 +75,12 @@ def recalibrate(
     >>> variables["batch_stats"]
     {'mean': Array([4.5], dtype=float32), 'var': Array([8.25], dtype=float32)}
   """
+  seeded = _collect.seeded(variables)
   collect = jax.jit(partial(_collect.collect, model, call, axis_name, rngs))
   population = population_moments(
-    partial(collect, _collect.seeded(variables)), batches, estimator=estimator
+    _batches.explained(partial(collect, seeded), call),
+    _batches.each(batches),
+    estimator=estimator,
   )
   return _collect.replaced(variables, population)
 
@@ -87,7 +90,7 @@ def recalibrate_stacked(
   variables: Any,
   batches: Any,
   *,
-  call: Call = _modules.call_model,
+  call: Call = _batches.call_model,
   estimator: Estimator = "pooled",
   axis_name: str | tuple[str, ...] | None = None,
   rngs: Any = None,
@@ -123,8 +126,9 @@ def recalibrate_stacked(
     Array([3.5], dtype=float32)
   """
   seeded = _collect.seeded(variables)
+  collect = partial(_collect.collect, model, call, axis_name, rngs, seeded)
   population = population_moments_stacked(
-    partial(_collect.collect, model, call, axis_name, rngs, seeded),
+    _batches.explained(collect, call),
     batches,
     estimator=estimator,
   )
