@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 import flax
 import flax.linen as nn
 import jax.numpy as jnp
+from flax.core.scope import CollectionFilter
 from flax.linen import meta
 from jax import lax
 
 from bnjax.linen_tools import _batches, _modules
 from bnjax.linen_tools._batches import Call
 from bnjax.linen_tools._modules import Path
-from bnjax.linen_tools._program import Site, Trace
-from bnjax.linen_tools._trace import CUSTOM, trace
+from bnjax.linen_tools._opaque import Site
+from bnjax.linen_tools._refusal import refusal
+from bnjax.linen_tools._trace import trace
 from bnjax.ops import fold_conv
 
 
@@ -56,7 +58,10 @@ def fold(
   batch: Any,
   *,
   call: Call = _batches.call_model,
-  kernels: tuple[type[nn.Module], ...] = (),
+  kernels: type[nn.Module] | tuple[type[nn.Module], ...] = (),
+  norms: type[nn.BatchNorm] | tuple[type[nn.BatchNorm], ...] = (),
+  mutable: CollectionFilter = False,
+  rngs: Any = None,
 ) -> Folded:
   """Folds every batch norm that directly follows a kernel into that kernel.
 
@@ -64,7 +69,9 @@ def fold(
   norm's input is the output of a `Dense`, `DenseGeneral`, `Conv`,
   `ConvLocal` or `ConvTranspose`, up to a reshape or cast, and nothing else
   uses that output, the kernel or the norm's variables. Every other norm stays
-  as it is, with the reason in `refused`. Outputs are equal up to rounding.
+  as it is, with the reason in `refused`. Outputs are equal up to rounding,
+  and so are derivatives by the input, also those that the model takes itself.
+  A subclass of a layer or norm may do more than it: name it, or it is refused.
 
   `model.apply(folded.variables, ...)` runs the result anywhere;
   `apply_folded` also leaves the folded norms out of the program. Both can be
@@ -79,10 +86,19 @@ def fold(
       `lambda model, x: model(x, train=False)`.
     kernels: further types of linear layers, whose result is linear in their
       `kernel` [..., in, features], and to which their `bias` is added.
+    norms: subclasses of batch norm, Flax's or ours, that call its `__call__`.
+      What they do before and after that stays.
+    mutable: as of `model.apply`, for a model that writes other collections.
+    rngs: likewise, for one that draws random numbers even in inference.
 
   Returns:
     Folded. Folded kernels keep the dtype they had, and are computed in
     float32 or higher.
+
+  Raises:
+    TypeError: `kernels` or `norms` are no classes, or the model does not take
+      the batch.
+    ValueError: no `batch_stats`.
 
   Reference:
     Ioffe and Szegedy (2015), arXiv:1502.03167, Algorithm 2, line 11.
@@ -99,17 +115,34 @@ def fold(
     >>> result.refused
     {}
   """
-  plain = meta.unbox(flax.core.unfreeze(variables))
-  found = trace(model, plain, batch, call, kernels)
-  pairs, refused = [], {}
+  if not variables.get("batch_stats"):
+    raise ValueError(
+      "These variables have no batch_stats, so no norm to fold: give all of "
+      "the model's, {'params': ..., 'batch_stats': ...}."
+    )
+  plain = whole = meta.unbox(flax.core.unfreeze(variables))
+  types = (_types(kernels, "kernels"), _types(norms, "norms"))
+  options = {"mutable": mutable, "rngs": rngs}
+
+  def run(batch: Any) -> Any:
+    return trace(model, plain, batch, call, types, options)
+
+  found = _batches.explained(run, call)(batch)
+  pairs, refused = [], dict(found.others)
+  for norm in found.norms:
+    refused.pop(norm, None)
+
+  def shape(kind: str, path: Path, name: str) -> tuple[int, ...]:
+    return _modules.get(whole[kind], path)[name].shape
+
   for norm, site in found.norms.items():
-    reason = _refusal(norm, found, plain)
+    reason = refusal(norm, found, shape)
     if reason is not None:
       refused[norm] = reason
       continue
-    kernel = found.before[norm]
+    (kernel,), (dtype,) = found.before[norm], site.dtypes
     shifts = ("params", "bias") not in found.kernels[kernel].shapes
-    pairs.append(Pair(kernel, norm, shifts, site.dtype))
+    pairs.append(Pair(kernel, norm, shifts, dtype))
     plain = _fold_pair(plain, found.kernels[kernel], kernel, site, norm)
   result = meta.replace_boxed(flax.core.unfreeze(variables), plain)
   if isinstance(variables, flax.core.FrozenDict):
@@ -123,6 +156,8 @@ def apply_folded(
   batch: Any,
   *,
   call: Call = _batches.call_model,
+  mutable: CollectionFilter = False,
+  rngs: Any = None,
 ) -> Any:
   """Runs a folded model without the norms that were folded.
 
@@ -131,10 +166,13 @@ def apply_folded(
     folded: what `fold` returned.
     batch: what `call` takes.
     call: (bound model, batch) -> outputs, as it was given to `fold`.
+    mutable: as it was given to `fold`.
+    rngs: of `model.apply`.
 
   Returns:
     What `call` returns: for a jitted call in as little time as if the model
-    had been written without these norms.
+    had been written without these norms. With `mutable` a pair of it and what
+    was written, as `model.apply` does.
 
   Example:
     >>> import jax
@@ -147,8 +185,10 @@ def apply_folded(
     { ... dot_general... add ... }
   """
   pairs = {pair.norm: pair for pair in folded.folded}
-  with nn.intercept_methods(partial(_leave_out, pairs)):
-    return nn.apply(call, model)(folded.variables, batch)
+  with _modules.intercepted(partial(_leave_out, pairs), folded.folded):
+    return nn.apply(call, model, mutable=mutable)(
+      folded.variables, batch, rngs=rngs
+    )
 
 
 def _leave_out(
@@ -169,47 +209,6 @@ def _leave_out(
   if getattr(norm, "activation", None) == "relu":
     x = jnp.maximum(x, 0)
   return x.astype(pair.dtype)
-
-
-def _refusal(norm: Path, found: Trace, variables: Any) -> str | None:
-  """Says why a norm cannot be folded."""
-  site, reason = found.norms[norm], None
-  if site.by_batch:
-    return "it normalizes by the batch: call the model in inference mode"
-  if site.affine:
-    return "its scale or bias is given in the call"
-  if site.calls != 1:
-    return f"it is used {site.calls} times"
-  if norm not in found.before:
-    return found.reasons[norm]
-  path = found.before[norm]
-  name, kernel = "/".join(path), found.kernels[path]
-  if kernel.calls > 1:
-    reason = f"{name} is used {kernel.calls} times"
-  for each, which in ((path, kernel), (norm, site)):
-    if each in found.read_elsewhere:
-      reason = f"a variable of {'/'.join(each)} is used outside it too"
-    if each in found.transformed:
-      reason = f"the variables of {'/'.join(each)} are transformed before use"
-    for (kind, leaf), shape in which.shapes.items():
-      if _modules.get(variables[kind], each)[leaf].shape != shape:
-        reason = f"{'/'.join(each)} has many layers' variables (nn.scan, vmap)"
-  axes = site.module.axis
-  axes = tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)
-  if [axis % site.ndim for axis in axes] != [site.ndim - 1]:
-    reason = f"it normalizes axes {axes}, the kernel's features are the last"
-  if _features(kernel.module) != 1:
-    reason = f"{name} has several axes of features, or batch axes"
-  if any(getattr(kernel.module, name, None) is not None for name in CUSTOM):
-    reason = f"{name} does not multiply by its kernel as Flax does by default"
-  return reason
-
-
-def _features(module: Any) -> int:
-  """Returns how many feature axes a layer's result has, 0 with batch axes."""
-  if getattr(module, "batch_dims", ()):
-    return 0
-  return 1 if isinstance(module.features, int) else len(module.features)
 
 
 def _fold_pair(
@@ -246,6 +245,14 @@ def _fold_pair(
     params = _set(params, norm_at, affine)
   batch_stats = _set(variables["batch_stats"], norm_at, stats)
   return {**variables, "params": params, "batch_stats": batch_stats}
+
+
+def _types(given: Any, name: str) -> tuple[type, ...]:
+  """Returns one class, or several, as a tuple."""
+  types = given if isinstance(given, (tuple, list)) else (given,)
+  if not all(isinstance(kind, type) for kind in types):
+    raise TypeError(f"{name} must be module classes, got {given!r}.")
+  return tuple(types)
 
 
 def _set(tree: Any, path: Path, value: Any) -> Any:
