@@ -3,10 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import errors
 
 Call = Callable[[Any, Any], Any]
+
+_INSIDE = (
+  errors.JaxTransformError,
+  errors.TraceContextError,
+  jax.errors.UnexpectedTracerError,
+)
 
 
 def call_model(model: Any, batch: Any) -> Any:
@@ -49,6 +56,13 @@ def explained(collect: Callable[[Any], Any], call: Call) -> Callable[..., Any]:
       raise ValueError(
         "The model draws random numbers: call it as at inference by call=, or "
         f"give rngs=. Flax says: {_line(error)}"
+      ) from error
+    except _INSIDE as error:
+      raise ValueError(
+        "A norm is called inside a jax transformation, out of which its "
+        "statistics cannot come: use Flax's own (nn.vmap, nnx.grad of the "
+        "model), or say with call= to call what is inside alone. The error "
+        f"was: {_line(error)}"
       ) from error
     except Exception as error:
       advice = _advice(batch, first[0]) if call is call_model else None

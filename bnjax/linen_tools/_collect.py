@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jax import lax
 
 from bnjax.linen import BatchNorm
 from bnjax.linen_tools import _modules
@@ -70,11 +71,7 @@ def _collecting(
   if _modules.is_other_norm_call(context):
     y = call(*args, **kwargs)
     if norm.path not in reached:
-      raise ValueError(
-        f"{type(norm).__name__} ({'/'.join(norm.path)}) is a subclass of "
-        "BatchNorm that does not call BatchNorm's own __call__: what it "
-        "normalizes cannot be seen."
-      )
+      raise _modules.unseen(type(norm).__name__, norm.path)
     return y
   if not _modules.is_norm_call(context):
     return call(*args, **kwargs)
@@ -91,7 +88,8 @@ def _collecting(
     args = args[:1]
   y = call(*args, **kwargs)
   # A norm that is called twice has two batches, each normalized by itself.
-  _put(norm, merge_moments(before, moments))
+  # Without tangents, what it keeps may leave a `jax.grad` around it.
+  _put(norm, lax.stop_gradient(merge_moments(before, moments)))
   return y
 
 

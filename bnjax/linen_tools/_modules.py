@@ -130,11 +130,27 @@ def moments_of(norm: Any, called: NormCall, axis_name: Any) -> Moments:
   )
 
 
+def unseen(name: str, path: Path) -> ValueError:
+  """The error for a subclass whose input cannot be seen."""
+  return ValueError(
+    f"{name} ({'/'.join(map(str, path))}) is a subclass of BatchNorm that does "
+    "not call BatchNorm's own __call__: what it normalizes cannot be seen."
+  )
+
+
 def get(tree: Any, path: Path) -> Any:
   """Returns the node at a path of nested dicts, or an empty one."""
   for name in path:
     tree = tree.get(name, {})
   return tree
+
+
+def as_types(given: Any, name: str) -> tuple[type, ...]:
+  """Returns module classes, of which there may be one, as a tuple."""
+  types = given if isinstance(given, (tuple, list)) else (given,)
+  if not all(isinstance(kind, type) for kind in types):
+    raise TypeError(f"{name} must be module classes, got {given!r}.")
+  return tuple(types)
 
 
 def _names(axis_name: str | tuple[str, ...] | None) -> tuple[str, ...]:

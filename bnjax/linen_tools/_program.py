@@ -46,6 +46,8 @@ def follow(jaxpr: Jaxpr, known: dict[Any, Path], found: Trace) -> None:
       for var, (kind, name) in zip(eqn.invars[1:], names, strict=True):
         if known.get(var) != (kind, *path, name):
           found.transformed.add(path)
+          if var in known:  # It is another's, too.
+            found.read_elsewhere.add(known[var][1:-1])
       used = _variables(eqn.invars[:1])
     else:
       used = _variables(eqn.invars)

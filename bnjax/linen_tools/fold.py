@@ -121,7 +121,10 @@ def fold(
       "the model's, {'params': ..., 'batch_stats': ...}."
     )
   plain = whole = meta.unbox(flax.core.unfreeze(variables))
-  types = (_types(kernels, "kernels"), _types(norms, "norms"))
+  types = (
+    _modules.as_types(kernels, "kernels"),
+    _modules.as_types(norms, "norms"),
+  )
   options = {"mutable": mutable, "rngs": rngs}
 
   def run(batch: Any) -> Any:
@@ -245,14 +248,6 @@ def _fold_pair(
     params = _set(params, norm_at, affine)
   batch_stats = _set(variables["batch_stats"], norm_at, stats)
   return {**variables, "params": params, "batch_stats": batch_stats}
-
-
-def _types(given: Any, name: str) -> tuple[type, ...]:
-  """Returns one class, or several, as a tuple."""
-  types = given if isinstance(given, (tuple, list)) else (given,)
-  if not all(isinstance(kind, type) for kind in types):
-    raise TypeError(f"{name} must be module classes, got {given!r}.")
-  return tuple(types)
 
 
 def _set(tree: Any, path: Path, value: Any) -> Any:

@@ -204,3 +204,9 @@ def test_a_model_that_differentiates_inside():
   want = stats_of(Deep(BatchNorm), variables=alone)
   jax.tree.map(np.testing.assert_array_equal, stats["net"], want)
   assert np.isfinite(stats["after"]["var"]).all()
+  call = lambda net, x: jax.grad(lambda x: net(x).sum())(x)
+  got = recalibrate(Deep(BatchNorm), alone, BATCHES, call=call)["batch_stats"]
+  jax.tree.map(np.testing.assert_array_equal, got, want)
+  call = lambda net, x: jax.vmap(net)(x[None])
+  with pytest.raises(ValueError, match=r"inside a jax transformation.*call="):
+    recalibrate(Deep(BatchNorm), alone, BATCHES, call=call)
