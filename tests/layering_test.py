@@ -16,7 +16,7 @@ ALLOWED = {
   "linen": {"_layer", "ops"},
   "nnx": {"_layer", "ops"},
   "interop": set(),
-  "linen_tools": {"linen", "ops"},
+  "linen_tools": {"linen", "nnx", "ops"},
   "errors": set(),
   "named": {"errors"},
   "models": {"linen", "ops", "errors", "named"},

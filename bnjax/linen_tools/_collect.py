@@ -144,4 +144,7 @@ def _replace(stats: Any, population: Mapping[Path, Moments]) -> Any:
       old = flat[*path, name]
       kept = jnp.where(moments.count > 0, new, old.astype(new.dtype))
       flat[*path, name] = kept.astype(old.dtype)
+    if (*path, "rest") in flat:  # Of the old mean.
+      old = flat[*path, "rest"]
+      flat[*path, "rest"] = jnp.where(moments.count > 0, 0, old)
   return unflatten_dict(flat)

@@ -75,7 +75,7 @@ def _variables(
     return f"a variable of {name} is used outside it too"
   for (kind, leaf), seen in site.shapes.items():
     if shape(kind, path, leaf) != seen:
-      return f"{name} has many layers' variables (nn.scan, vmap)"
+      return f"{name} has many layers' variables (nn.scan, nnx.scan, vmap)"
   return None
 
 
@@ -83,7 +83,8 @@ def _usual(module: Any, field: str) -> bool:
   """Whether a field of a layer is what it is unless somebody sets it."""
   value = getattr(module, field, None)
   usual = [None, lax.dot_general, lax.conv_general_dilated]
-  for kind in type(module).__mro__[:-1]:
+  kinds: Any = type(module).__mro__[:-1]
+  for kind in kinds:
     parameters = inspect.signature(kind.__init__).parameters
     if field in parameters:
       usual.append(parameters[field].default)

@@ -45,6 +45,15 @@ class Folded(NamedTuple):
       the layer before has none.
     folded: what was folded.
     refused: path of every norm that was not -> why.
+
+  Example:
+    >>> import flax.linen as nn
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> model = nn.Sequential([nn.relu, nn.BatchNorm(True)])
+    >>> x = jnp.ones((2, 3))
+    >>> fold(model, model.init(jax.random.key(0), x), x).refused
+    {('layers_1',): 'its input is the output of `relu`, not of a kernel'}
   """
 
   variables: Any

@@ -64,22 +64,25 @@ class Random(nn.Module):
   def __call__(self, x):
     rng = np.random.default_rng(self.seed)
     values, layers, norms = [x], [], []
-    for _ in range(12):
+    for _ in range(8):
       recent = values[-1 - min(rng.geometric(0.9) - 1, len(values) - 1)]
-      match rng.integers(10):
+      match rng.integers(9):
         case 0 | 1 | 2:
           layers.append(kernel(rng))
           values.append(layers[-1](recent))
-        case 3 | 4 | 5:
+          if rng.integers(2):
+            norms.append(batch_norm(rng))
+            values.append(norms[-1](values[-1]))
+        case 3 | 4:
           norms.append(batch_norm(rng))
           values.append(norms[-1](recent))
-        case 6:
+        case 5:
           values.append(nn.relu(recent))
-        case 7:
+        case 6:
           values.append(recent + values[rng.integers(len(values))])
-        case 8 if layers:
+        case 7 if layers:
           values.append(layers[rng.integers(len(layers))](recent))
-        case 9 if norms:
+        case 8 if norms:
           values.append(norms[rng.integers(len(norms))](recent))
     return values[-1] + 0.1 * values[rng.integers(len(values))]
 

@@ -51,6 +51,15 @@ def test_diverged_statistics_of_every_layer_are_repaired(norm, broken):
   assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(got))
 
 
+def test_what_the_old_mean_had_no_digits_for_goes_with_it():
+  model = nn.BatchNorm(use_running_average=True)
+  variables = model.init(jax.random.key(0), X)
+  stats = {**variables["batch_stats"], "rest": jnp.full(4, jnp.nan)}
+  stats = stats_of(model, variables={**variables, "batch_stats": stats})
+  assert_input_is(stats, X)
+  np.testing.assert_array_equal(stats["rest"], [0, 0, 0, 0])
+
+
 class Writer(nn.Module):
   """Leaves something in other collections whenever it is called."""
 

@@ -10,7 +10,7 @@ from bnjax.linen_tools._modules import Path
 from bnjax.nnx import BatchNorm
 
 NORMS = (nnx.BatchNorm, BatchNorm)
-Mixin = Callable[[type], type]
+Mixin = Callable[[Any], Any]
 
 
 def modules(model: nnx.Module) -> list[tuple[Path, Any]]:
@@ -39,7 +39,7 @@ def in_inference(model: nnx.Module) -> Any:
   return model
 
 
-def base_of(norm: nnx.BatchNorm) -> type:
+def base_of(norm: nnx.BatchNorm) -> Any:
   """Returns the class whose `__call__` a norm has or inherits."""
   return BatchNorm if isinstance(norm, BatchNorm) else nnx.BatchNorm
 
@@ -52,22 +52,22 @@ def variables(module: Any) -> Iterator[tuple[str, Any]]:
 
 
 def take_place(
-  module: Any, base: type, mixin: Mixin, outer: Callable[..., Any] | None = None
+  module: Any, base: Any, mixin: Mixin, outer: Callable[..., Any] | None = None
 ) -> None:
   """Makes a module call `mixin(base)` where it would call `base`.
 
   In a subclass of `base`, that is where it calls `super().__call__`; `outer`
   is called in the place of its own `__call__`.
   """
-  kind = type(module)
+  kind: Any = type(module)
   kind = mixin(base) if kind is base else _between(kind, base, mixin, outer)
   object.__setattr__(module, "__class__", kind)
 
 
 @cache
 def _between(
-  kind: type, base: type, mixin: Mixin, outer: Callable[..., Any] | None
-) -> type:
+  kind: Any, base: Any, mixin: Mixin, outer: Callable[..., Any] | None
+) -> Any:
   """Returns `kind` with `mixin(base)` just before `base` among its bases."""
   members = {} if outer is None else {"__call__": outer}
   return type(kind)(kind.__name__, (kind, mixin(base)), members)

@@ -60,7 +60,7 @@ def trace(
   graph, state = nnx.split(model)
 
   def program(state: Any, batch: Any) -> Any:
-    return nnx.as_pure(call(nnx.merge(graph, state), batch))
+    return nnx.as_pure(call(nnx.merge(graph, nnx.as_pure(state)), batch))
 
   known = [
     (_kind(variable), *path) for path, variable in nnx.to_flat_state(state)
@@ -83,10 +83,10 @@ def _own(module: Any) -> Own:
 
 
 @cache
-def _kernel(base: type) -> type:
+def _kernel(base: Any) -> Any:
   """Returns a linear layer whose result is an opaque operation's."""
 
-  class Kernel(base):  # type: ignore[misc, valid-type]
+  class Kernel(base):
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array:
       y = super().__call__(*args, **kwargs)
       x = args[0] if args else next(iter(kwargs.values()))
@@ -97,10 +97,10 @@ def _kernel(base: type) -> type:
 
 
 @cache
-def _norm(base: type) -> type:
+def _norm(base: Any) -> Any:
   """Returns a norm whose result is an opaque operation's."""
 
-  class Norm(base):  # type: ignore[misc, valid-type]
+  class Norm(base):
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array:
       called, own = norm_call(self, args, kwargs), _own(self)
       if called.by_batch or called.updates:  # Only its shape counts.

@@ -125,7 +125,10 @@ def fold(
 
 def _fold_pair(layer: Any, norm: Any) -> None:
   """Folds a norm into the layer."""
-  value = lambda variable: None if variable is None else variable.get_value()
+
+  def value(variable: Any) -> Any:
+    return None if variable is None else variable.get_value()
+
   kernel, bias = fold_conv(
     value(layer.kernel),
     value(layer.bias),
@@ -160,10 +163,10 @@ def _rest(norm: Any, args: Any, kwargs: Any) -> jax.Array:
 
 
 @cache
-def _left_out(base: type) -> type:
+def _left_out(base: Any) -> Any:
   """Returns the norm that a named subclass has left."""
 
-  class LeftOut(base):  # type: ignore[misc, valid-type]
+  class LeftOut(base):
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array:
       return _rest(self, args, kwargs)
 

@@ -34,13 +34,13 @@ def norm_labels(model: nnx.Module, wrt: Any = nnx.Param) -> nnx.State:
     >>> nnx.to_pure_dict(norm_labels(model))
     {'bias': 'batch_norm', 'scale': 'batch_norm'}
   """
-  siblings: dict[tuple[Any, ...], set[str]] = {}
+  siblings: dict[tuple[Any, ...], set[Any]] = {}
   for path, variable in nnx.to_flat_state(nnx.state(model)):
     if isinstance(variable, (nnx.Param, nnx.BatchStat)):
       siblings.setdefault(path[:-1], set()).add(path[-1])
   return nnx.from_flat_state(
     [
-      (path, label(path[-1], siblings[path[:-1]]))
+      (path, label(str(path[-1]), siblings[path[:-1]]))
       for path, _ in nnx.to_flat_state(nnx.state(model, wrt))
     ]
   )

@@ -135,14 +135,14 @@ def _collecting(model: nnx.Module, axis_name: Any) -> nnx.Module:
 
 
 @cache
-def _collector(base: type) -> type:
+def _collector(base: Any) -> Any:
   """Returns a norm that normalizes by its batch and leaves the moments.
 
   They travel through its own variables, as what it keeps in training does:
   the one way out of `nnx.scan` and other transformations.
   """
 
-  class Collector(base):  # type: ignore[misc, valid-type]
+  class Collector(base):
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array:
       called = norm_call(self, args, kwargs)
       moments = moments_of(self, called, self.recalibration[1])
@@ -163,7 +163,7 @@ def _collector(base: type) -> type:
 def _checked(self: Any, *args: Any, **kwargs: Any) -> Any:
   """Calls a subclass, and sees that it calls the norm that it is of."""
   before = self.recalibration_count.get_value()
-  y = super(type(self), self).__call__(*args, **kwargs)  # type: ignore[misc]
+  y = super(type(self), self).__call__(*args, **kwargs)
   if self.recalibration_count.get_value() is before:
     raise unseen(type(self).__name__, self.recalibration[0])
   return y
@@ -200,3 +200,6 @@ def _replace(model: nnx.Module, population: list[Moments]) -> None:
       old = variable.get_value()
       kept = jnp.where(moments.count > 0, new, old.astype(new.dtype))
       variable[...] = kept.astype(old.dtype)
+    if hasattr(norm, "rest"):  # Of the old mean.
+      old = norm.rest.get_value()
+      norm.rest[...] = jnp.where(moments.count > 0, 0, old)
