@@ -151,7 +151,8 @@ def test_bridge_module():
   class Net(nnx.bridge.Module):
     @nnx.bridge.compact
     def __call__(self, x):
-      return BatchNorm(3, rngs=nnx.Rngs(0))(x)
+      make = lambda rngs: BatchNorm(3, rngs=rngs)
+      return nnx.bridge.nnx_in_bridge_mdl(make, name="norm")(x)
 
   variables = Net().init(jax.random.key(0), ROW)
-  assert "params" in variables
+  np.testing.assert_array_equal(variables["batch_stats"]["norm"]["mean"], 0)
