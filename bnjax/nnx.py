@@ -5,6 +5,8 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.nnx import summary
+from flax.nnx.bridge.wrappers import current_linen_module
 from flax.nnx.nn import dtypes
 from jax import lax
 
@@ -26,8 +28,14 @@ class BatchNorm(nnx.BatchNorm):
   It differs on purpose in what `bnjax.linen.BatchNorm` lists, and in dtypes,
   where it is as linen: `dtype` is that of the result, and neither x nor the
   statistics are rounded to it before they are subtracted. A `promote_dtype`
-  other than Flax's is obeyed for x, scale and bias. One value per feature is
-  an error in any training call, since NNX has no `init`.
+  other than Flax's is obeyed for x, scale and bias.
+
+  One value per feature is an error in training, once that is run or compiled.
+  `nnx.eval_shape` goes through; so do `nnx.tabulate`, `nnx.bridge.lazy_init`
+  and `init` of `nnx.bridge.ToLinen` and `nnx.bridge.Module`, where the layer
+  does as linen's in `init`: y is `bias` for one value, axes are not pooled
+  over, and the running statistics stay as they are (in Flax: they move). What
+  remains: a training step, or `jit(...).lower`, with a dummy of one row.
 
   With `nnx.vmap` over examples, set its `axis_name` and the layer's, or
   `update_running=False`: else every example would leave other statistics.
@@ -152,6 +160,8 @@ class BatchNorm(nnx.BatchNorm):
     if self.promote_dtype is not dtypes.promote_dtype:
       x, _, _, scale, bias = self.promote_dtype(arrays, dtype=self.dtype)
       dtype = _layer.result_dtype(self.dtype, x, scale, bias)
+    initializing = _initializing(self)
+    update = update and not initializing
     y, running = _layer.forward(
       self,
       x,
@@ -162,6 +172,7 @@ class BatchNorm(nnx.BatchNorm):
       source=source,
       update=update,
       mask=mask,
+      initializing=initializing,
     )
     if update:
       running = lax.stop_gradient(running)
@@ -207,3 +218,16 @@ def _data(rule: Any) -> Any:
   """Marks a rule with a traced decay, or an array, as data of the module."""
   traced = any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(rule))
   return nnx.data(rule) if traced else rule
+
+
+def _initializing(layer: nnx.Module) -> bool:
+  """Whether the call is to make variables or a summary, not to train."""
+  if layer._pytree__state.initializing:  # nnx.bridge.lazy_init
+    return True
+  # nnx.tabulate puts functions of its own in the place of methods.
+  call = type(layer).__call__
+  if getattr(call, "__globals__", None) is vars(summary):
+    return True
+  # nnx.bridge.ToLinen, and nnx.bridge.Module around a layer it has just made
+  around = (current_linen_module(), nnx.bridge.current_module())
+  return any(each is not None and each.is_initializing() for each in around)

@@ -7,8 +7,8 @@ import pytest
 
 import bnjax
 import bnjax.linen
-import bnjax.linen_tools
 import bnjax.nnx
+import bnjax.tools
 from bnjax import interop
 
 CLASSES = {"Covariance", "Folded", "Moments", "Preset", "RenormLimits"}
@@ -16,7 +16,7 @@ CLASSES |= {"Rule", "Running", "BatchNorm"}
 
 
 def _public():
-  modules = (bnjax, bnjax.linen, bnjax.nnx, bnjax.linen_tools, interop)
+  modules = (bnjax, bnjax.linen, bnjax.nnx, bnjax.tools, interop)
   for module in modules:
     for name, value in vars(module).items():
       ours = getattr(value, "__module__", "").startswith("bnjax")

@@ -10,7 +10,10 @@ intent in these, each asserted for both:
 - features of which nothing counts are finite: `test_nnx_equals_linen`;
 - masked cells of the output are 0: `test_masked_cells_of_the_output`;
 - the mean survives an offset of 1e4 whatever `use_fast_variance` says:
-  `test_large_offset`.
+  `test_large_offset`;
+- training on one row is refused: `test_one_row`. Flax's tests do it in
+  summaries, lazy initialization and bridges, which work (nnx_one_row_test.py),
+  and in training steps of a dummy, which do not.
 """
 
 import jax
@@ -165,3 +168,18 @@ def test_usage_in_flax_docstring(cls):
   )
   np.testing.assert_allclose(y, x, rtol=1e-5)
   assert (updates["batch_stats"]["mean"] == 0).all()
+
+
+@pytest.mark.parametrize("cls", [nnx.BatchNorm, bnjax.nnx.BatchNorm])
+def test_one_row(cls):
+  norm, row = cls(2, rngs=nnx.Rngs(0)), jnp.ones((1, 2))
+  assert nnx.eval_shape(lambda norm, x: norm(x), norm, row).shape == (1, 2)
+  assert "BatchNorm" in nnx.tabulate(norm, row, console_kwargs={"width": 200})
+  norm.eval()
+  np.testing.assert_allclose(norm(row), row, rtol=1e-5)
+  norm.train()
+  if cls is bnjax.nnx.BatchNorm:
+    with pytest.raises(ValueError, match="one number per feature"):
+      norm(row)
+  else:
+    np.testing.assert_array_equal(norm(row), [[0, 0]])

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _arguments, _axes, _devices
 from bnjax.ops._derivative import Affine, Plan, split_epsilon, transform
+from bnjax.ops._one_value import refuse_to_run
 from bnjax.ops.moments import Moments, from_statistics
 
 
@@ -53,7 +54,8 @@ def batch_norm(
   Raises:
     TypeError: x is complex or not floating; mask is not boolean.
     ValueError: axes, shapes or groups that do not fit; or one number per
-      feature, whose variance is 0 whatever it is. Where that can only be
+      feature, whose variance is 0 whatever it is: once that is run, or
+      compiled, so `jax.eval_shape` goes through. Where it can only be
       known at run time (a mask, an axis_name), y is then `bias` and the
       gradient with respect to x is zero.
 
@@ -75,8 +77,6 @@ def batch_norm(
   shape = _axes.feature_shape(x.shape, axes)
   mask = _axes.as_mask(mask, x.shape)
   _arguments.choice("activation", activation, (None, "relu"))
-  if mask is None and axis_name is None:
-    _check_count(math.prod(x.shape[axis] for axis in axes))
   if scale is not None:
     scale = _axes.per_feature("scale", scale, shape, dtype)
   if bias is not None:
@@ -85,12 +85,7 @@ def batch_norm(
   known, traced = split_epsilon(epsilon, dtype)
   plan = Plan(axes, pool, known, activation == "relu")
   y, stats = transform(plan, x, mask, Affine(scale, bias, traced))
+  count = math.prod(x.shape[axis] for axis in axes)
+  if count == 1 and mask is None and axis_name is None:
+    y = refuse_to_run(y)
   return y, from_statistics(stats)
-
-
-def _check_count(count: int) -> None:
-  if count == 1:
-    raise ValueError(
-      "A batch of one number per feature has no variance to normalize by: "
-      "use more rows, or normalize() with running statistics."
-    )

@@ -93,7 +93,8 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
 
   mean = mean_a + d * n_b / n,  m2 = m2_a + m2_b + d^2 * n_a * n_b / n
 
-  Exact also where one count is 0, or both. Associative up to rounding, so
+  Exact also where one count is 0, or both: what an empty part holds, be it
+  infinite or NaN, does not matter. Associative up to rounding, so
   microbatches, shards and ghost groups may be merged in any order.
 
   Args:
@@ -114,12 +115,24 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
     Moments(count=Array(6., dtype=float32), mean=Array([2.5], dtype=float32),
       m2=Array([17.5], dtype=float32))
   """
+  a, b = _counted(a), _counted(b)
   count = a.count + b.count
   share = b.count / jnp.maximum(count, 1)
   apart = b.mean - a.mean
   mean = jnp.where(a.count > 0, a.mean + apart * share, b.mean)
   m2 = a.m2 + b.m2 + jnp.square(apart) * (a.count * share)
   return Moments(count, mean, m2)
+
+
+def _counted(part: Moments) -> Moments:
+  """Returns moments that are 0 where nothing was counted."""
+  some = part.count > 0
+  zero = jnp.zeros_like(part.mean)
+  return Moments(
+    part.count,
+    jnp.where(some, part.mean, zero),
+    jnp.where(some, part.m2, zero),
+  )
 
 
 def from_statistics(stats: Statistics) -> Moments:

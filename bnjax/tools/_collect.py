@@ -9,12 +9,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jax import lax
 
 from bnjax.linen import BatchNorm
-from bnjax.ops import Moments, batch_moments, merge_moments
+from bnjax.ops import Moments, merge_moments
 from bnjax.ops._dtypes import widest
 from bnjax.tools import _modules
-from bnjax.tools._modules import Call, Path
+from bnjax.tools._batches import Call
+from bnjax.tools._modules import Path
 
 COUNT = "recalibration_count"
 
@@ -36,8 +38,10 @@ def collect(
   batch: Any,
 ) -> Any:
   """The moments of every norm's input in one batch, by path."""
-  run = nn.apply(call, model, mutable=["batch_stats"])
-  with nn.intercept_methods(partial(_collecting, axis_name)):
+  # Whatever else the model writes: its cache, its losses.
+  run = nn.apply(call, model, mutable=flax.core.DenyList("params"))
+  interceptor = partial(_collecting, axis_name, set())
+  with _modules.intercepted(interceptor, object()):
     _, state = run(variables, batch, rngs=rngs)
   return _moments(state["batch_stats"])
 
@@ -52,6 +56,7 @@ def replaced(variables: Any, population: Mapping[Path, Moments]) -> Any:
 
 def _collecting(
   axis_name: Any,
+  reached: set[Path],
   call: Any,
   args: tuple[Any, ...],
   kwargs: dict[str, Any],
@@ -62,17 +67,17 @@ def _collecting(
   They travel through the norm's own variables, mean, var and a count beside
   them, the one way out of `nn.scan` and other lifted transformations.
   """
+  norm: Any = context.module
+  if _modules.is_other_norm_call(context):
+    y = call(*args, **kwargs)
+    if norm.path not in reached:
+      raise _modules.unseen(type(norm).__name__, norm.path)
+    return y
   if not _modules.is_norm_call(context):
     return call(*args, **kwargs)
-  norm: Any = context.module
-  x, mask, _, _ = _modules.norm_call(norm, args, kwargs)
-  names = (*_names(_modules.bound(norm.axis_name)), *_names(axis_name))
-  moments = batch_moments(
-    x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32),
-    feature_axes=norm.axis,
-    mask=None if mask is None else jnp.asarray(mask).astype(bool),
-    axis_name=tuple(dict.fromkeys(names)) or None,
-  )
+  reached.add(norm.path)
+  called = _modules.norm_call(norm, args, kwargs)
+  moments = _modules.moments_of(norm, called, axis_name)
   before = _read(norm.variables["batch_stats"])
   _put(norm, moments)
   if isinstance(norm, BatchNorm):  # Ghost groups, as in training.
@@ -83,14 +88,9 @@ def _collecting(
     args = args[:1]
   y = call(*args, **kwargs)
   # A norm that is called twice has two batches, each normalized by itself.
-  _put(norm, merge_moments(before, moments))
+  # Without tangents, what it keeps may leave a `jax.grad` around it.
+  _put(norm, lax.stop_gradient(merge_moments(before, moments)))
   return y
-
-
-def _names(axis_name: str | tuple[str, ...] | None) -> tuple[str, ...]:
-  if axis_name is None:
-    return ()
-  return (axis_name,) if isinstance(axis_name, str) else tuple(axis_name)
 
 
 def _put(norm: nn.Module, moments: Moments) -> None:
@@ -103,8 +103,11 @@ def _put(norm: nn.Module, moments: Moments) -> None:
 
 
 def _read(stats: Mapping[str, jax.Array]) -> Moments:
+  """The moments so far; none, where what stands there is from before."""
   count = stats[COUNT]
-  return Moments(count, stats["mean"], stats["var"] * count)
+  some, zero = count > 0, jnp.zeros_like(count)
+  mean, var = (jnp.where(some, stats[name], zero) for name in ("mean", "var"))
+  return Moments(count, mean, var * count)
 
 
 def _norms(flat: Mapping[Path, Any]) -> list[Path]:
@@ -141,4 +144,7 @@ def _replace(stats: Any, population: Mapping[Path, Moments]) -> Any:
       old = flat[*path, name]
       kept = jnp.where(moments.count > 0, new, old.astype(new.dtype))
       flat[*path, name] = kept.astype(old.dtype)
+    if (*path, "rest") in flat:  # Of the old mean.
+      old = flat[*path, "rest"]
+      flat[*path, "rest"] = jnp.where(moments.count > 0, 0, old)
   return unflatten_dict(flat)

@@ -6,80 +6,36 @@ they are applied to, and then their variables.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Primitive
-from jax.interpreters import batching
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.interpreters import partial_eval
 
 from bnjax.tools._modules import Path
+from bnjax.tools._opaque import Trace, opaque
 
 # Operations whose operands are those of the program in them, one to one.
 CALLS = ("jit", "pjit", "remat2", "checkpoint", "scan", "cond")
 # Operations that keep the features where they are, and the values.
 TRANSPARENT = ("convert_element_type", "name", "copy", "reshape")
 
-opaque = Primitive("bnjax_opaque")
 
+def read(found: Trace, program: Any, known: list[Path], *args: Any) -> None:
+  """Traces the program and finds what its layers' data flow is.
 
-@opaque.def_abstract_eval
-def _(*_, shape, dtype, **__):  # type: ignore[no-untyped-def]
-  return jax.core.ShapedArray(shape, dtype)
-
-
-def _batch(args, dims, *, shape, **params):  # type: ignore[no-untyped-def]
-  pairs = zip(args, dims, strict=True)
-  size = next(x.shape[d] for x, d in pairs if d is not None)
-  return opaque.bind(*args, shape=(size, *shape), **params), 0
-
-
-batching.primitive_batchers[opaque] = _batch
-
-
-@dataclass
-class Site:
-  """One module as it was called.
-
-  Attributes:
-    module: a copy of the module, unbound.
-    shapes: of its variables, by collection and name, where it was called.
-    calls: at how many places of the program it is called.
-    by_batch: whether a norm normalized by the batch.
-    affine: whether a norm was called with a scale or bias.
-    ndim: number of axes of its result.
-    dtype: of its result.
+  Args:
+    found: is added to.
+    program: calls the model, its layers replaced by `stand_in`.
+    known: collection, path and name of the program's first inputs.
+    *args: of the program.
   """
-
-  module: Any
-  shapes: dict[tuple[str, str], tuple[int, ...]]
-  calls: int = 0
-  by_batch: bool = False
-  affine: bool = False
-  ndim: int = 0
-  dtype: Any = None
-
-
-@dataclass
-class Trace:
-  """What the traced model says about its kernels and norms.
-
-  Attributes:
-    kernels: every linear layer that was called.
-    norms: every batch norm that was called.
-    before: the kernel whose result, and nothing else, a norm reads.
-    reasons: why there is no such kernel.
-    read_elsewhere: modules with a variable that is used outside them.
-    transformed: modules that do not see their variables as they are.
-  """
-
-  kernels: dict[Path, Site] = field(default_factory=dict)
-  norms: dict[Path, Site] = field(default_factory=dict)
-  before: dict[Path, Path] = field(default_factory=dict)
-  reasons: dict[Path, str] = field(default_factory=dict)
-  read_elsewhere: set[Path] = field(default_factory=set)
-  transformed: set[Path] = field(default_factory=set)
+  closed = jax.make_jaxpr(program)(*args)
+  outputs = [True] * len(closed.jaxpr.outvars)
+  jaxpr, _ = partial_eval.dce_jaxpr(closed.jaxpr, outputs, instantiate=True)
+  follow(jaxpr, dict(zip(jaxpr.invars, known, strict=False)), found)
+  match(jaxpr, found)
 
 
 def follow(jaxpr: Jaxpr, known: dict[Any, Path], found: Trace) -> None:
@@ -90,6 +46,8 @@ def follow(jaxpr: Jaxpr, known: dict[Any, Path], found: Trace) -> None:
       for var, (kind, name) in zip(eqn.invars[1:], names, strict=True):
         if known.get(var) != (kind, *path, name):
           found.transformed.add(path)
+          if var in known:  # It is another's, too.
+            found.read_elsewhere.add(known[var][1:-1])
       used = _variables(eqn.invars[:1])
     else:
       used = _variables(eqn.invars)
@@ -139,11 +97,11 @@ def match(jaxpr: Jaxpr, found: Trace) -> None:
       reason = _reason(source, uses[operand])
       if reason is None and source is not None:
         if source.primitive is opaque:
-          found.before[path] = source.params["path"]
+          found.before.setdefault(path, set()).add(source.params["path"])
           break
         operand = source.invars[0]
     if reason is not None:
-      found.reasons[path] = reason
+      found.reasons.setdefault(path, reason)
 
 
 def _variables(atoms: Iterable[Any]) -> list[Any]:
@@ -157,8 +115,8 @@ def _reason(source: Any, uses: int) -> str | None:
   name = source.primitive.name
   if source.primitive is opaque:
     if source.params["is_norm"]:
-      return f"its input comes from the norm {_name(source.params['path'])}"
-    kernel = _name(source.params["path"])
+      return f"its input comes from the norm {named(source.params['path'])}"
+    kernel = named(source.params["path"])
     return f"the output of {kernel} has other uses" if uses > 1 else None
   if uses > 1:
     return f"its input, the output of `{name}`, has other uses"
@@ -203,5 +161,6 @@ def _inner(value: Any) -> Iterator[Jaxpr]:
       yield from _inner(part)
 
 
-def _name(path: Path) -> str:
-  return "/".join(path) or "the model"
+def named(path: Path) -> str:
+  """Returns the path as a person would write it."""
+  return "/".join(map(str, path)) or "the model"

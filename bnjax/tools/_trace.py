@@ -11,20 +11,15 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
-from jax.interpreters import partial_eval
+from flax.linen.dtypes import canonicalize_dtype
 
 from bnjax.tools import _modules
-from bnjax.tools._modules import Call
-from bnjax.tools._program import Site, Trace, follow, match, opaque
+from bnjax.tools._batches import Call
+from bnjax.tools._opaque import Trace, stand_in
+from bnjax.tools._program import read
 
 KERNELS = (nn.Dense, nn.DenseGeneral, nn.Conv, nn.ConvLocal, nn.ConvTranspose)
-CUSTOM = (
-  "dot_general",
-  "dot_general_cls",
-  "conv_general_dilated",
-  "conv_general_dilated_cls",
-)
+Types = tuple[type, ...]
 
 
 def trace(
@@ -32,69 +27,70 @@ def trace(
   variables: Any,
   batch: Any,
   call: Call,
-  kernels: tuple[type[nn.Module], ...] = (),
+  types: tuple[Types, Types],
+  options: dict[str, Any],
 ) -> Trace:
   """Traces the model on a batch of arrays or of shapes.
 
-  `kernels` are linear layers besides Flax's.
+  `types` are linear layers and norms besides Flax's and ours; `options` are
+  `mutable` and `rngs`.
   """
   found = Trace()
-  run = nn.apply(call, model, mutable=["batch_stats"])
-  replaced = partial(_replace_call, found, (*KERNELS, *kernels))
+  run = nn.apply(call, model, mutable=options["mutable"])
+  kernels, norms = (*KERNELS, *types[0]), (*_modules.NORMS, *types[1])
+  replaced = partial(_replace_call, found, kernels, norms)
 
   def program(variables: Any, batch: Any) -> Any:
-    with nn.intercept_methods(replaced):
-      return run(variables, batch)[0]
+    with _modules.intercepted(replaced, object()):
+      return run(variables, batch, rngs=options["rngs"])
 
-  closed = jax.make_jaxpr(program)(variables, batch)
-  outputs = [True] * len(closed.jaxpr.outvars)
-  jaxpr, _ = partial_eval.dce_jaxpr(closed.jaxpr, outputs, instantiate=True)
   leaves = jax.tree_util.tree_flatten_with_path(variables)[0]
-  known = {
-    var: tuple(key.key for key in path if hasattr(key, "key"))
-    for var, (path, _) in zip(jaxpr.invars, leaves, strict=False)
-  }
-  follow(jaxpr, known, found)
-  match(jaxpr, found)
+  known = [
+    tuple(key.key for key in path if hasattr(key, "key")) for path, _ in leaves
+  ]
+  read(found, program, known, variables, batch)
   return found
 
 
 def _replace_call(
   found: Trace,
-  kernels: tuple[type[nn.Module], ...],
+  kernels: Types,
+  norms: Types,
   call: Any,
   args: tuple[Any, ...],
   kwargs: dict[str, Any],
   context: nn.module.InterceptorContext,
 ) -> Any:
   """Runs the module, and puts an opaque operation in the place of it."""
-  module = context.module
-  is_norm = _modules.is_norm_call(context)
-  is_kernel = context.method_name == "__call__" and type(module) in kernels
-  if not (is_norm or is_kernel):
-    return call(*args, **kwargs)
-  y = call(*args, **kwargs)
+  module: Any = context.module
+  kind = type(module)
+  if context.method_name not in ("setup", "<lambda>"):
+    found.types.setdefault(module.path, set()).add(kind)
+  if _modules.is_other_norm_call(context):
+    found.others[module.path] = (
+      f"{kind.__name__} does not call BatchNorm's own __call__"
+      if kind in norms
+      else f"{kind.__name__} is a subclass of BatchNorm and may do more: "
+      f"norms=({kind.__name__},) folds what it inherits"
+    )
   own = {
-    (kind, name): value
-    for kind in ("params", "batch_stats")
-    for name, value in module.variables.get(kind, {}).items()
+    (collection, name): value
+    for collection in ("params", "batch_stats")
+    for name, value in module.variables.get(collection, {}).items()
     if hasattr(value, "dtype")
   }
-  shapes = {at: value.shape for at, value in own.items()}
-  sites = found.norms if is_norm else found.kernels
-  site = sites.setdefault(module.path, Site(module.clone(parent=None), shapes))
-  site.ndim, site.dtype = y.ndim, y.dtype
-  if is_norm:
+  keep = partial(stand_in, found, module.clone(parent=None), module.path, own)
+  if _modules.is_norm_call(context) and kind in norms:
     norm = _modules.norm_call(module, args, kwargs)
-    x, site.by_batch, site.affine = norm.x, norm.by_batch, norm.affine
-  else:
-    x = args[0] if args else kwargs["inputs"]
-  return opaque.bind(
-    jnp.asarray(x),
-    *own.values(),
-    names=tuple(own),
-    shape=y.shape,
-    dtype=y.dtype,
-    is_norm=is_norm,
-    path=module.path,
-  )
+    if (
+      norm.by_batch or norm.updates
+    ):  # It may not, here; only its shape counts.
+      parameters = [v for (kind, _), v in own.items() if kind == "params"]
+      dtype = canonicalize_dtype(norm.x, *parameters, dtype=module.dtype)
+      return keep(norm.x, jax.ShapeDtypeStruct(norm.x.shape, dtype), norm)
+    return keep(norm.x, call(*args, **kwargs), norm)
+  y = call(*args, **kwargs)
+  if context.method_name == "__call__" and kind in kernels:
+    x = args[0] if args else next(iter(kwargs.values()))
+    return keep(x, y)
+  return y

@@ -7,30 +7,16 @@ from typing import Any, NamedTuple
 import flax
 import flax.linen as nn
 import jax.numpy as jnp
+from flax.core.scope import CollectionFilter
 from flax.linen import meta
 from jax import lax
 
-from bnjax.ops import fold_conv
-from bnjax.tools import _modules
-from bnjax.tools._modules import Call, Path
-from bnjax.tools._program import Site, Trace
-from bnjax.tools._trace import CUSTOM, trace
-
-
-class Pair(NamedTuple):
-  """A norm that was folded.
-
-  Attributes:
-    kernel: path of the linear layer.
-    norm: path of the norm that follows it.
-    shifts: whether the norm still adds a bias, since the layer has none.
-    dtype: of the norm's result.
-  """
-
-  kernel: Path
-  norm: Path
-  shifts: bool
-  dtype: Any
+from bnjax.tools import _batches, _modules
+from bnjax.tools._batches import Call
+from bnjax.tools._modules import Path
+from bnjax.tools._pairs import Pair, fold_pair
+from bnjax.tools._refusal import refusal
+from bnjax.tools._trace import trace
 
 
 class Folded(NamedTuple):
@@ -44,14 +30,13 @@ class Folded(NamedTuple):
     refused: path of every norm that was not -> why.
 
   Example:
+    >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
-    >>> from flax import linen as nn
-    >>> from bnjax.linen_tools import Folded, fold
-    >>> norm, x = nn.BatchNorm(use_running_average=True), jnp.ones((1, 2))
-    >>> result = fold(norm, norm.init(jax.random.key(0), x), x)
-    >>> isinstance(result, Folded), result.folded, len(result.refused)
-    (True, (), 1)
+    >>> model = nn.Sequential([nn.relu, nn.BatchNorm(True)])
+    >>> x = jnp.ones((2, 3))
+    >>> fold(model, model.init(jax.random.key(0), x), x).refused
+    {('layers_1',): 'its input is the output of `relu`, not of a kernel'}
   """
 
   variables: Any
@@ -64,8 +49,11 @@ def fold(
   variables: Any,
   batch: Any,
   *,
-  call: Call = _modules.call_model,
-  kernels: tuple[type[nn.Module], ...] = (),
+  call: Call = _batches.call_model,
+  kernels: type[nn.Module] | tuple[type[nn.Module], ...] = (),
+  norms: type[nn.BatchNorm] | tuple[type[nn.BatchNorm], ...] = (),
+  mutable: CollectionFilter = False,
+  rngs: Any = None,
 ) -> Folded:
   """Folds every batch norm that directly follows a kernel into that kernel.
 
@@ -73,7 +61,9 @@ def fold(
   norm's input is the output of a `Dense`, `DenseGeneral`, `Conv`,
   `ConvLocal` or `ConvTranspose`, up to a reshape or cast, and nothing else
   uses that output, the kernel or the norm's variables. Every other norm stays
-  as it is, with the reason in `refused`. Outputs are equal up to rounding.
+  as it is, with the reason in `refused`. Outputs are equal up to rounding,
+  and so are derivatives by the input, also those that the model takes itself.
+  A subclass of a layer or norm may do more than it: name it, or it is refused.
 
   `model.apply(folded.variables, ...)` runs the result anywhere;
   `apply_folded` also leaves the folded norms out of the program. Both can be
@@ -88,19 +78,27 @@ def fold(
       `lambda model, x: model(x, train=False)`.
     kernels: further types of linear layers, whose result is linear in their
       `kernel` [..., in, features], and to which their `bias` is added.
+    norms: subclasses of batch norm, Flax's or ours, that call its `__call__`.
+      What they do before and after that stays.
+    mutable: as of `model.apply`, for a model that writes other collections.
+    rngs: likewise, for one that draws random numbers even in inference.
 
   Returns:
     Folded. Folded kernels keep the dtype they had, and are computed in
     float32 or higher.
 
+  Raises:
+    TypeError: `kernels` or `norms` are no classes, or the model does not take
+      the batch.
+    ValueError: no `batch_stats`.
+
   Reference:
     Ioffe and Szegedy (2015), arXiv:1502.03167, Algorithm 2, line 11.
 
   Example:
-    >>> import flax.linen as nn
     >>> import jax
+    >>> import flax.linen as nn
     >>> import jax.numpy as jnp
-    >>> from bnjax.linen_tools import fold
     >>> model = nn.Sequential([nn.Dense(4), nn.BatchNorm(True), nn.relu])
     >>> x = jnp.ones((2, 3))
     >>> result = fold(model, model.init(jax.random.key(0), x), x)
@@ -109,18 +107,38 @@ def fold(
     >>> result.refused
     {}
   """
-  plain = meta.unbox(flax.core.unfreeze(variables))
-  found = trace(model, plain, batch, call, kernels)
-  pairs, refused = [], {}
+  if not variables.get("batch_stats"):
+    raise ValueError(
+      "These variables have no batch_stats, so no norm to fold: give all of "
+      "the model's, {'params': ..., 'batch_stats': ...}."
+    )
+  plain = whole = meta.unbox(flax.core.unfreeze(variables))
+  types = (
+    _modules.as_types(kernels, "kernels"),
+    _modules.as_types(norms, "norms"),
+  )
+  options = {"mutable": mutable, "rngs": rngs}
+
+  def run(batch: Any) -> Any:
+    return trace(model, plain, batch, call, types, options)
+
+  found = _batches.explained(run, call)(batch)
+  pairs, refused = [], dict(found.others)
+  for norm in found.norms:
+    refused.pop(norm, None)
+
+  def shape(kind: str, path: Path, name: str) -> tuple[int, ...]:
+    return _modules.get(whole[kind], path)[name].shape
+
   for norm, site in found.norms.items():
-    reason = _refusal(norm, found, plain)
+    reason = refusal(norm, found, shape)
     if reason is not None:
       refused[norm] = reason
       continue
-    kernel = found.before[norm]
+    (kernel,), (dtype,) = found.before[norm], site.dtypes
     shifts = ("params", "bias") not in found.kernels[kernel].shapes
-    pairs.append(Pair(kernel, norm, shifts, site.dtype))
-    plain = _fold_pair(plain, found.kernels[kernel], kernel, site, norm)
+    pairs.append(Pair(kernel, norm, shifts, dtype))
+    plain = fold_pair(plain, found.kernels[kernel], kernel, site, norm)
   result = meta.replace_boxed(flax.core.unfreeze(variables), plain)
   if isinstance(variables, flax.core.FrozenDict):
     result = flax.core.freeze(result)
@@ -132,7 +150,9 @@ def apply_folded(
   folded: Folded,
   batch: Any,
   *,
-  call: Call = _modules.call_model,
+  call: Call = _batches.call_model,
+  mutable: CollectionFilter = False,
+  rngs: Any = None,
 ) -> Any:
   """Runs a folded model without the norms that were folded.
 
@@ -141,16 +161,18 @@ def apply_folded(
     folded: what `fold` returned.
     batch: what `call` takes.
     call: (bound model, batch) -> outputs, as it was given to `fold`.
+    mutable: as it was given to `fold`.
+    rngs: of `model.apply`.
 
   Returns:
     What `call` returns: for a jitted call in as little time as if the model
-    had been written without these norms.
+    had been written without these norms. With `mutable` a pair of it and what
+    was written, as `model.apply` does.
 
   Example:
-    >>> import flax.linen as nn
     >>> import jax
+    >>> import flax.linen as nn
     >>> import jax.numpy as jnp
-    >>> from bnjax.linen_tools import apply_folded, fold
     >>> model = nn.Sequential([nn.Dense(4), nn.BatchNorm(True)])
     >>> x = jnp.ones((2, 3))
     >>> folded = fold(model, model.init(jax.random.key(0), x), x)
@@ -158,8 +180,10 @@ def apply_folded(
     { ... dot_general... add ... }
   """
   pairs = {pair.norm: pair for pair in folded.folded}
-  with nn.intercept_methods(partial(_leave_out, pairs)):
-    return nn.apply(call, model)(folded.variables, batch)
+  with _modules.intercepted(partial(_leave_out, pairs), folded.folded):
+    return nn.apply(call, model, mutable=mutable)(
+      folded.variables, batch, rngs=rngs
+    )
 
 
 def _leave_out(
@@ -180,91 +204,6 @@ def _leave_out(
   if getattr(norm, "activation", None) == "relu":
     x = jnp.maximum(x, 0)
   return x.astype(pair.dtype)
-
-
-def _refusal(norm: Path, found: Trace, variables: Any) -> str | None:
-  """Says why a norm cannot be folded."""
-  site, reason = found.norms[norm], None
-  if site.by_batch:
-    return "it normalizes by the batch: call the model in inference mode"
-  if site.affine:
-    return "its scale or bias is given in the call"
-  if site.calls != 1:
-    return f"it is used {site.calls} times"
-  if norm not in found.before:
-    return found.reasons[norm]
-  path = found.before[norm]
-  name, kernel = "/".join(path), found.kernels[path]
-  if kernel.calls > 1:
-    reason = f"{name} is used {kernel.calls} times"
-  for each, which in ((path, kernel), (norm, site)):
-    if each in found.read_elsewhere:
-      reason = f"a variable of {'/'.join(each)} is used outside it too"
-    if each in found.transformed:
-      reason = f"the variables of {'/'.join(each)} are transformed before use"
-    for (kind, leaf), shape in which.shapes.items():
-      if _modules.get(variables[kind], each)[leaf].shape != shape:
-        reason = f"{'/'.join(each)} has many layers' variables (nn.scan, vmap)"
-  axes = site.module.axis
-  axes = tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)
-  if [axis % site.ndim for axis in axes] != [site.ndim - 1]:
-    reason = f"it normalizes axes {axes}, the kernel's features are the last"
-  if _features(kernel.module) != 1:
-    reason = f"{name} has several axes of features, or batch axes"
-  if any(getattr(kernel.module, name, None) is not None for name in CUSTOM):
-    reason = f"{name} does not multiply by its kernel as Flax does by default"
-  return reason
-
-
-def _features(module: Any) -> int:
-  """Returns how many feature axes a layer's result has, 0 with batch axes."""
-  if getattr(module, "batch_dims", ()):
-    return 0
-  return 1 if isinstance(module.features, int) else len(module.features)
-
-
-def _fold_pair(
-  variables: Any, kernel: Site, at: Path, norm: Site, norm_at: Path
-) -> Any:
-  """Returns the variables with one norm folded."""
-  layer = dict(_modules.get(variables["params"], at))
-  affine = dict(_modules.get(variables["params"], norm_at))
-  stats = dict(_modules.get(variables["batch_stats"], norm_at))
-  epsilon = norm.module.epsilon
-  weights, bias = fold_conv(
-    layer["kernel"],
-    layer.get("bias"),
-    affine.get("scale"),
-    affine.get("bias"),
-    stats["mean"],
-    stats["var"],
-    epsilon,
-    transpose_kernel=getattr(kernel.module, "transpose_kernel", False),
-  )
-  layer["kernel"] = weights.astype(layer["kernel"].dtype)
-  stats["mean"] = jnp.zeros_like(stats["mean"])
-  stats["var"] = jnp.full_like(stats["var"], 1 - epsilon)
-  if "scale" in affine:
-    affine["scale"] = jnp.ones_like(affine["scale"])
-  if "bias" in affine:
-    affine["bias"] = jnp.zeros_like(affine["bias"])
-  if "bias" in layer:
-    layer["bias"] = bias.astype(layer["bias"].dtype)
-  else:  # The norm, which otherwise does nothing, adds it.
-    stats["mean"] = (-bias).astype(stats["mean"].dtype)
-  params = _set(variables["params"], at, layer)
-  if affine:
-    params = _set(params, norm_at, affine)
-  batch_stats = _set(variables["batch_stats"], norm_at, stats)
-  return {**variables, "params": params, "batch_stats": batch_stats}
-
-
-def _set(tree: Any, path: Path, value: Any) -> Any:
-  """Returns the tree with another node at a path."""
-  if not path:
-    return value
-  first, *rest = path
-  return {**tree, first: _set(tree[first], tuple(rest), value)}
 
 
 __all__ = ["Folded", "Pair", "apply_folded", "fold"]

@@ -1,6 +1,6 @@
 """Which parameters belong to a norm: labels for optax."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -40,28 +40,38 @@ def norm_labels(variables: Mapping[str, Any]) -> Any:
     >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
-    >>> from bnjax.linen_tools import norm_labels
+    >>> from bnjax.tools import norm_labels
     >>> model = nn.Sequential([nn.Dense(2), nn.BatchNorm(True)])
     >>> variables = model.init(jax.random.key(0), jnp.ones((1, 3)))
     >>> norm_labels(variables)
     {'layers_0': {'bias': 'bias', 'kernel': 'weight'},
      'layers_1': {'bias': 'batch_norm', 'scale': 'batch_norm'}}
   """
+  if "params" not in variables:
+    raise KeyError(
+      "No params: give all of the model's variables, {'params': ..., "
+      "'batch_stats': ...}."
+    )
   params = variables["params"]
   statistics = variables.get("batch_stats", {})
 
-  def label(path: tuple[Any, ...], _: Any) -> str:
+  def at(path: tuple[Any, ...], _: Any) -> str:
     *parents, name = (key.key for key in path if hasattr(key, "key"))
     module = tuple(parents)
-    if name in ("scale", "bias"):
-      if {"mean", "var"} <= set(get(statistics, module)):
-        return "batch_norm"
-      siblings = set(get(params, module))
-      if "scale" in siblings and "kernel" not in siblings:
-        return "norm"
-    return "bias" if name == "bias" else "weight"
+    siblings = {*get(params, module), *get(statistics, module)}
+    return label(name, siblings)
 
-  return jax.tree_util.tree_map_with_path(label, params)
+  return jax.tree_util.tree_map_with_path(at, params)
+
+
+def label(name: str, siblings: Collection[str]) -> str:
+  """Labels a parameter by its name and those of its module's variables."""
+  if name in ("scale", "bias"):
+    if {"mean", "var"} <= set(siblings):
+      return "batch_norm"
+    if "scale" in siblings and "kernel" not in siblings:
+      return "norm"
+  return "bias" if name == "bias" else "weight"
 
 
 __all__ = ["norm_labels"]

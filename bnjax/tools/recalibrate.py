@@ -9,8 +9,8 @@ import jax
 
 from bnjax.ops import population_moments, population_moments_stacked
 from bnjax.ops.population import Estimator
-from bnjax.tools import _collect, _modules
-from bnjax.tools._modules import Call
+from bnjax.tools import _batches, _collect
+from bnjax.tools._batches import Call
 
 
 def recalibrate(
@@ -18,7 +18,7 @@ def recalibrate(
   variables: Any,
   batches: Iterable[Any],
   *,
-  call: Call = _modules.call_model,
+  call: Call = _batches.call_model,
   estimator: Estimator = "pooled",
   axis_name: str | tuple[str, ...] | None = None,
   rngs: Any = None,
@@ -68,7 +68,6 @@ def recalibrate(
     >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
-    >>> from bnjax.linen_tools import recalibrate
     >>> model = nn.BatchNorm(use_running_average=True)
     >>> x = jnp.arange(10.0)[:, None]
     >>> variables = model.init(jax.random.key(0), x)
@@ -76,9 +75,12 @@ def recalibrate(
     >>> variables["batch_stats"]
     {'mean': Array([4.5], dtype=float32), 'var': Array([8.25], dtype=float32)}
   """
+  seeded = _collect.seeded(variables)
   collect = jax.jit(partial(_collect.collect, model, call, axis_name, rngs))
   population = population_moments(
-    partial(collect, _collect.seeded(variables)), batches, estimator=estimator
+    _batches.explained(partial(collect, seeded), call),
+    _batches.each(batches),
+    estimator=estimator,
   )
   return _collect.replaced(variables, population)
 
@@ -88,7 +90,7 @@ def recalibrate_stacked(
   variables: Any,
   batches: Any,
   *,
-  call: Call = _modules.call_model,
+  call: Call = _batches.call_model,
   estimator: Estimator = "pooled",
   axis_name: str | tuple[str, ...] | None = None,
   rngs: Any = None,
@@ -117,7 +119,6 @@ def recalibrate_stacked(
     >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
-    >>> from bnjax.linen_tools import recalibrate_stacked
     >>> model = nn.BatchNorm(use_running_average=True)
     >>> x = jnp.arange(8.0).reshape(2, 4, 1)
     >>> variables = model.init(jax.random.key(0), x[0])
@@ -125,8 +126,9 @@ def recalibrate_stacked(
     Array([3.5], dtype=float32)
   """
   seeded = _collect.seeded(variables)
+  collect = partial(_collect.collect, model, call, axis_name, rngs, seeded)
   population = population_moments_stacked(
-    partial(_collect.collect, model, call, axis_name, rngs, seeded),
+    _batches.explained(collect, call),
     batches,
     estimator=estimator,
   )

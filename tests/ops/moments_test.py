@@ -159,6 +159,19 @@ def test_merging_with_nothing_changes_nothing():
   np.testing.assert_array_equal(np.stack([nothing.mean, nothing.m2]), 0)
 
 
+@pytest.mark.parametrize("junk", [np.nan, np.inf, -3e38])
+def test_what_an_empty_part_holds_does_not_matter(junk):
+  some = batch_moments(jnp.array([[1.0], [3.0]]))
+  junk = jnp.full(1, junk)
+  none = Moments(jnp.array(0.0), junk, junk)
+  for a, b in ((some, none), (none, some)):
+    jax.tree.map(np.testing.assert_array_equal, merge_moments(a, b), some)
+    slope = jax.grad(lambda a, b: merge_moments(a, b).m2.sum(), (0, 1))(a, b)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slope))
+  both = merge_moments(none, none)
+  np.testing.assert_array_equal([both.mean, both.m2], [[0], [0]])
+
+
 def test_their_gradient_is_that_of_the_plain_formula():
   x = references.batch((16, 3), 5.0, 2.0)
 

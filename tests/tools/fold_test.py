@@ -5,33 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from folding_models import Norm, assert_close, norm, with_statistics
 from jax import export
 
-from bnjax import linen as bnjax_linen
 from bnjax.tools import apply_folded, fold
-
-Norm = bnjax_linen.BatchNorm
-
-
-def with_statistics(model, x, *args):
-  """Variables with every value random, as after training."""
-  variables = jax.eval_shape(model.init, jax.random.key(0), x, *args)
-  leaves, tree = jax.tree_util.tree_flatten_with_path(variables)
-  rng = np.random.default_rng(0)
-  values = []
-  for path, leaf in leaves:
-    value = rng.normal(size=leaf.shape)
-    if path[-1].key == "var":
-      value = rng.uniform(0.3, 3.0, size=leaf.shape)
-    if path[-1].key == "kernel":
-      value /= np.sqrt(leaf.size / leaf.shape[-1])
-    values.append(jnp.asarray(value, leaf.dtype))
-  return jax.tree.unflatten(tree, values)
-
-
-def assert_close(got, want):
-  error = np.abs(got - want).max() / np.abs(want).max()
-  assert error < 1e-5, error
 
 
 def check(model, x, *, folded, refused=()):
@@ -54,10 +31,6 @@ def check(model, x, *, folded, refused=()):
 
 def images(channels=3):
   return jax.random.normal(jax.random.key(1), (2, 6, 6, channels))
-
-
-def norm(**kwargs):
-  return Norm(use_running_average=True, **kwargs)
 
 
 class Mlp(nn.Module):

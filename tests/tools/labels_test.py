@@ -71,3 +71,8 @@ def test_a_scale_beside_a_kernel_is_not_a_norm():
   labels = norm_labels({"params": {"scaled": layer}})
   want = {"kernel": "weight", "scale": "weight", "bias": "bias"}
   assert labels == {"scaled": want}
+
+
+def test_parameters_alone_are_told_from_variables(variables):
+  with pytest.raises(KeyError, match="give all of the model's variables"):
+    norm_labels(variables["params"])

@@ -1,5 +1,7 @@
 """Recalibration against float64, torch and itself."""
 
+from typing import NamedTuple
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -143,7 +145,7 @@ def test_large_mean_over_many_batches():
   x = (1e4 + rng.normal(size=(200, 64, 3))).astype(np.float32)
   model = nn.BatchNorm(use_running_average=True)
   variables = model.init(jax.random.key(0), x[0])
-  stats = recalibrate(model, variables, x)["batch_stats"]
+  stats = recalibrate(model, variables, list(x))["batch_stats"]
   every = x.reshape(-1, 3).astype(np.float64)
   # Half the last place of a float32 near 1e4 is 4.9e-4.
   np.testing.assert_allclose(stats["mean"], every.mean(0), atol=5.5e-4)
@@ -299,9 +301,43 @@ def test_leaves_alone_what_it_does_not_know():
 
 def test_errors(variables):
   with pytest.raises(ValueError, match="no batches"):
-    recalibrate(Net(), variables, [])
+    recalibrate(Net(), variables, iter([]))
   with pytest.raises(ValueError, match="no batch_stats"):
     recalibrate(nn.Dense(1), {"params": {}}, [X])
+
+
+class Pair(NamedTuple):
+  x: jax.Array
+  y: jax.Array
+
+
+@pytest.mark.parametrize(
+  ("batches", "error", "advice"),
+  [
+    (X, TypeError, r"pass \[x\]"),
+    (jnp.asarray(X), TypeError, r"pass \[x\]"),
+    (X[0, 0], TypeError, r"pass \[x\]"),
+    ({"x": X}, TypeError, r"pass \[batch\]"),
+    (7, TypeError, r"pass \[batch\]"),
+    (list(X), ValueError, r"pass \[x\] rather than x"),
+    ([X, X[:1]], ValueError, "leave a last one of one row out"),
+    ([X[0, 0]], TypeError, "shape"),
+    ([(X, X[:, 0])], TypeError, r"call=lambda .* model\(batch\[0\]\)"),
+    ([Pair(X, X[:, 0])], TypeError, r"model\(batch\[0\]\)"),
+    ([{"image": X}], TypeError, r"model\(batch\['image'\]\)"),
+    ((X, X[:, 0].astype(int)), TypeError, r"pass \[\(x, y\)\]"),
+  ],
+)
+def test_wrong_batches_are_told_from_right_ones(
+  variables, batches, error, advice
+):
+  with pytest.raises(error, match=advice):
+    recalibrate(Net(), variables, batches)
+
+
+def test_stacked_batches_of_one_row(variables):
+  with pytest.raises(ValueError, match="more rows"):
+    recalibrate_stacked(Net(), variables, X)
 
 
 @pytest.mark.parametrize("estimator", ["pooled", "paper"])
@@ -324,7 +360,9 @@ def test_stacked_batches_under_jit_and_vmap_are_the_same(estimator):
   stacked = jax.jit(jax.vmap(run))(many)
   for i in range(3):
     one = jax.tree.map(lambda x, i=i: x[i], many)
-    expected = recalibrate(Net(), one, rows, call=call, estimator=estimator)
+    expected = recalibrate(
+      Net(), one, list(rows), call=call, estimator=estimator
+    )
     got = jax.tree.map(lambda x, i=i: x[i], stacked)
     jax.tree.map(
       lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),

@@ -1,0 +1,38 @@
+"""Refuse to run what may be traced: a batch of one value per feature.
+
+`jax.eval_shape` and a summary ask for shapes with a batch of one example. What
+they trace, and what `jax.jit` would run, cannot be told apart while tracing;
+so the error waits until the program is run, or compiled to be.
+"""
+
+from typing import Any
+
+import jax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+MESSAGE = (
+  "A batch of one number per feature has no variance to normalize by: "
+  "use more rows, or normalize() with running statistics."
+)
+
+
+def refuse_to_run(y: jax.Array) -> jax.Array:
+  """Returns y, which cannot be computed, nor can a derivative of it.
+
+  Raises:
+    ValueError: at once, or as late as when the program is compiled.
+  """
+  return _one_value.bind(y)
+
+
+def _raise(*_: Any, **__: Any) -> Any:
+  raise ValueError(MESSAGE)
+
+
+_one_value = Primitive("one_value_per_feature")
+_one_value.def_abstract_eval(lambda y: y)
+_one_value.def_impl(_raise)
+mlir.register_lowering(_one_value, _raise)
+ad.deflinear2(_one_value, lambda dy, _: [refuse_to_run(dy)])
+batching.defvectorized(_one_value)
