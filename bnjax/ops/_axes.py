@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from bnjax.ops._explicit import fitting, place, shards
+
 Axes = int | Sequence[int]
 
 
@@ -44,27 +46,36 @@ def statistics_dtype(dtype: jnp.dtype) -> jnp.dtype:
   return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype
 
 
-def as_mask(mask: jax.Array | None, shape: tuple[int, ...]) -> jax.Array | None:
-  """Returns the mask with as many axes as x, or says why it cannot be one."""
+def as_mask(mask: jax.Array | None, x: jax.Array) -> jax.Array | None:
+  """Returns the mask with x's axes and shards, or says why it cannot be one."""
   if mask is None:
     return None
   mask = jnp.asarray(mask)
   if mask.dtype != jnp.bool_:
     raise TypeError(f"mask must be boolean, got {mask.dtype}: use mask != 0.")
+  shape = x.shape
   missing = len(shape) - mask.ndim
   fits = missing >= 0 and all(
     m in (1, n) for m, n in zip(mask.shape, shape[missing:], strict=True)
   )
   if not fits:
     raise ValueError(f"mask {mask.shape} does not broadcast to x {shape}.")
-  return lax.expand_dims(mask, range(missing))
+  mask = lax.expand_dims(mask, range(missing))
+  return place(mask, fitting(shards(x), mask.shape), x)
 
 
 def per_feature(
-  name: str, value: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype
+  name: str, value: jax.Array, x: jax.Array, reduced: tuple[int, ...]
 ) -> jax.Array:
-  """Returns a vector in the statistics' dtype, once its shape is checked."""
+  """Returns a vector of x's features in the statistics' dtype, once checked.
+
+  A sharded one takes the shards of x's features.
+  """
   value = jnp.asarray(value)
+  shape = feature_shape(x.shape, reduced)
   if value.shape != shape:
     raise ValueError(f"{name} has shape {value.shape}, features {shape}.")
-  return value.astype(dtype)
+  if any(shards(value)):
+    names = [n for axis, n in enumerate(shards(x)) if axis not in reduced]
+    value = place(value, names, x)
+  return value.astype(statistics_dtype(x.dtype))

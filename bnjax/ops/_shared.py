@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bnjax.ops import _axes, _devices
+from bnjax.ops import _axes, _devices, _explicit
 from bnjax.ops._statistics import Statistics, centre, valid
 
 
@@ -28,8 +28,7 @@ def along(
 ) -> jax.Array:
   """Returns a vector of the features with x's axes and dtype, once checked."""
   reduced = _axes.reduced_axes(x.ndim, feature_axes)
-  shape = _axes.feature_shape(x.shape, reduced)
-  vector = _axes.per_feature(name, vector, shape, x.dtype)
+  vector = _axes.per_feature(name, vector, x, reduced).astype(x.dtype)
   return lax.expand_dims(vector, reduced)
 
 
@@ -83,6 +82,13 @@ def within_example(
   """Returns the axes that belong to neither the batch nor the features."""
   batch = (batch_axes,) if isinstance(batch_axes, int) else tuple(batch_axes)
   return _axes.reduced_axes(ndim, (*batch, feature_axis))
+
+
+def in_groups(x: jax.Array, axis: int, groups: int) -> jax.Array:
+  """Returns x, with its axis in one piece if a group lies on several shards."""
+  if groups % _explicit.number(x, axis):
+    return _explicit.whole(x, axis)
+  return x
 
 
 def split(x: jax.Array, axis: int, groups: int) -> jax.Array:

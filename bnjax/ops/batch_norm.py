@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices
-from bnjax.ops._derivative import Affine, Plan, split_epsilon, transform
+from bnjax.ops._by_shards import transform
+from bnjax.ops._derivative import Affine, Plan, split_epsilon
 from bnjax.ops.moments import Moments, from_statistics
 
 
@@ -71,16 +72,15 @@ def batch_norm(
   x = jnp.asarray(x)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
-  shape = _axes.feature_shape(x.shape, axes)
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   if activation not in (None, "relu"):
     raise ValueError(f"activation must be None or 'relu', got {activation!r}.")
   if mask is None and axis_name is None:
     _check_count(math.prod(x.shape[axis] for axis in axes))
   if scale is not None:
-    scale = _axes.per_feature("scale", scale, shape, dtype)
+    scale = _axes.per_feature("scale", scale, x, axes)
   if bias is not None:
-    bias = _axes.per_feature("bias", bias, shape, dtype)
+    bias = _axes.per_feature("bias", bias, x, axes)
   pool = _devices.make_pool(axis_name, axis_index_groups)
   known, traced = split_epsilon(epsilon, dtype)
   plan = Plan(axes, pool, known, activation == "relu")

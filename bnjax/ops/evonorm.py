@@ -7,7 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._derivative import Plan, statistics
+from bnjax.ops._by_shards import statistics
+from bnjax.ops._derivative import Plan
+from bnjax.ops._explicit import place, shards
 from bnjax.ops._statistics import valid
 from bnjax.ops.moments import Moments, from_statistics
 
@@ -67,7 +69,7 @@ def evonorm_b0(
   """
   x = jnp.asarray(x)
   wide = x.astype(_axes.statistics_dtype(x.dtype))
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   axes = _axes.reduced_axes(x.ndim, feature_axis)
   inside = _shared.within_example(x.ndim, feature_axis, batch_axes)
   if var is None and mask is None and axis_name is None:
@@ -130,11 +132,12 @@ def evonorm_s0(
     Array([[-0.5, 0.5]], dtype=float32)
   """
   x = jnp.asarray(x)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
-  mask = _axes.as_mask(mask, x.shape)
   inside = _shared.within_example(x.ndim, feature_axis, batch_axes)
   (axis,) = _shared.axes_of(x.ndim, feature_axis)
   _shared.check_groups("features", groups, x.shape[axis])
+  given, x = x, _shared.in_groups(x, axis, groups)
+  wide = x.astype(_axes.statistics_dtype(x.dtype))
+  mask = _axes.as_mask(mask, x)
   apart = _shared.split(wide, axis, groups)
   axes = _shared.split_axes(inside, axis)
   _shared.check_count(apart, axes)
@@ -146,7 +149,7 @@ def evonorm_s0(
   )
   y = _shared.split(swish, axis, groups) / deviation
   y = _shared.affine(y.reshape(x.shape), scale, bias, feature_axis)
-  return valid(y, mask).astype(x.dtype)
+  return place(valid(y, mask).astype(x.dtype), shards(given), given)
 
 
 def _variance(x: Array, axes: tuple[int, ...], mask: Array | None) -> Array:

@@ -58,7 +58,7 @@ def filter_response_norm(
   """
   x = jnp.asarray(x)
   wide = x.astype(_axes.statistics_dtype(x.dtype))
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   axes = _shared.within_example(x.ndim, feature_axis, batch_axes)
   pool = _devices.make_pool(axis_name, None)
   square = _shared.mean_square(wide, axes, mask, pool)

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices
-from bnjax.ops._derivative import Plan, statistics
+from bnjax.ops._by_shards import statistics
+from bnjax.ops._derivative import Plan
+from bnjax.ops._explicit import alike
 from bnjax.ops._statistics import Statistics
 
 
@@ -80,7 +82,7 @@ def batch_moments(
   _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   pool = _devices.make_pool(axis_name, axis_index_groups)
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   return from_statistics(statistics(Plan(axes, pool), x, mask))
 
 
@@ -111,6 +113,7 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
     Moments(count=Array(6., dtype=float32), mean=Array([2.5], dtype=float32),
       m2=Array([17.5], dtype=float32))
   """
+  b = Moments(*(alike(value, a.mean) for value in b))
   count = a.count + b.count
   share = b.count / jnp.maximum(count, 1)
   apart = b.mean - a.mean

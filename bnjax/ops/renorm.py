@@ -8,7 +8,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._derivative import Plan, statistics
+from bnjax.ops._by_shards import statistics
+from bnjax.ops._derivative import Plan
 from bnjax.ops.moments import from_statistics
 from bnjax.ops.rules import Rule
 from bnjax.ops.running import Running, update_running
@@ -96,15 +97,14 @@ def batch_renorm(
   _check_limits(r_max, d_max)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
-  shape = _axes.feature_shape(x.shape, axes)
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   pool = _devices.make_pool(axis_name, axis_index_groups)
   stats = statistics(Plan(axes, pool), x, mask)
   deviation = jnp.sqrt(stats.var + epsilon)
 
   fixed = lax.stop_gradient((stats, deviation))
-  mean = _axes.per_feature("running.mean", running.mean, shape, dtype)
-  var = _axes.per_feature("running.var", running.var, shape, dtype)
+  mean = _axes.per_feature("running.mean", running.mean, x, axes)
+  var = _axes.per_feature("running.var", running.var, x, axes)
   far = jnp.sqrt(lax.stop_gradient(var) + epsilon)
   apart = (fixed[0].shift - lax.stop_gradient(mean)) + fixed[0].rest
   r_max, d_max = jnp.asarray(r_max, dtype), jnp.asarray(d_max, dtype)
@@ -113,10 +113,10 @@ def batch_renorm(
 
   if scale is None:
     scale = jnp.ones_like(d)
-  scale = _axes.per_feature("scale", scale, shape, dtype)
+  scale = _axes.per_feature("scale", scale, x, axes)
   d = scale * d
   if bias is not None:
-    d = d + _axes.per_feature("bias", bias, shape, dtype)
+    d = d + _axes.per_feature("bias", bias, x, axes)
   y = _shared.standardized(x, mask, stats, scale * r / deviation, d, axes)
   if update:
     running = update_running(running, from_statistics(fixed[0]), rule)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, DTypeLike, Float
 
 from bnjax.ops._dtypes import widest
+from bnjax.ops._explicit import alike
 from bnjax.ops.moments import Moments
 from bnjax.ops.rules import Rule
 
@@ -63,7 +64,8 @@ def update_running(running: Running, moments: Moments, rule: Rule) -> Running:
 
   A batch in which nothing counts leaves everything as it was, bit by bit; so
   does one value, of which there is no unbiased variance, if that is followed.
-  Feature by feature, if the mask differs between features.
+  Feature by feature, if the mask differs between features. On an explicit mesh,
+  the running statistics stay sharded as they are.
 
   Args:
     running: statistics so far.
@@ -87,6 +89,7 @@ def update_running(running: Running, moments: Moments, rule: Rule) -> Running:
       weight=Array([0.5], dtype=float32))
   """
   _check_shapes(running, moments)
+  moments = Moments(*(alike(value, running.mean) for value in moments))
   dtype = widest(running.mean.dtype, moments.mean.dtype)
   old = Running(*(value.astype(dtype) for value in running))
   count, mean, m2 = (value.astype(dtype) for value in moments)
