@@ -11,7 +11,15 @@ import jax.numpy as jnp
 
 from bnjax.ops import _axes, _derivative
 from bnjax.ops._derivative import Affine, Plan
-from bnjax.ops._explicit import Names, fitting, shard, shards, spec
+from bnjax.ops._explicit import (
+  Names,
+  fitting,
+  gathered,
+  place,
+  shard,
+  shards,
+  spec,
+)
 from bnjax.ops._statistics import Statistics
 
 
@@ -19,6 +27,8 @@ def statistics(plan: Plan, x: jax.Array, mask: jax.Array | None) -> Statistics:
   """Returns the statistics of x, pooled over devices and shards."""
   if not any(shards(x)):
     return _derivative.statistics(plan, x, mask)
+  if plan.pool.vmapped:
+    return _derivative.statistics(plan, *gathered((x, mask)))
   return _statistics(plan, x, mask)
 
 
@@ -28,6 +38,10 @@ def transform(
   """Returns the normalized batch and the statistics that normalized it."""
   if not any(shards(x)):
     return _derivative.transform(plan, x, mask, affine)
+  if plan.pool.vmapped:
+    args = gathered((x, mask, affine))
+    y, stats = _derivative.transform(plan, *args)
+    return place(y, shards(x), x), stats
   return _transform(plan, x, mask, affine)
 
 

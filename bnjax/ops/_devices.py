@@ -31,6 +31,12 @@ class Pool(NamedTuple):
       return (self.axis_name, *self.within)
     return (*(self.axis_name or ()), *self.within)
 
+  @property
+  def vmapped(self) -> bool:
+    """Whether a name is of `vmap`, which cannot be used in `shard_map`."""
+    manual = jax.sharding.get_abstract_mesh().manual_axes
+    return not set(self.names) <= set(manual)
+
 
 def make_pool(
   axis_name: AxisName | None, groups: Sequence[Sequence[int]] | None

@@ -65,6 +65,11 @@ def whole(x: jax.Array, axis: int) -> jax.Array:
   return place(x, (*names[:axis], (), *names[axis + 1 :]), x)
 
 
+def gathered(tree: Any) -> Any:
+  """Returns all arrays in one piece on every device."""
+  return jax.tree.map(lambda a: place(a, ((),) * a.ndim, a), tree)
+
+
 def alike(tree: Any, other: Any) -> Any:
   """Returns a tree whose arrays are sharded as those of the same shape are."""
   return jax.tree.map(

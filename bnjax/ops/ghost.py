@@ -78,10 +78,12 @@ def ghost_batch_norm(
   if activation not in (None, "relu"):
     raise ValueError(f"activation must be None or 'relu', got {activation!r}.")
   axis = reduced[0]
-  given = x
+  given, pool = x, _devices.make_pool(axis_name, None)
   devices = 1 if axis_name is None else lax.axis_size(axis_name)
   here = devices * _explicit.number(x, axis)
-  if groups % here and here % max(groups, 1):
+  if pool.vmapped:
+    x = _explicit.gathered(x)
+  elif groups % here and here % max(groups, 1):
     x = _explicit.whole(x, axis)
   mask = _axes.as_mask(mask, x)
   if mask is not None:
@@ -95,9 +97,7 @@ def ghost_batch_norm(
   dtype = _axes.statistics_dtype(x.dtype)
   known, traced = split_epsilon(epsilon, dtype)
   # The axes counted from the front, without that of the groups.
-  plan = Plan(
-    reduced, _devices.make_pool(axis_name, None), known, activation == "relu"
-  )
+  plan = Plan(reduced, pool, known, activation == "relu")
   affine = Affine(scale, bias, traced)
   if mask is None and axis_name is None:
     _shared.check_groups("examples", groups, x.shape[axis])
