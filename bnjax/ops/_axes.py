@@ -50,14 +50,41 @@ def as_mask(mask: jax.Array | None, shape: tuple[int, ...]) -> jax.Array | None:
     return None
   mask = jnp.asarray(mask)
   if mask.dtype != jnp.bool_:
-    raise TypeError(f"mask must be boolean, got {mask.dtype}: use mask != 0.")
-  missing = len(shape) - mask.ndim
+    raise TypeError(
+      f"mask must be boolean, got {mask.dtype}: use mask != 0, or weights=."
+    )
+  return _with_axes("mask", mask, shape)
+
+
+def as_weights(
+  weights: jax.Array | None,
+  mask: jax.Array | None,
+  shape: tuple[int, ...],
+  dtype: jnp.dtype,
+) -> jax.Array | None:
+  """Returns the weights with x's axes, 0 where masked, or why they are none."""
+  if weights is None:
+    return None
+  weights = jnp.asarray(weights)
+  if weights.dtype == jnp.bool_ or not jnp.isrealobj(weights):
+    raise TypeError(f"weights must be real numbers, got {weights.dtype}.")
+  weights = _with_axes("weights", weights, shape).astype(dtype)
+  if mask is None:
+    return weights
+  return jnp.where(mask, weights, jnp.zeros_like(weights))
+
+
+def _with_axes(
+  name: str, array: jax.Array, shape: tuple[int, ...]
+) -> jax.Array:
+  """Returns an array that broadcasts to x with as many axes as x."""
+  missing = len(shape) - array.ndim
   fits = missing >= 0 and all(
-    m in (1, n) for m, n in zip(mask.shape, shape[missing:], strict=True)
+    m in (1, n) for m, n in zip(array.shape, shape[missing:], strict=True)
   )
   if not fits:
-    raise ValueError(f"mask {mask.shape} does not broadcast to x {shape}.")
-  return lax.expand_dims(mask, range(missing))
+    raise ValueError(f"{name} {array.shape} does not broadcast to x {shape}.")
+  return lax.expand_dims(array, range(missing))
 
 
 def per_feature(

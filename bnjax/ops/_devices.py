@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from bnjax.ops._statistics import Statistics, settle
+from bnjax.ops._statistics import Statistics, divisor, settle
 
 AxisName = str | tuple[str, ...]
 
@@ -47,14 +47,14 @@ def pool_statistics(pool: Pool, stats: Statistics) -> Statistics:
   flat, unravel = ravel_pytree(stats)
   flat = _gather(flat, pool.axis_name)
   parts = jax.vmap(unravel)(flat)
-  weight = parts.count
   if pool.groups is not None:
-    mine = _group_of(pool)[None, :] @ _membership(pool)
-    weight = weight * mine.reshape(-1, *(1,) * (weight.ndim - 1))
+    mine = (_group_of(pool)[None, :] @ _membership(pool)).ravel() > 0
+    parts = jax.tree.map(lambda part: _where_leading(mine, part), parts)
+  weight = parts.count
   column = (-1,) + (1,) * (parts.m2.ndim - weight.ndim)
   wide = weight.reshape(weight.shape + column[1:])
   count = weight.sum(0)
-  total = jnp.maximum(wide.sum(0), 1)
+  total = divisor(wide.sum(0))
   shift = settle((wide * parts.shift).sum(0) / total)
   offset = (parts.shift - shift[None]) + parts.rest
   rest = (wide * offset).sum(0) / total
@@ -73,8 +73,17 @@ def pool_sums(pool: Pool, sums: Any) -> Any:
     return unravel(lax.psum(flat, pool.axis_name))
   # One row per group: works where axis_index_groups does not (vmap, default
   # shard_map), for a few vectors' more traffic.
-  mine = _group_of(pool).astype(flat.dtype)
-  return unravel(mine @ lax.psum(jnp.outer(mine, flat), pool.axis_name))
+  # Chosen, not multiplied by 0: NaN of one group is none of another's.
+  mine = _group_of(pool) > 0
+  rows = jnp.broadcast_to(flat, (len(pool.groups), flat.size))
+  rows = lax.psum(_where_leading(mine, rows), pool.axis_name)
+  return unravel(_where_leading(mine, rows).sum(0))
+
+
+def _where_leading(some: jax.Array, rows: jax.Array) -> jax.Array:
+  """Returns some of the rows, 0 in the place of the others."""
+  some = some.reshape(-1, *(1,) * (rows.ndim - 1))
+  return jnp.where(some, rows, jnp.zeros_like(rows))
 
 
 def vary_like(tree: Any, x: jax.Array) -> Any:

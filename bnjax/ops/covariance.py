@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices, _shared
 from bnjax.ops._derivative import Plan, statistics
-from bnjax.ops._statistics import centre, valid
+from bnjax.ops._statistics import centre, divisor, valid
 
 AxisName = str | tuple[str, ...]
 
@@ -146,7 +146,7 @@ def centred(
   squares = jnp.einsum(
     "ngi,ngj->gij", rows, rows, precision=lax.Precision.HIGHEST
   )
-  cov = _devices.pool_sums(pool, squares) / jnp.maximum(stats.count, 1)
+  cov = _devices.pool_sums(pool, squares) / divisor(stats.count)
   return c, Covariance(stats.count, stats.shift + stats.rest, cov)
 
 
