@@ -52,16 +52,41 @@ def as_mask(mask: jax.Array | None, x: jax.Array) -> jax.Array | None:
     return None
   mask = jnp.asarray(mask)
   if mask.dtype != jnp.bool_:
-    raise TypeError(f"mask must be boolean, got {mask.dtype}: use mask != 0.")
+    raise TypeError(
+      f"mask must be boolean, got {mask.dtype}: use mask != 0, or weights=."
+    )
+  return _with_axes("mask", mask, x)
+
+
+def as_weights(
+  weights: jax.Array | None,
+  mask: jax.Array | None,
+  x: jax.Array,
+  dtype: jnp.dtype,
+) -> jax.Array | None:
+  """Returns the weights with x's axes, 0 where masked, or why they are none."""
+  if weights is None:
+    return None
+  weights = jnp.asarray(weights)
+  if weights.dtype == jnp.bool_ or not jnp.isrealobj(weights):
+    raise TypeError(f"weights must be real numbers, got {weights.dtype}.")
+  weights = _with_axes("weights", weights, x).astype(dtype)
+  if mask is None:
+    return weights
+  return jnp.where(mask, weights, jnp.zeros_like(weights))
+
+
+def _with_axes(name: str, array: jax.Array, x: jax.Array) -> jax.Array:
+  """Returns an array that broadcasts to x with x's axes and shards."""
   shape = x.shape
-  missing = len(shape) - mask.ndim
+  missing = len(shape) - array.ndim
   fits = missing >= 0 and all(
-    m in (1, n) for m, n in zip(mask.shape, shape[missing:], strict=True)
+    m in (1, n) for m, n in zip(array.shape, shape[missing:], strict=True)
   )
   if not fits:
-    raise ValueError(f"mask {mask.shape} does not broadcast to x {shape}.")
-  mask = lax.expand_dims(mask, range(missing))
-  return place(mask, fitting(shards(x), mask.shape), x)
+    raise ValueError(f"{name} {array.shape} does not broadcast to x {shape}.")
+  array = lax.expand_dims(array, range(missing))
+  return place(array, fitting(shards(x), array.shape), x)
 
 
 def per_feature(

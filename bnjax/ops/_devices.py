@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from bnjax.ops._statistics import Statistics, settle
+from bnjax.ops._statistics import Statistics, divisor, settle
 
 AxisName = str | tuple[str, ...]
 
@@ -64,20 +64,20 @@ def pool_statistics(pool: Pool, stats: Statistics) -> Statistics:
   # Alone, shards are summed as plain jit sums: XLA joins it with other sums.
   gather = _gather if pool.axis_name else _gather_by_sum
   parts = of_members(stats, pool.names, gather)
-  weight = parts.count
   if pool.groups is not None:
-    mine = _group_of(pool)[None, :] @ _membership(pool)
-    mine = jnp.repeat(mine.ravel(), len(weight) // mine.size)
-    weight = weight * mine.reshape(-1, *(1,) * (weight.ndim - 1))
-  return merge_rows(parts, weight)
+    mine = (_group_of(pool)[None, :] @ _membership(pool)).ravel() > 0
+    mine = jnp.repeat(mine, len(parts.count) // mine.size)
+    parts = jax.tree.map(lambda part: _where_leading(mine, part), parts)
+  return merge_rows(parts)
 
 
-def merge_rows(parts: Statistics, weight: jax.Array) -> Statistics:
-  """Returns the statistics of all rows together, counting each by a weight."""
+def merge_rows(parts: Statistics) -> Statistics:
+  """Returns the statistics of all rows together."""
+  weight = parts.count
   column = (-1,) + (1,) * (parts.m2.ndim - weight.ndim)
   wide = weight.reshape(weight.shape + column[1:])
   count = weight.sum(0)
-  total = jnp.maximum(wide.sum(0), 1)
+  total = divisor(wide.sum(0))
   shift = settle((wide * parts.shift).sum(0) / total)
   offset = (parts.shift - shift[None]) + parts.rest
   rest = (wide * offset).sum(0) / total
@@ -96,8 +96,17 @@ def pool_sums(pool: Pool, sums: Any) -> Any:
     return unravel(_sum(flat, pool.names))
   # One row per group: works where axis_index_groups does not (vmap, default
   # shard_map), for a few vectors' more traffic.
-  mine = _group_of(pool).astype(flat.dtype)
-  return unravel(mine @ _sum(jnp.outer(mine, flat), pool.names))
+  # Chosen, not multiplied by 0: NaN of one group is none of another's.
+  mine = _group_of(pool) > 0
+  rows = jnp.broadcast_to(flat, (len(pool.groups), flat.size))
+  rows = _sum(_where_leading(mine, rows), pool.names)
+  return unravel(_where_leading(mine, rows).sum(0))
+
+
+def _where_leading(some: jax.Array, rows: jax.Array) -> jax.Array:
+  """Returns some of the rows, 0 in the place of the others."""
+  some = some.reshape(-1, *(1,) * (rows.ndim - 1))
+  return jnp.where(some, rows, jnp.zeros_like(rows))
 
 
 def vary_like(tree: Any, x: jax.Array) -> Any:

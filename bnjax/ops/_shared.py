@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from bnjax.ops import _axes, _devices, _explicit
-from bnjax.ops._statistics import Statistics, centre, valid
+from bnjax.ops._count import counted
+from bnjax.ops._statistics import Statistics, centre, divisor, spread, valid
 
 
 def affine(
@@ -58,16 +59,13 @@ def mean_square(
   mask: jax.Array | None,
   pool: _devices.Pool,
 ) -> jax.Array:
-  """Returns the mean of x^2 over the axes, which it keeps; 0 of nothing."""
+  """Returns the mean of x^2 over the axes, which it keeps; to divide by."""
   total = jnp.square(valid(x, mask)).sum(axes, keepdims=True)
-  if mask is None:
-    mask = jnp.ones((1,) * x.ndim, bool)
-  spread = math.prod(
-    n for axis, n in enumerate(x.shape) if axis in axes and mask.shape[axis] < n
-  )
-  count = mask.sum(axes, keepdims=True, dtype=jnp.int32) * spread
-  total, count = _devices.pool_sums(pool, (total, count.astype(x.dtype)))
-  return total / jnp.maximum(count, 1)
+  count = counted(x.shape, mask, axes, x.dtype)
+  total, count = _devices.pool_sums(pool, (total, count))
+  if count.ndim:
+    count = lax.expand_dims(count, axes)
+  return spread(count, total / divisor(count), 0.0)
 
 
 def axes_of(ndim: int, axes: _axes.Axes) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from bnjax.ops import _axes, _devices
 from bnjax.ops._by_shards import transform
@@ -21,6 +21,7 @@ def batch_norm(
   feature_axes: int | Sequence[int] = -1,
   epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
+  weights: Float[Array, "..."] | Int[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
   activation: Literal["relu"] | None = None,
@@ -30,7 +31,9 @@ def batch_norm(
   y = (x - mean) / sqrt(var + epsilon) * scale + bias
 
   The derivative is exact in every mode and order, and stores x and vectors
-  only. A batch in which nothing counts has y = 0 and a gradient of zero.
+  only. A batch in which nothing counts has y = 0 and a gradient of zero. Where
+  the sum of squared deviations overflows (in float32, at deviations of 1e19),
+  y is NaN.
 
   Args:
     x: real floating array; statistics are kept in at least float32.
@@ -40,6 +43,9 @@ def batch_norm(
     epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells may hold anything,
       NaN too: they are 0 in y and take no part in statistics and gradients.
+    weights: how often x counts in the mean and the variance, from 0, see
+      `batch_moments`; broadcasts to x. y is computed for all cells, those of
+      weight 0, too. No gradient flows into the weights.
     axis_name: named axes (vmap, pmap, shard_map) whose members are one batch:
       weighted by count, with one collective forward and one backward. Under
       plain `jit` of sharded arrays the batch is whole without it.
@@ -52,7 +58,8 @@ def batch_norm(
     where that is not wanted.
 
   Raises:
-    TypeError: x is complex or not floating; mask is not boolean.
+    TypeError: x is complex or not floating; mask is not boolean, or weights
+      are.
     ValueError: axes, shapes or groups that do not fit; or one number per
       feature, whose variance is 0 whatever it is. Where that can only be
       known at run time (a mask, an axis_name), y is then `bias` and the
@@ -75,6 +82,7 @@ def batch_norm(
   mask = _axes.as_mask(mask, x)
   if activation not in (None, "relu"):
     raise ValueError(f"activation must be None or 'relu', got {activation!r}.")
+  weights = _axes.as_weights(weights, mask, x, dtype)
   if mask is None and axis_name is None:
     _check_count(math.prod(x.shape[axis] for axis in axes))
   if scale is not None:
@@ -83,8 +91,9 @@ def batch_norm(
     bias = _axes.per_feature("bias", bias, x, axes)
   pool = _devices.make_pool(axis_name, axis_index_groups)
   known, traced = split_epsilon(epsilon, dtype)
-  plan = Plan(axes, pool, known, activation == "relu")
-  y, stats = transform(plan, x, mask, Affine(scale, bias, traced))
+  least = 1 if weights is None else 0
+  plan = Plan(axes, pool, known, activation == "relu", least)
+  y, stats = transform(plan, x, mask, Affine(scale, bias, traced), weights)
   return y, from_statistics(stats)
 
 

@@ -12,7 +12,7 @@ from bnjax.ops import _axes, _devices, _shared
 from bnjax.ops._by_shards import statistics
 from bnjax.ops._derivative import Plan
 from bnjax.ops._explicit import alike, shards, spec
-from bnjax.ops._statistics import centre, valid
+from bnjax.ops._statistics import centre, divisor, valid
 
 AxisName = str | tuple[str, ...]
 
@@ -165,7 +165,7 @@ def centred(
     precision=lax.Precision.HIGHEST,
     out_sharding=where if any(names) else None,
   )
-  cov = _devices.pool_sums(pool, squares) / jnp.maximum(stats.count, 1)
+  cov = _devices.pool_sums(pool, squares) / divisor(stats.count)
   return c, Covariance(stats.count, stats.shift + stats.rest, cov)
 
 

@@ -142,7 +142,7 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
   if not mean.shape[0]:
     raise ValueError("There are no groups to merge.")
   parts = Statistics(count, mean, jnp.zeros_like(mean), m2)
-  pooled = from_statistics(_devices.merge_rows(parts, count))
+  pooled = from_statistics(_devices.merge_rows(parts))
   return pooled if between else pooled._replace(m2=moments.m2.sum(0))
 
 

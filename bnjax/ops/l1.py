@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 from bnjax.ops import _axes, _devices, _shared
 from bnjax.ops._by_shards import statistics
 from bnjax.ops._derivative import Plan
-from bnjax.ops._statistics import centre, valid
+from bnjax.ops._statistics import centre, divisor, spread, valid
 from bnjax.ops.moments import Moments
 
 _GAUSSIAN = math.sqrt(math.pi / 2)  # Standard over mean absolute deviation.
@@ -74,8 +74,8 @@ def l1_batch_norm(
   apart = centre(valid(x, mask), stats.shift, stats.rest, axes)
   total = valid(jnp.abs(apart), mask).sum(axes)
   total = _devices.pool_sums(pool, total)
-  var = jnp.square(_GAUSSIAN * total / jnp.maximum(stats.count, 1))
-  gain = 1 / jnp.sqrt(var + epsilon)
+  var = jnp.square(_GAUSSIAN * total / divisor(stats.count))
+  gain = 1 / jnp.sqrt(spread(stats.count, var, epsilon, least=1))
   if scale is not None:
     gain = gain * _axes.per_feature("scale", scale, x, axes)
   if bias is None:

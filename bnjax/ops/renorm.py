@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from bnjax.ops import _axes, _devices, _shared
 from bnjax.ops._by_shards import statistics
 from bnjax.ops._derivative import Plan
+from bnjax.ops._statistics import spread
 from bnjax.ops.moments import from_statistics
 from bnjax.ops.rules import Rule
 from bnjax.ops.running import Running, update_running
@@ -100,7 +101,7 @@ def batch_renorm(
   mask = _axes.as_mask(mask, x)
   pool = _devices.make_pool(axis_name, axis_index_groups)
   stats = statistics(Plan(axes, pool), x, mask)
-  deviation = jnp.sqrt(stats.var + epsilon)
+  deviation = jnp.sqrt(spread(stats.count, stats.var, epsilon, least=1))
 
   fixed = lax.stop_gradient((stats, deviation))
   mean = _axes.per_feature("running.mean", running.mean, x, axes)

@@ -119,11 +119,9 @@ def group_norm(
   mask = _axes.as_mask(mask, x)
   apart = None if mask is None else _shared.split(mask, axis, groups)
   axes = _shared.split_axes(inside, axis)
-  y, _ = _standardize(
-    _shared.split(x, axis, groups), axes, epsilon, apart, axis_name
-  )
-  y = _finish(y.reshape(x.shape), scale, bias, feature_axis, mask, x)
-  return place(y, shards(given), given)
+  parts = _shared.split(valid(x, mask), axis, groups)
+  y, _ = _standardize(parts, axes, epsilon, apart, axis_name)
+  return _finish(y.reshape(x.shape), scale, bias, feature_axis, mask, x)
 
 
 def instance_norm(
@@ -212,12 +210,12 @@ def rms_norm(
     Array([[0.2, 1.4]], dtype=float32)
   """
   x = jnp.asarray(x)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
   mask = _axes.as_mask(mask, x)
+  wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   axes = _shared.axes_of(x.ndim, reduction_axes)
   pool = _devices.make_pool(axis_name, None)
   square = _shared.mean_square(wide, axes, mask, pool)
-  y = valid(wide, mask) * lax.rsqrt(square + epsilon)
+  y = wide * lax.rsqrt(square + epsilon)
   return _finish(y, scale, None, feature_axes, mask, x)
 
 
@@ -232,7 +230,7 @@ def _standardize(
   mask = _axes.as_mask(mask, x)
   if axis_name is None:
     _shared.check_count(x, axes)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
+  wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   known, traced = split_epsilon(epsilon, wide.dtype)
   plan = Plan(axes, _devices.make_pool(axis_name, None), known)
   return transform(plan, wide, mask, Affine(None, None, traced))[0], mask
