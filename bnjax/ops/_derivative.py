@@ -106,7 +106,7 @@ def _gain(
   # A quotient, which a compiler does not repeat for every element of x.
   deviation = jnp.sqrt(spread(stats.count, stats.var, epsilon, plan.least))
   gain = (jnp.ones_like(deviation) if scale is None else scale) / deviation
-  return valid(gain, jnp.broadcast_to(stats.count > plan.least, gain.shape))
+  return valid(gain, stats.count > plan.least)
 
 
 @statistics.defjvp

@@ -44,8 +44,7 @@ def spread(
   Cells that are all 0 are divided there, also where epsilon is 0. NaN where
   the squares overflow, to be seen: by infinity, a batch would become zeros.
   """
-  some = jnp.broadcast_to(count > least, var.shape)
-  wide = jnp.where(some, var + epsilon, jnp.ones_like(var))
+  wide = jnp.where(count > least, var + epsilon, jnp.ones_like(var))
   return wide + 0 * wide
 
 

@@ -121,7 +121,8 @@ def group_norm(
   axes = _shared.split_axes(inside, axis)
   parts = _shared.split(valid(x, mask), axis, groups)
   y, _ = _standardize(parts, axes, epsilon, apart, axis_name)
-  return _finish(y.reshape(x.shape), scale, bias, feature_axis, mask, x)
+  y = _finish(y.reshape(x.shape), scale, bias, feature_axis, mask, x)
+  return place(y, shards(given), given)
 
 
 def instance_norm(
