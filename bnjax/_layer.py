@@ -11,16 +11,16 @@ from jax import lax
 
 from bnjax._fields import rule_of
 from bnjax.ops import (
-  Moments,
   Preset,
   Rule,
   Running,
   _arguments,
   apply_batch_norm,
-  batch_norm,
-  population_moments_stacked,
+  ghost_batch_norm,
+  merge_ghosts,
   update_running,
 )
+from bnjax.ops._axes import as_mask
 
 Source = Literal["batch", "running"]
 
@@ -102,7 +102,8 @@ def forward(
   """Returns the layer's output and what its running statistics become."""
   axes = feature_axes(x.ndim, layer.axis)
   shape = tuple(x.shape[axis] for axis in axes)
-  mask = None if mask is None else jnp.asarray(mask).astype(bool)
+  if mask is not None:
+    mask = as_mask(jnp.asarray(mask).astype(bool), x)
   if initializing and mask is None:
     # Flax models are initialized with one example, which ops refuses. With a
     # mask it may not: there, the count is known at run time only.
@@ -157,45 +158,25 @@ def _ghosts(
   bias: jax.Array | None,
   running: Running,
   *,
-  groups: int,
   rule: Rule,
   update: bool,
-  feature_axes: tuple[int, ...],
-  mask: jax.Array | None,
   skip_nonfinite: bool,
+  axis_index_groups: Any = None,
   **options: Any,
 ) -> tuple[jax.Array, Running]:
   """Normalizes groups of rows apart, and updates with all of them together."""
-  axis = min(a for a in range(x.ndim) if a not in feature_axes)
-  rows = x.shape[axis]
-  if groups < 1 or rows % groups:
-    raise ValueError(f"{groups} groups do not divide {rows} rows.")
-
-  def split(a: jax.Array) -> jax.Array:
-    shape = (*a.shape[:axis], groups, rows // groups, *a.shape[axis + 1 :])
-    return a.reshape(shape)
-
-  if mask is not None:
-    mask = lax.expand_dims(mask, range(x.ndim - mask.ndim))
-    whole = (*mask.shape[:axis], rows, *mask.shape[axis + 1 :])
-    mask = split(jnp.broadcast_to(mask, whole))
-
-  def normalize(
-    x: jax.Array, mask: jax.Array | None
-  ) -> tuple[jax.Array, Moments]:
-    return batch_norm(
-      x, scale, bias, feature_axes=feature_axes, mask=mask, **options
+  if axis_index_groups is not None:
+    raise ValueError(
+      "groups already divide the examples of all devices of axis_name: leave "
+      "out axis_index_groups."
     )
-
-  y, moments = jax.vmap(normalize, axis, (axis, 0))(split(x), mask)
+  y, moments = ghost_batch_norm(x, scale, bias, **options)
   if update:
-    moments = population_moments_stacked(
-      lambda part: part, lax.stop_gradient(moments)
-    )
+    moments = merge_ghosts(lax.stop_gradient(moments))
     running = update_running(
       running, moments, rule, skip_nonfinite=skip_nonfinite
     )
-  return y.reshape(x.shape), running
+  return y, running
 
 
 def _modulate(

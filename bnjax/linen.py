@@ -53,8 +53,9 @@ class BatchNorm(nn.BatchNorm):
       inference does without them. At 0, where there were none, the first
       batch replaces the mean and variance.
     groups: number of groups of consecutive examples that are normalized apart
-      (ghost batches). Each spans all devices of `axis_name`. The running
-      statistics follow those of all groups together.
+      (`ops.ghost_batch_norm`): of all devices of `axis_name`, the same groups
+      whatever their number. The running statistics follow those of all groups
+      together. Not with `axis_index_groups`.
     missing_axis: "ignore" leaves out those of `axis_name` that are not bound,
       so one model runs in and out of `pmap`; "error" is Flax's NameError.
     activation: "relu" applies it without storing what it is applied to.

@@ -590,19 +590,26 @@ def test_groups_and_masks(mask_shape):
   _close(stats, _train(plain, variables, mask=mask)[1])
 
 
-def test_groups_span_devices():
-  norm = BatchNorm(momentum=0.0, groups=2, axis_name="d")
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_groups_are_the_same_on_two_devices(groups):
+  norm = BatchNorm(momentum=0.0, groups=groups, axis_name="d")
   x = np.concatenate([X, 5 * X[:2]])
   variables = _init(norm, x)
   spec = PartitionSpec("d")
   y, stats = _shard(
     partial(_train, norm, variables), 2, spec, (spec, PartitionSpec())
   )(x)
-  # Devices hold rows 0-3 and 4-7; group 0 their first halves.
-  order = np.array([0, 1, 4, 5, 2, 3, 6, 7])
-  alone, pooled = _train(BatchNorm(momentum=0.0, groups=2), variables, x[order])
-  _close(y[order], alone)
+  alone = BatchNorm(momentum=0.0, groups=groups)
+  whole, pooled = _train(alone, variables, x)
+  _close(y, whole)
   _close(stats, pooled)
+
+
+def test_groups_and_axis_index_groups_are_not_both():
+  norm = BatchNorm(groups=2, axis_name="d", axis_index_groups=[[0], [1]])
+  run = partial(_train, norm, _init(norm))
+  with pytest.raises(ValueError, match="leave out axis_index_groups"):
+    jax.vmap(run, axis_name="d")(X[None])
 
 
 @pytest.mark.parametrize("use_running_average", [True, False])

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from bnjax.ops import _arguments
+from bnjax.ops._explicit import fitting, place, shards
 
 Axes = int | Sequence[int]
 
@@ -46,27 +47,61 @@ def statistics_dtype(dtype: jnp.dtype) -> jnp.dtype:
   return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else dtype
 
 
-def as_mask(mask: jax.Array | None, shape: tuple[int, ...]) -> jax.Array | None:
-  """Returns the mask with as many axes as x, or says why it cannot be one."""
+def as_mask(mask: jax.Array | None, x: jax.Array) -> jax.Array | None:
+  """Returns the mask with x's axes and shards, or says why it cannot be one."""
   if mask is None:
     return None
   mask = jnp.asarray(mask)
   if mask.dtype != jnp.bool_:
-    raise TypeError(f"mask must be boolean, got {mask.dtype}: use mask != 0.")
-  missing = len(shape) - mask.ndim
+    raise TypeError(
+      f"mask must be boolean, got {mask.dtype}: use mask != 0, or weights=."
+    )
+  return _with_axes("mask", mask, x)
+
+
+def as_weights(
+  weights: jax.Array | None,
+  mask: jax.Array | None,
+  x: jax.Array,
+  dtype: jnp.dtype,
+) -> jax.Array | None:
+  """Returns the weights with x's axes, 0 where masked, or why they are none."""
+  if weights is None:
+    return None
+  weights = jnp.asarray(weights)
+  if weights.dtype == jnp.bool_ or not jnp.isrealobj(weights):
+    raise TypeError(f"weights must be real numbers, got {weights.dtype}.")
+  weights = _with_axes("weights", weights, x).astype(dtype)
+  if mask is None:
+    return weights
+  return jnp.where(mask, weights, jnp.zeros_like(weights))
+
+
+def _with_axes(name: str, array: jax.Array, x: jax.Array) -> jax.Array:
+  """Returns an array that broadcasts to x with x's axes and shards."""
+  shape = x.shape
+  missing = len(shape) - array.ndim
   fits = missing >= 0 and all(
-    m in (1, n) for m, n in zip(mask.shape, shape[missing:], strict=True)
+    m in (1, n) for m, n in zip(array.shape, shape[missing:], strict=True)
   )
   if not fits:
-    raise ValueError(f"mask {mask.shape} does not broadcast to x {shape}.")
-  return lax.expand_dims(mask, range(missing))
+    raise ValueError(f"{name} {array.shape} does not broadcast to x {shape}.")
+  array = lax.expand_dims(array, range(missing))
+  return place(array, fitting(shards(x), array.shape), x)
 
 
 def per_feature(
-  name: str, value: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype
+  name: str, value: jax.Array, x: jax.Array, reduced: tuple[int, ...]
 ) -> jax.Array:
-  """Returns a vector in the statistics' dtype, once its shape is checked."""
+  """Returns a vector of x's features in the statistics' dtype, once checked.
+
+  A sharded one takes the shards of x's features.
+  """
   value = jnp.asarray(value)
+  shape = feature_shape(x.shape, reduced)
   if value.shape != shape:
     raise ValueError(f"{name} has shape {value.shape}, features {shape}.")
-  return value.astype(dtype)
+  if any(shards(value)):
+    names = [n for axis, n in enumerate(shards(x)) if axis not in reduced]
+    value = place(value, names, x)
+  return value.astype(statistics_dtype(x.dtype))

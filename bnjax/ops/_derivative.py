@@ -22,7 +22,14 @@ import jax.numpy as jnp
 from jax import lax
 
 from bnjax.ops import _devices, _statistics
-from bnjax.ops._statistics import Statistics, centre, own, valid
+from bnjax.ops._statistics import (
+  Statistics,
+  centre,
+  divisor,
+  own,
+  spread,
+  valid,
+)
 
 
 class Plan(NamedTuple):
@@ -32,6 +39,7 @@ class Plan(NamedTuple):
   pool: _devices.Pool
   epsilon: float = 0.0
   relu: bool = False
+  least: int = 1  # A count of so much, or less, has no variance.
 
 
 class Affine(NamedTuple):
@@ -52,22 +60,30 @@ def split_epsilon(epsilon: Any, dtype: Any) -> tuple[float, jax.Array | None]:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def statistics(plan: Plan, x: jax.Array, mask: jax.Array | None) -> Statistics:
+def statistics(
+  plan: Plan,
+  x: jax.Array,
+  mask: jax.Array | None,
+  weights: jax.Array | None = None,
+) -> Statistics:
   """Returns the statistics of x, pooled over devices."""
-  local = _statistics.collect(x, mask, plan.axes)
+  local = _statistics.collect(x, mask, plan.axes, weights)
   return _devices.pool_statistics(plan.pool, local)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def transform(
-  plan: Plan, x: jax.Array, mask: jax.Array | None, affine: Affine
+  plan: Plan,
+  x: jax.Array,
+  mask: jax.Array | None,
+  affine: Affine,
+  weights: jax.Array | None = None,
 ) -> tuple[jax.Array, Statistics]:
   """Returns the normalized batch and the statistics that normalized it."""
-  stats = statistics(plan, x, mask)
-  gain = _gain(affine.scale, stats, _epsilon(plan, affine))
-  y = centre(x, stats.shift, stats.rest, plan.axes) * lax.expand_dims(
-    gain, plan.axes
-  )
+  stats = statistics(plan, x, mask, weights)
+  gain = _gain(plan, affine.scale, stats, _epsilon(plan, affine))
+  c = centre(valid(x, mask), stats.shift, stats.rest, plan.axes)
+  y = c * lax.expand_dims(gain, plan.axes)
   if affine.bias is not None:
     y = y + lax.expand_dims(affine.bias, plan.axes)
   if plan.relu:
@@ -80,56 +96,69 @@ def _epsilon(plan: Plan, affine: Affine) -> Any:
 
 
 def _gain(
-  scale: jax.Array | None, stats: Statistics, epsilon: Any
+  plan: Plan, scale: jax.Array | None, stats: Statistics, epsilon: Any
 ) -> jax.Array:
+  """Returns scale / deviation; 0 where one value or none was counted.
+
+  There y is the bias and gradients are 0, exactly, and without a NaN on the
+  way where epsilon is 0, too.
+  """
   # A quotient, which a compiler does not repeat for every element of x.
-  deviation = jnp.sqrt(stats.var + epsilon)
-  return (jnp.ones_like(deviation) if scale is None else scale) / deviation
+  deviation = jnp.sqrt(spread(stats.count, stats.var, epsilon, plan.least))
+  gain = (jnp.ones_like(deviation) if scale is None else scale) / deviation
+  return valid(gain, stats.count > plan.least)
 
 
 @statistics.defjvp
 def _statistics_jvp(plan, primals, tangents):  # type: ignore[no-untyped-def]
-  x, mask = primals
-  stats = statistics(plan, x, mask)
+  x, mask, weights = primals
+  stats = statistics(plan, x, mask, weights)
   rule = jax.checkpoint(partial(_moments_tangent, plan), prevent_cse=False)
-  return stats, rule(x, mask, stats, tangents[0])
+  return stats, rule(x, mask, weights, stats, tangents[0])
 
 
 @transform.defjvp
 def _transform_jvp(plan, primals, tangents):  # type: ignore[no-untyped-def]
-  x, mask, affine = primals
-  dx, _, daffine = tangents
-  y, stats = transform(plan, x, mask, affine)
+  x, mask, affine, weights = primals
+  dx, _, daffine, _ = tangents
+  y, stats = transform(plan, x, mask, affine, weights)
   if not plan.relu:
     affine = affine._replace(bias=None)
   rule = jax.checkpoint(partial(_tangent, plan), prevent_cse=False)
-  return (y, stats), rule(x, mask, affine, stats, dx, daffine)
+  return (y, stats), rule(x, mask, weights, affine, stats, dx, daffine)
 
 
 def _moments_tangent(
   plan: Plan,
   x: jax.Array,
   mask: jax.Array | None,
+  weights: jax.Array | None,
   stats: Statistics,
   dx: jax.Array,
 ) -> Statistics:
   """Returns the tangents of the statistics."""
-  return _product(plan, valid(x, mask), stats, valid(dx, mask))[1]
+  dx = valid(dx.astype(stats.m2.dtype), mask)
+  return _product(plan, valid(x, mask), weights, stats, dx)[1]
 
 
 def _product(
-  plan: Plan, x: jax.Array, stats: Statistics, dx: jax.Array
+  plan: Plan,
+  x: jax.Array,
+  weights: jax.Array | None,
+  stats: Statistics,
+  dx: jax.Array,
 ) -> tuple[jax.Array, Statistics]:
-  """Returns sum(c * dx) and the tangents of the statistics."""
+  """Returns sum(c * dx), weighted, and the tangents of the statistics."""
+  if weights is not None:
+    x, dx = valid(x, weights > 0), dx * weights
   shift, rest = _devices.vary_like((stats.shift, stats.rest), x)
-  dx = dx.astype(stats.m2.dtype)
   total = dx.sum(plan.axes)
   x, shift, rest = own(x, shift, rest)
   c = centre(x, shift, rest, plan.axes)
   product = (c * dx).sum(plan.axes)
   total, product = _devices.pool_sums(plan.pool, (total, product))
   zeros = jax.tree.map(jnp.zeros_like, stats)
-  count = jnp.maximum(stats.count, 1)
+  count = divisor(stats.count)
   return product, zeros._replace(rest=total / count, m2=2 * product)
 
 
@@ -137,23 +166,25 @@ def _tangent(
   plan: Plan,
   x: jax.Array,
   mask: jax.Array | None,
+  weights: jax.Array | None,
   affine: Affine,
   stats: Statistics,
   dx: jax.Array,
   daffine: Affine,
 ) -> tuple[jax.Array, Statistics]:
   """Returns the tangents of the output and of the statistics."""
-  x, dx = valid(x, mask), valid(dx, mask)
-  product, dstats = _product(plan, x, stats, dx)
+  # Widened once: its cotangent is then rounded once, the sum of its uses.
+  x, dx = valid(x, mask), valid(dx.astype(stats.m2.dtype), mask)
+  product, dstats = _product(plan, x, weights, stats, dx)
   epsilon = _epsilon(plan, affine)
-  gain = _gain(affine.scale, stats, epsilon)
-  share = product / jnp.maximum(stats.count, 1)
-  slope = -gain * (share / (stats.var + epsilon))
+  gain = _gain(plan, affine.scale, stats, epsilon)
+  square = spread(stats.count, stats.var, epsilon, plan.least)
+  slope = -gain * (product / divisor(stats.count) / square)
   offset = -gain * dstats.rest
   if daffine.scale is not None:
-    slope = slope + daffine.scale * _gain(None, stats, epsilon)
+    slope = slope + daffine.scale * _gain(plan, None, stats, epsilon)
   if daffine.epsilon is not None:
-    slope = slope - gain * (daffine.epsilon / (2 * (stats.var + epsilon)))
+    slope = slope - gain * (daffine.epsilon / (2 * square))
   if daffine.bias is not None:
     offset = offset + daffine.bias
 
@@ -163,7 +194,7 @@ def _tangent(
   wide = partial(lax.expand_dims, dimensions=plan.axes)
   x, shift, rest = own(*own(x, stats.shift, stats.rest))
   c = centre(x, shift, rest, plan.axes)
-  dy = wide(gain) * dx.astype(gain.dtype) + c * wide(slope) + wide(offset)
+  dy = wide(gain) * dx + c * wide(slope) + wide(offset)
   if plan.relu:
     y = c * wide(gain) + (0 if bias is None else wide(bias))
     dy = valid(dy, y > 0)

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bnjax.ops import _arguments, _axes, _devices
-from bnjax.ops._statistics import Statistics, centre, valid
+from bnjax.ops import _arguments, _axes, _devices, _explicit
+from bnjax.ops._count import counted
+from bnjax.ops._statistics import Statistics, centre, divisor, spread, valid
 
 
 def affine(
@@ -28,8 +29,7 @@ def along(
 ) -> jax.Array:
   """Returns a vector of the features with x's axes and dtype, once checked."""
   reduced = _axes.reduced_axes(x.ndim, feature_axes)
-  shape = _axes.feature_shape(x.shape, reduced)
-  vector = _axes.per_feature(name, vector, shape, x.dtype)
+  vector = _axes.per_feature(name, vector, x, reduced).astype(x.dtype)
   return lax.expand_dims(vector, reduced)
 
 
@@ -59,16 +59,13 @@ def mean_square(
   mask: jax.Array | None,
   pool: _devices.Pool,
 ) -> jax.Array:
-  """Returns the mean of x^2 over the axes, which it keeps; 0 of nothing."""
+  """Returns the mean of x^2 over the axes, which it keeps; to divide by."""
   total = jnp.square(valid(x, mask)).sum(axes, keepdims=True)
-  if mask is None:
-    mask = jnp.ones((1,) * x.ndim, bool)
-  spread = math.prod(
-    n for axis, n in enumerate(x.shape) if axis in axes and mask.shape[axis] < n
-  )
-  count = mask.sum(axes, keepdims=True, dtype=jnp.int32) * spread
-  total, count = _devices.pool_sums(pool, (total, count.astype(x.dtype)))
-  return total / jnp.maximum(count, 1)
+  count = counted(x.shape, mask, axes, x.dtype)
+  total, count = _devices.pool_sums(pool, (total, count))
+  if count.ndim:
+    count = lax.expand_dims(count, axes)
+  return spread(count, total / divisor(count), 0.0)
 
 
 def axes_of(ndim: int, axes: _axes.Axes) -> tuple[int, ...]:
@@ -83,6 +80,13 @@ def within_example(
   """Returns the axes that belong to neither the batch nor the features."""
   batch = _arguments.integers("batch_axes", batch_axes)
   return _axes.reduced_axes(ndim, (*batch, feature_axis))
+
+
+def in_groups(x: jax.Array, axis: int, groups: int) -> jax.Array:
+  """Returns x, with its axis in one piece if a group lies on several shards."""
+  if groups % _explicit.number(x, axis):
+    return _explicit.whole(x, axis)
+  return x
 
 
 def split(x: jax.Array, axis: int, groups: int) -> jax.Array:

@@ -6,16 +6,15 @@ when their standard deviation is 1. So the mean is kept as `shift + rest`:
 subtracting it. `(x - shift) - rest` is then right to the last place.
 """
 
-import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from bnjax.ops import _axes
-
-_SAMPLE = 32  # Cells per feature whose mean is the shift: 32 to 63.
+from bnjax.ops._count import counted
+from bnjax.ops._sample import sample
 
 
 class Statistics(NamedTuple):
@@ -29,7 +28,24 @@ class Statistics(NamedTuple):
   @property
   def var(self) -> jax.Array:
     """The biased variance; 0 where nothing was counted."""
-    return self.m2 / jnp.maximum(self.count, 1)
+    return self.m2 / divisor(self.count)
+
+
+def divisor(count: jax.Array) -> jax.Array:
+  """Returns the count to divide by: 1 where nothing was counted."""
+  return jnp.where(count > 0, count, jnp.ones_like(count))
+
+
+def spread(
+  count: jax.Array, var: jax.Array, epsilon: Any, least: int = 0
+) -> jax.Array:
+  """Returns var + epsilon to divide by: 1 where no more than `least` counted.
+
+  Cells that are all 0 are divided there, also where epsilon is 0. NaN where
+  the squares overflow, to be seen: by infinity, a batch would become zeros.
+  """
+  wide = jnp.where(count > least, var + epsilon, jnp.ones_like(var))
+  return wide + 0 * wide
 
 
 def valid(x: jax.Array, mask: jax.Array | None) -> jax.Array:
@@ -71,11 +87,21 @@ def settle(shift: jax.Array) -> jax.Array:
 
 
 def collect(
-  x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]
+  x: jax.Array,
+  mask: jax.Array | None,
+  axes: tuple[int, ...],
+  weights: jax.Array | None = None,
 ) -> Statistics:
-  """Returns the statistics of x over the given axes."""
-  shift = _shift(x, mask, axes)
-  count = _count(x, mask, axes).astype(shift.dtype)
+  """Returns the statistics of x over the given axes.
+
+  Weights broadcast to x, and are 0 where it does not count.
+  """
+  dtype = _axes.statistics_dtype(x.dtype)
+  if weights is not None:
+    mask = weights > 0
+  count = counted(x.shape, mask if weights is None else weights, axes, dtype)
+  x = valid(x, mask)
+  shift = _shift(x, mask if weights is None else weights, axes, count)
   if mask is None:
     copy, shift_copy = own(x, shift)
     near = centre(copy, shift_copy, None, axes)
@@ -83,50 +109,35 @@ def collect(
     again = centre(copy, shift_copy, None, axes)
   else:  # A choice is written to memory in any case: once is enough.
     near = again = valid(centre(x, shift, None, axes), mask)
+  squares = jnp.square(again)
+  if weights is not None:
+    near, squares = near * weights, squares * weights
   total = near.sum(axes)
-  squares = jnp.square(again).sum(axes)
-  rest = total / jnp.maximum(count, 1)
-  return Statistics(count, shift, rest, jnp.maximum(squares - total * rest, 0))
-
-
-def _count(
-  x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]
-) -> jax.Array:
-  """Returns how many cells count: a scalar unless the mask has features."""
-  if mask is None:
-    mask = jnp.ones((1,) * x.ndim, bool)
-  repeats = 1
-  for axis in axes:
-    repeats *= x.shape[axis] // mask.shape[axis] if x.shape[axis] else 0
-  count = mask.sum(axes, dtype=jnp.int32) * repeats
-  features = _axes.feature_shape(x.shape, axes)
-  if count.size == 1 and features:
-    return count.reshape(())
-  return jnp.broadcast_to(count, features)
+  rest = total / divisor(count)
+  m2 = jnp.maximum(squares.sum(axes) - total * rest, 0)
+  return Statistics(count, shift, rest, m2)
 
 
 def _shift(
-  x: jax.Array, mask: jax.Array | None, axes: tuple[int, ...]
+  x: jax.Array,
+  cells: jax.Array | None,
+  axes: tuple[int, ...],
+  count: jax.Array,
 ) -> jax.Array:
   """Returns a number near each feature's data.
 
   Any will do: a distance of d standard deviations to the mean costs a factor
-  1 + d^2 in the rounding of the variance. Without a mask it is the mean of
-  some cells, spread over the first averaged axis and in the middle of the
-  others; for c of n cells d^2 is below n / c whatever the data. With a mask
-  those might all be masked: it is the mean, for one more sum over x.
+  1 + d^2 in the rounding of the variance. Of a whole batch it is the mean of a
+  sample, see there for the bound on d. With a mask, or weights, the sample
+  might count for nothing: it is the mean, for one more sum over x.
   """
-  x = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
-  if mask is not None:
-    count = mask.sum(axes, dtype=jnp.int32, keepdims=True)
-    repeats = math.prod(x.shape[axis] // mask.shape[axis] for axis in axes)
-    return (x / jnp.maximum(count * repeats, 1).astype(x.dtype)).sum(axes)
-  for axis in axes:
-    size = x.shape[axis]
-    if axis == axes[0]:
-      x = lax.slice_in_dim(x, 0, size, max(size // _SAMPLE, 1), axis)
-    elif size:
-      x = lax.slice_in_dim(x, size // 2, size // 2 + 1, axis=axis)
-  # Divided before it is summed, so that the sum needs no settling.
-  cells = math.prod(x.shape[axis] for axis in axes)
-  return (x * (1 / max(cells, 1))).sum(axes)
+  if cells is None:
+    x, axes = sample(x, axes)
+    count = counted(x.shape, None, axes, count.dtype)
+  share = 1 / divisor(count)
+  if share.ndim:
+    share = lax.expand_dims(share, axes)
+  if cells is not None and cells.dtype != jnp.bool_:
+    share = share * cells
+  # Multiplied before it is summed, so that the sum needs no settling.
+  return (x.astype(count.dtype) * share).sum(axes)

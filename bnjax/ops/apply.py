@@ -5,7 +5,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from bnjax.ops import _arguments
 from bnjax.ops.batch_norm import batch_norm
@@ -29,6 +29,7 @@ def apply_batch_norm(
   feature_axes: int | Sequence[int] = -1,
   epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
+  weights: Float[Array, "..."] | Int[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
   activation: Literal["relu"] | None = None,
@@ -61,6 +62,7 @@ def apply_batch_norm(
     epsilon: added to the variance.
     mask: True where x counts in the batch's statistics; broadcasts to x.
       Masked cells of y are 0 when normalized with the batch.
+    weights: how often x counts in them, see `batch_norm`.
     axis_name: named axes whose members are one batch.
     axis_index_groups: lists of indices along axis_name that pool together.
     activation: "relu" applies max(y, 0).
@@ -107,6 +109,7 @@ def apply_batch_norm(
       feature_axes=feature_axes,
       epsilon=epsilon,
       mask=mask,
+      weights=weights,
       axis_name=axis_name,
       axis_index_groups=axis_index_groups,
       activation=activation,
@@ -128,6 +131,7 @@ def apply_batch_norm(
         x,
         feature_axes=feature_axes,
         mask=mask,
+        weights=weights,
         axis_name=axis_name,
         axis_index_groups=axis_index_groups,
       )

@@ -2,13 +2,17 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _arguments, _axes, _devices, _shared
-from bnjax.ops._derivative import Plan, statistics
-from bnjax.ops._statistics import centre, valid
+from bnjax.ops._by_shards import statistics
+from bnjax.ops._derivative import Plan
+from bnjax.ops._explicit import alike, shards, spec
+from bnjax.ops._statistics import centre, divisor, valid
 
 AxisName = str | tuple[str, ...]
 
@@ -67,7 +71,8 @@ def batch_covariance(
     >>> batch_covariance(jnp.array([[1.0, 2.0], [3.0, 6.0]])).cov
     Array([[[1., 2.], [2., 4.]]], dtype=float32)
   """
-  return centred(jnp.asarray(x), groups, feature_axis, mask, axis_name)[1]
+  x = in_groups(jnp.asarray(x), groups, feature_axis)
+  return centred(x, groups, feature_axis, mask, axis_name)[1]
 
 
 def update_covariance(
@@ -100,7 +105,7 @@ def update_covariance(
       mean=Array([1.5], dtype=float32), cov=Array([[[2.5]]], dtype=float32))
   """
   decay = _arguments.number("decay", decay, least=0, most=1)
-  batch = lax.stop_gradient(batch)
+  batch = alike(lax.stop_gradient(batch), running)
   some = batch.count > 0
 
   def mix(some: Array, old: Array, new: Array) -> Array:
@@ -140,6 +145,13 @@ def init_covariance(features: int, *, groups: int = 1) -> Covariance:
   return Covariance(jnp.zeros(()), jnp.zeros(features), cov)
 
 
+def in_groups(x: Array, groups: int, feature_axis: int) -> Array:
+  """Returns x, the features in one piece if a group lies on several shards."""
+  _shared.check_groups("features", groups, x.shape[feature_axis])
+  (axis,) = _shared.axes_of(x.ndim, feature_axis)
+  return _shared.in_groups(x, axis, groups)
+
+
 def centred(
   x: Array,
   groups: int,
@@ -150,8 +162,7 @@ def centred(
   """Returns x minus its mean, 0 where masked, and the covariance."""
   axes = _axes.reduced_axes(x.ndim, feature_axis)
   _axes.statistics_dtype(x.dtype)
-  _shared.check_groups("features", groups, x.shape[feature_axis])
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   if mask is not None and mask.shape[feature_axis] != 1:
     raise ValueError(
       f"mask {mask.shape} differs between features: a covariance needs "
@@ -161,17 +172,24 @@ def centred(
   stats = statistics(Plan(axes, pool), x, mask)
   c = valid(centre(valid(x, mask), stats.shift, stats.rest, axes), mask)
   rows = rows_of(c, groups, feature_axis)
-  squares = jnp.einsum(
-    "ngi,ngj->gij", rows, rows, precision=lax.Precision.HIGHEST
+  ndim, names = rows.ndim, shards(rows)
+  where = NamedSharding(
+    jax.typeof(rows).sharding.mesh, spec((names[-2], (), ()))
   )
-  cov = _devices.pool_sums(pool, squares) / jnp.maximum(stats.count, 1)
+  *examples, group, i = range(ndim)
+  squares = jnp.einsum(
+    *(rows, [*examples, group, i], rows, [*examples, group, ndim]),
+    [group, i, ndim],
+    precision=lax.Precision.HIGHEST,
+    out_sharding=where if any(names) else None,
+  )
+  cov = _devices.pool_sums(pool, squares) / divisor(stats.count)
   return c, Covariance(stats.count, stats.shift + stats.rest, cov)
 
 
 def rows_of(c: Array, groups: int, feature_axis: int) -> Array:
-  """Returns [examples, groups, size]."""
-  c = jnp.moveaxis(c, feature_axis, -1)
-  return c.reshape(-1, groups, c.shape[-1] // groups)
+  """Returns [*examples, groups, size]."""
+  return _shared.split(jnp.moveaxis(c, feature_axis, -1), c.ndim - 1, groups)
 
 
 __all__ = [

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._derivative import Plan, statistics
-from bnjax.ops._statistics import valid
+from bnjax.ops._by_shards import statistics
+from bnjax.ops._derivative import Plan
+from bnjax.ops._explicit import place, shards
+from bnjax.ops._statistics import spread, valid
 from bnjax.ops.moments import Moments, from_statistics
 
 
@@ -67,8 +69,8 @@ def evonorm_b0(
     Array([[-1.   ], [ 0.333]], dtype=float32)
   """
   x = jnp.asarray(x)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
+  wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   axes = _axes.reduced_axes(x.ndim, feature_axis)
   inside = _shared.within_example(x.ndim, feature_axis, batch_axes)
   if var is None and mask is None and axis_name is None:
@@ -76,9 +78,11 @@ def evonorm_b0(
   pool = _devices.make_pool(axis_name, axis_index_groups)
   stats = statistics(Plan(axes, pool), wide, mask)
   along = lambda name, a: _shared.along(name, a, wide, feature_axis)
-  batch = jnp.sqrt(along("var", stats.var if var is None else var) + epsilon)
-  space = jnp.sqrt(_variance(wide, inside, mask) + epsilon)
-  wide = valid(wide, mask)
+  if var is None:
+    batch = jnp.sqrt(along("var", spread(stats.count, stats.var, epsilon)))
+  else:
+    batch = jnp.sqrt(along("var", var) + epsilon)
+  space = _deviation(wide, inside, mask, epsilon)
   y = wide / jnp.maximum(batch, along("v", v) * wide + space)
   y = _shared.affine(y, scale, bias, feature_axis)
   return valid(y, mask).astype(x.dtype), from_statistics(stats)
@@ -132,31 +136,34 @@ def evonorm_s0(
     Array([[-0.5, 0.5]], dtype=float32)
   """
   x = jnp.asarray(x)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
-  mask = _axes.as_mask(mask, x.shape)
   inside = _shared.within_example(x.ndim, feature_axis, batch_axes)
   (axis,) = _shared.axes_of(x.ndim, feature_axis)
   _shared.check_groups("features", groups, x.shape[axis])
+  given, x = x, _shared.in_groups(x, axis, groups)
+  mask = _axes.as_mask(mask, x)
+  wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   apart = _shared.split(wide, axis, groups)
   axes = _shared.split_axes(inside, axis)
   _shared.check_count(apart, axes)
   masks = None if mask is None else _shared.split(mask, axis, groups)
-  deviation = jnp.sqrt(_variance(apart, axes, masks) + epsilon)
-  wide = valid(wide, mask)
+  deviation = _deviation(apart, axes, masks, epsilon)
   swish = wide * jax.nn.sigmoid(
     _shared.along("v", v, wide, feature_axis) * wide
   )
   y = _shared.split(swish, axis, groups) / deviation
   y = _shared.affine(y.reshape(x.shape), scale, bias, feature_axis)
-  return valid(y, mask).astype(x.dtype)
+  return place(valid(y, mask).astype(x.dtype), shards(given), given)
 
 
-def _variance(x: Array, axes: tuple[int, ...], mask: Array | None) -> Array:
-  """Returns the variance over the axes, which it keeps; over none it is 0."""
-  if not axes:
-    return jnp.zeros_like(x)
-  plan = Plan(axes, _devices.Pool())
-  return jnp.expand_dims(statistics(plan, x, mask).var, axes)
+def _deviation(
+  x: Array, axes: tuple[int, ...], mask: Array | None, epsilon: float | Array
+) -> Array:
+  """Returns sqrt(var + epsilon) over the axes, which it keeps."""
+  if not axes:  # The variance of one number is 0.
+    return jnp.sqrt(jnp.zeros_like(x) + epsilon)
+  stats = statistics(Plan(axes, _devices.Pool()), x, mask)
+  deviation = jnp.sqrt(spread(stats.count, stats.var, epsilon))
+  return jnp.expand_dims(deviation, axes)
 
 
 __all__ = ["evonorm_b0", "evonorm_s0"]

@@ -58,15 +58,15 @@ def filter_response_norm(
     Array([[[ 0.2], [-1. ]]], dtype=float32)
   """
   x = jnp.asarray(x)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
+  wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   axes = _shared.within_example(x.ndim, feature_axis, batch_axes)
   pool = _devices.make_pool(axis_name, None)
   square = _shared.mean_square(wide, axes, mask, pool)
   least = jnp.abs(jnp.asarray(epsilon, wide.dtype))
   if least.ndim:
     least = _shared.along("epsilon", least, wide, feature_axis)
-  y = valid(wide, mask) / jnp.sqrt(square + least)
+  y = wide / jnp.sqrt(square + least)
   y = _shared.affine(y, scale, bias, feature_axis)
   if threshold is not None:
     y = jnp.maximum(y, _shared.along("threshold", threshold, y, feature_axis))

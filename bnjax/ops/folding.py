@@ -117,10 +117,11 @@ def _fold(
   if kernel.ndim < -axis:
     raise ValueError(f"kernel {kernel.shape} has no axis {axis}.")
   shape = (kernel.shape[axis],)
-  mean = _axes.per_feature("mean", mean, shape, dtype)
-  gain = 1 / jnp.sqrt(_axes.per_feature("var", var, shape, dtype) + epsilon)
+  axes = _axes.reduced_axes(kernel.ndim, axis)
+  mean = _axes.per_feature("mean", mean, kernel, axes)
+  gain = 1 / jnp.sqrt(_axes.per_feature("var", var, kernel, axes) + epsilon)
   if scale is not None:
-    gain = gain * _axes.per_feature("scale", scale, shape, dtype)
+    gain = gain * _axes.per_feature("scale", scale, kernel, axes)
   if bias is None:
     bias = jnp.zeros(shape, dtype)
   elif bias.shape[-1:] != shape:
@@ -129,9 +130,8 @@ def _fold(
   bias = bias.astype(dtype) - lax.expand_dims(mean, wide)
   bias = bias * lax.expand_dims(gain, wide)
   if offset is not None:
-    offset = _axes.per_feature("offset", offset, shape, dtype)
+    offset = _axes.per_feature("offset", offset, kernel, axes)
     bias = bias + lax.expand_dims(offset, wide)
-  axes = [n for n in range(kernel.ndim) if n != kernel.ndim + axis]
   return kernel * lax.expand_dims(gain, axes), bias
 
 

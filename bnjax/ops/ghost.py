@@ -1,5 +1,6 @@
 """Ghost batch norm: groups of a batch's examples, each normalized apart."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal
@@ -7,13 +8,14 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from bnjax.ops import _arguments, _axes, _devices, _shared
-from bnjax.ops.batch_norm import batch_norm
-from bnjax.ops.moments import Moments
-from bnjax.ops.population import population_moments_stacked
+from bnjax.ops import _arguments, _axes, _devices, _explicit, _shared
+from bnjax.ops._by_shards import transform
+from bnjax.ops._derivative import Affine, Plan, split_epsilon
+from bnjax.ops._one_value import refuse_to_run
+from bnjax.ops._statistics import Statistics
+from bnjax.ops.moments import Moments, from_statistics
 
 AxisName = str | tuple[str, ...]
 
@@ -76,43 +78,38 @@ def ghost_batch_norm(
   reduced = _axes.reduced_axes(x.ndim, feature_axes)
   if not reduced:
     raise ValueError(f"feature_axes={feature_axes} leave no axis of examples.")
+  _arguments.choice("activation", activation, (None, "relu"))
+  _arguments.count("groups", groups, "the number of groups of examples")
   axis = reduced[0]
-  mask = _axes.as_mask(mask, x.shape)
+  given, pool = x, _devices.make_pool(axis_name, None)
+  devices = 1 if axis_name is None else lax.axis_size(axis_name)
+  here = devices * _explicit.number(x, axis)
+  if pool.vmapped:
+    x = _explicit.gathered(x)
+  elif groups % here and here % groups:
+    x = _explicit.whole(x, axis)
+  mask = _axes.as_mask(mask, x)
   if mask is not None:
     shape = mask.shape[:axis] + x.shape[axis : axis + 1]
     mask = jnp.broadcast_to(mask, shape + mask.shape[axis + 1 :])
-  _arguments.count("groups", groups, "the number of groups of examples")
-  here, team = _layout(groups, axis_name)
-  _shared.check_groups("examples of a device", here, x.shape[axis])
-
-  def part(a: Array) -> Array:
-    pair = (here, a.shape[axis] // here)
-    return a.reshape(*a.shape[:axis], *pair, *a.shape[axis + 1 :])
-
-  # Counted from the front: the axis of the groups is gone where this is used.
-  kept = tuple(a for a in range(x.ndim) if a not in reduced)
-  normalize = partial(
-    batch_norm,
-    feature_axes=kept,
-    epsilon=epsilon,
-    axis_name=None if team is None else axis_name,
-    axis_index_groups=team,
-    activation=activation,
-  )
-
-  def one(x: Array, mask: Array | None) -> tuple[Array, Moments]:
-    return normalize(x, scale, bias, mask=mask)
-
-  masks = None if mask is None else part(mask)
-  y, moments = jax.vmap(one, axis, (axis, 0))(part(x), masks)
-  count = moments.count.reshape(
-    here, *moments.count.shape[1:] or (1,) * (moments.m2.ndim - 1)
-  )
-  count = jnp.broadcast_to(count, moments.m2.shape)
-  moments = moments._replace(count=count)
-  if axis_name is not None:
-    moments = _gather(moments, axis_name, 1 if team is None else len(team[0]))
-  return y.reshape(x.shape), moments
+    mask = _axes.as_mask(mask, x)
+  if scale is not None:
+    scale = _axes.per_feature("scale", scale, x, reduced)
+  if bias is not None:
+    bias = _axes.per_feature("bias", bias, x, reduced)
+  dtype = _axes.statistics_dtype(x.dtype)
+  known, traced = split_epsilon(epsilon, dtype)
+  # The axes counted from the front, without that of the groups.
+  plan = Plan(reduced, pool, known, activation == "relu")
+  affine = Affine(scale, bias, traced)
+  if axis_name is None:
+    _shared.check_groups("examples", groups, x.shape[axis])
+  run = _by_shards if any(_explicit.shards(x)) else _normalize
+  y, moments = run(groups, plan, x, mask, affine)
+  values = math.prod(x.shape[a] for a in reduced) // groups
+  if values == 1 and mask is None and axis_name is None:
+    y = refuse_to_run(y)
+  return _explicit.place(y, _explicit.shards(given), given), moments
 
 
 def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
@@ -147,21 +144,87 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
     (Array([64.25], dtype=float32), Array([52.], dtype=float32))
   """
   _arguments.switch("between", between)
-  pooled = population_moments_stacked(lambda group: group, moments)
+  count, mean, m2 = moments
+  if not mean.shape[0]:
+    raise ValueError("There are no groups to merge.")
+  parts = Statistics(count, mean, jnp.zeros_like(mean), m2)
+  pooled = from_statistics(_devices.merge_rows(parts))
   if between:
     return pooled
-  varies = moments.count > 1
-  counted = jnp.where(varies, moments.count, 0).sum(0)
-  m2 = jnp.where(varies, moments.m2, 0).sum(0)
-  count = jnp.where(counted > 0, pooled.count, jnp.minimum(pooled.count, 1))
-  return Moments(count, pooled.mean, m2 * (count / jnp.maximum(counted, 1)))
+  varies = count > 1
+  counted = jnp.where(varies, count, 0).sum(0)
+  within = jnp.where(varies, m2, 0).sum(0)
+  total = jnp.where(counted > 0, pooled.count, jnp.minimum(pooled.count, 1))
+  share = total / jnp.maximum(counted, 1)
+  return Moments(total, pooled.mean, within * share)
+
+
+def _normalize(
+  groups: int, plan: Plan, x: Array, mask: Array | None, affine: Affine
+) -> tuple[Array, Moments]:
+  """Returns the output and the moments of all groups of all devices."""
+  axis, pool = plan.axes[0], plan.pool
+  here, team = _layout(groups, _devices.Pool(pool.axis_name).names)
+  _shared.check_groups("examples of a device", here, x.shape[axis])
+
+  def part(a: Array) -> Array:
+    pair = (here, a.shape[axis] // here)
+    return a.reshape(*a.shape[:axis], *pair, *a.shape[axis + 1 :])
+
+  pool = pool._replace(axis_name=pool.axis_name if team else None, groups=team)
+
+  def one(x: Array, mask: Array | None) -> tuple[Array, Moments]:
+    y, stats = transform(plan._replace(pool=pool), x, mask, affine)
+    return y, from_statistics(stats)
+
+  masks = None if mask is None else part(mask)
+  y, moments = jax.vmap(one, axis, (axis, 0))(part(x), masks)
+  count = moments.count.reshape(
+    here, *moments.count.shape[1:] or (1,) * (moments.m2.ndim - 1)
+  )
+  count = jnp.broadcast_to(count, moments.m2.shape)
+  moments = moments._replace(count=count)
+  names = _devices.Pool(plan.pool.axis_name).names
+  if names:
+    size = 1 if team is None else len(team[0])
+    rows = _devices.of_members(moments, names)
+    moments = jax.tree.map(lambda a: a[::size].reshape(-1, *a.shape[2:]), rows)
+  return y.reshape(x.shape), moments
+
+
+# Jitted, since shard_map alone runs one operation after another.
+@partial(jax.jit, static_argnums=(0, 1))
+def _by_shards(
+  groups: int, plan: Plan, x: Array, mask: Array | None, affine: Affine
+) -> tuple[Array, Moments]:
+  """Returns the same, where x is sharded over axes of an explicit mesh."""
+  names = _explicit.shards(x)
+  axis, *others = plan.axes
+  rows = (*plan.pool.names, *names[axis])
+  within = tuple(name for other in others for name in names[other])
+  features = [n for a, n in enumerate(names) if a not in plan.axes]
+  pool = _devices.Pool(rows or None, None, within)
+  vector = _explicit.spec([(), *features])
+
+  def along(a: Array) -> Sequence[_explicit.Names]:
+    if a.ndim == x.ndim:
+      return _explicit.fitting(names, a.shape)
+    return features if a.ndim == len(features) else ()
+
+  return _explicit.shard(
+    partial(_normalize, groups, plan._replace(pool=pool)),
+    x,
+    (x, mask, affine),
+    along,
+    (_explicit.spec(names), Moments(vector, vector, vector)),
+  )
 
 
 def _layout(
-  groups: int, axis_name: AxisName | None
+  groups: int, names: tuple[str, ...]
 ) -> tuple[int, tuple[tuple[int, ...], ...] | None]:
   """Returns the number of groups here, and the devices that share one."""
-  devices = 1 if axis_name is None else lax.axis_size(axis_name)
+  devices = lax.axis_size(names) if names else 1
   if groups < 1 or (groups % devices and devices % groups):
     raise ValueError(
       f"{groups} groups and {devices} devices: one must be a multiple of the "
@@ -172,15 +235,6 @@ def _layout(
   size = devices // groups
   return 1, tuple(
     tuple(range(first, first + size)) for first in range(0, devices, size)
-  )
-
-
-def _gather(moments: Moments, axis_name: AxisName, size: int) -> Moments:
-  """Returns the moments of all devices' groups, each group once."""
-  flat, unravel = ravel_pytree(moments)
-  rows = _devices._gather(flat, axis_name)[::size]
-  return jax.tree.map(
-    lambda a: a.reshape(-1, *a.shape[2:]), jax.vmap(unravel)(rows)
   )
 
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._derivative import Plan, statistics
-from bnjax.ops._statistics import centre, valid
+from bnjax.ops._by_shards import statistics
+from bnjax.ops._derivative import Plan
+from bnjax.ops._statistics import centre, divisor, spread, valid
 from bnjax.ops.moments import Moments
 
 _GAUSSIAN = math.sqrt(math.pi / 2)  # Standard over mean absolute deviation.
@@ -65,10 +66,8 @@ def l1_batch_norm(
     Array([0.3926991], dtype=float32)
   """
   x = jnp.asarray(x)
-  dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
-  shape = _axes.feature_shape(x.shape, axes)
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   if mask is None and axis_name is None:
     _shared.check_count(x, axes)
   pool = _devices.make_pool(axis_name, axis_index_groups)
@@ -76,13 +75,13 @@ def l1_batch_norm(
   apart = centre(valid(x, mask), stats.shift, stats.rest, axes)
   total = valid(jnp.abs(apart), mask).sum(axes)
   total = _devices.pool_sums(pool, total)
-  var = jnp.square(_GAUSSIAN * total / jnp.maximum(stats.count, 1))
-  gain = 1 / jnp.sqrt(var + epsilon)
+  var = jnp.square(_GAUSSIAN * total / divisor(stats.count))
+  gain = 1 / jnp.sqrt(spread(stats.count, var, epsilon, least=1))
   if scale is not None:
-    gain = gain * _axes.per_feature("scale", scale, shape, dtype)
+    gain = gain * _axes.per_feature("scale", scale, x, axes)
   if bias is None:
     bias = jnp.zeros_like(gain)
-  bias = _axes.per_feature("bias", bias, shape, dtype)
+  bias = _axes.per_feature("bias", bias, x, axes)
   y = _shared.standardized(x, mask, stats, gain, bias, axes)
   mean = stats.shift + stats.rest
   return y, Moments(stats.count, mean, var * stats.count)

@@ -4,18 +4,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from bnjax.ops import _axes, _devices
-from bnjax.ops._derivative import Plan, statistics
-from bnjax.ops._statistics import Statistics
+from bnjax.ops._by_shards import statistics
+from bnjax.ops._derivative import Plan
+from bnjax.ops._explicit import alike
+from bnjax.ops._statistics import Statistics, divisor
 
 
 class Moments(NamedTuple):
   """The statistics of a batch, per feature, with what is needed to merge them.
 
   Attributes:
-    count: how many numbers were averaged: a scalar, or per feature.
+    count: how many numbers were averaged, or the sum of their weights: a
+      scalar, or per feature. A float, right to its rounding at any size.
     mean: their mean, 0 where count is 0.
     m2: the sum of their squared deviations from the mean, never negative.
 
@@ -33,7 +36,7 @@ class Moments(NamedTuple):
   @property
   def var(self) -> Float[Array, "..."]:
     """The biased variance, m2 / count; 0 where count is 0."""
-    return self.m2 / jnp.maximum(self.count, 1)
+    return self.m2 / divisor(self.count)
 
   @property
   def unbiased_var(self) -> Float[Array, "..."]:
@@ -46,6 +49,7 @@ def batch_moments(
   *,
   feature_axes: int | Sequence[int] = -1,
   mask: Bool[Array, "..."] | None = None,
+  weights: Float[Array, "..."] | Int[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> Moments:
@@ -53,10 +57,16 @@ def batch_moments(
 
   mean = sum(x) / count,  m2 = sum((x - mean)^2)
 
+  With weights w: count = sum(w), mean = sum(w x) / count and
+  m2 = sum(w (x - mean)^2). A batch of no rows, or in which nothing counts, has
+  moments of 0.
+
   Args:
     x: real floating array. float16 and bfloat16 are summed in float32.
     feature_axes: the axes that keep statistics of their own.
     mask: True where x counts; broadcasts to x. Masked cells may hold anything.
+    weights: how often x counts, from 0; broadcasts to x. Cells of weight 0 may
+      hold anything. Taken as constants: no gradient flows into them.
     axis_name: named axes (vmap, pmap, shard_map) to pool over, weighted by
       count, in one collective.
     axis_index_groups: lists of indices along axis_name that pool together.
@@ -66,8 +76,9 @@ def batch_moments(
     scalar unless the mask differs between features. They are differentiable.
 
   Raises:
-    TypeError: x is complex or not floating; mask is not boolean.
-    ValueError: axes, mask or groups that do not fit.
+    TypeError: x is complex or not floating; mask is not boolean, or weights
+      are.
+    ValueError: axes, mask, weights or groups that do not fit.
 
   Reference:
     Chan, Golub, LeVeque (1983), Algorithms for computing the sample variance.
@@ -79,11 +90,12 @@ def batch_moments(
     Array([1., 0.], dtype=float32)
   """
   x = jnp.asarray(x)
-  _axes.statistics_dtype(x.dtype)
+  dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   pool = _devices.make_pool(axis_name, axis_index_groups)
-  mask = _axes.as_mask(mask, x.shape)
-  return from_statistics(statistics(Plan(axes, pool), x, mask))
+  mask = _axes.as_mask(mask, x)
+  weights = _axes.as_weights(weights, mask, x, dtype)
+  return from_statistics(statistics(Plan(axes, pool), x, mask, weights))
 
 
 def merge_moments(a: Moments, b: Moments) -> Moments:
@@ -115,9 +127,10 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
     Moments(count=Array(6., dtype=float32), mean=Array([2.5], dtype=float32),
       m2=Array([17.5], dtype=float32))
   """
+  b = Moments(*(alike(value, a.mean) for value in b))
   a, b = _counted(a), _counted(b)
   count = a.count + b.count
-  share = b.count / jnp.maximum(count, 1)
+  share = b.count / divisor(count)
   apart = b.mean - a.mean
   mean = jnp.where(a.count > 0, a.mean + apart * share, b.mean)
   m2 = a.m2 + b.m2 + jnp.square(apart) * (a.count * share)

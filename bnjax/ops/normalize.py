@@ -53,14 +53,13 @@ def normalize(
   x = jnp.asarray(x)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
-  shape = _axes.feature_shape(x.shape, axes)
-  mean = _axes.per_feature("mean", mean, shape, dtype)
-  gain = lax.rsqrt(_axes.per_feature("var", var, shape, dtype) + epsilon)
+  mean = _axes.per_feature("mean", mean, x, axes)
+  gain = lax.rsqrt(_axes.per_feature("var", var, x, axes) + epsilon)
   if scale is not None:
-    gain = gain * _axes.per_feature("scale", scale, shape, dtype)
+    gain = gain * _axes.per_feature("scale", scale, x, axes)
   y = x.astype(dtype) - lax.expand_dims(mean, axes)
   y = y * lax.expand_dims(gain, axes)
   if bias is not None:
-    bias = _axes.per_feature("bias", bias, shape, dtype)
+    bias = _axes.per_feature("bias", bias, x, axes)
     y = y + lax.expand_dims(bias, axes)
   return y.astype(x.dtype)

@@ -195,6 +195,8 @@ def _zeros_for(collect: Callable[[Any], Any], batch: Any) -> Any:
 
   def zeros(aval: Any) -> jax.Array:
     zero = jnp.zeros(aval.shape, aval.dtype)
+    if not aval.sharding.mesh.empty:
+      zero = lax.full(aval.shape, 0, aval.dtype, sharding=aval.sharding)
     names = tuple(sorted(aval.mat.varying))
     return lax.pcast(zero, names, to="varying") if names else zero
 

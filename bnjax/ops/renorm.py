@@ -8,7 +8,9 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from bnjax.ops import _arguments, _axes, _devices, _shared
-from bnjax.ops._derivative import Plan, statistics
+from bnjax.ops._by_shards import statistics
+from bnjax.ops._derivative import Plan
+from bnjax.ops._statistics import spread
 from bnjax.ops.moments import from_statistics
 from bnjax.ops.rules import Preset, Rule, as_rule
 from bnjax.ops.running import update_running
@@ -109,15 +111,14 @@ def batch_renorm(
   rule = as_rule(rule)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
-  shape = _axes.feature_shape(x.shape, axes)
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   pool = _devices.make_pool(axis_name, axis_index_groups)
   stats = statistics(Plan(axes, pool), x, mask)
-  deviation = jnp.sqrt(stats.var + epsilon)
+  deviation = jnp.sqrt(spread(stats.count, stats.var, epsilon, least=1))
 
   fixed = lax.stop_gradient((stats, deviation))
-  mean = _axes.per_feature("running.mean", running.mean, shape, dtype)
-  var = _axes.per_feature("running.var", running.var, shape, dtype)
+  mean = _axes.per_feature("running.mean", running.mean, x, axes)
+  var = _axes.per_feature("running.var", running.var, x, axes)
   far = jnp.sqrt(lax.stop_gradient(var) + epsilon)
   apart = (fixed[0].shift - lax.stop_gradient(mean)) + fixed[0].rest
   r_max, d_max = jnp.asarray(r_max, dtype), jnp.asarray(d_max, dtype)
@@ -126,10 +127,10 @@ def batch_renorm(
 
   if scale is None:
     scale = jnp.ones_like(d)
-  scale = _axes.per_feature("scale", scale, shape, dtype)
+  scale = _axes.per_feature("scale", scale, x, axes)
   d = scale * d
   if bias is not None:
-    d = d + _axes.per_feature("bias", bias, shape, dtype)
+    d = d + _axes.per_feature("bias", bias, x, axes)
   y = _shared.standardized(x, mask, stats, scale * r / deviation, d, axes)
   if update:
     running = update_running(

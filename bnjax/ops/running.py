@@ -8,6 +8,7 @@ from jaxtyping import Array, DTypeLike, Float
 
 from bnjax.ops import _arguments
 from bnjax.ops._dtypes import widest
+from bnjax.ops._explicit import alike
 from bnjax.ops.moments import Moments
 from bnjax.ops.rules import Preset, Rule, as_rule
 from bnjax.ops.state import Running
@@ -30,7 +31,8 @@ def update_running(
   A batch in which nothing counts leaves everything as it was, bit by bit. One
   value has a mean and no variance: under every rule it moves the mean and
   leaves the variance, whose weight is counted apart. Feature by feature, if
-  the mask differs between features.
+  the mask differs between features. On an explicit mesh, the running statistics
+  stay sharded as they are.
 
   Args:
     running: statistics so far.
@@ -63,6 +65,7 @@ def update_running(
   rule = as_rule(rule)
   _arguments.switch("skip_nonfinite", skip_nonfinite)
   _check_shapes(running, moments)
+  moments = Moments(*(alike(value, running.mean) for value in moments))
   dtype = widest(running.mean.dtype, moments.mean.dtype)
   batch = Moments(*(value.astype(dtype) for value in moments))
   old = Running(*(value.astype(dtype) for value in running))

@@ -11,7 +11,9 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._derivative import Affine, Plan, split_epsilon, transform
+from bnjax.ops._by_shards import transform
+from bnjax.ops._derivative import Affine, Plan, split_epsilon
+from bnjax.ops._explicit import place, shards
 from bnjax.ops._statistics import valid
 
 
@@ -115,13 +117,14 @@ def group_norm(
   inside = _shared.within_example(x.ndim, feature_axis, batch_axes)
   (axis,) = _shared.axes_of(x.ndim, feature_axis)
   _shared.check_groups("features", groups, x.shape[axis])
-  mask = _axes.as_mask(mask, x.shape)
+  given, x = x, _shared.in_groups(x, axis, groups)
+  mask = _axes.as_mask(mask, x)
   apart = None if mask is None else _shared.split(mask, axis, groups)
   axes = _shared.split_axes(inside, axis)
-  y, _ = _standardize(
-    _shared.split(x, axis, groups), axes, epsilon, apart, axis_name
-  )
-  return _finish(y.reshape(x.shape), scale, bias, feature_axis, mask, x)
+  parts = _shared.split(valid(x, mask), axis, groups)
+  y, _ = _standardize(parts, axes, epsilon, apart, axis_name)
+  y = _finish(y.reshape(x.shape), scale, bias, feature_axis, mask, x)
+  return place(y, shards(given), given)
 
 
 def instance_norm(
@@ -212,12 +215,12 @@ def rms_norm(
     Array([[0.2, 1.4]], dtype=float32)
   """
   x = jnp.asarray(x)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
+  wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   axes = _shared.axes_of(x.ndim, reduction_axes)
   pool = _devices.make_pool(axis_name, None)
   square = _shared.mean_square(wide, axes, mask, pool)
-  y = valid(wide, mask) * lax.rsqrt(square + epsilon)
+  y = wide * lax.rsqrt(square + epsilon)
   return _finish(y, scale, None, feature_axes, mask, x)
 
 
@@ -229,10 +232,10 @@ def _standardize(
   axis_name: str | tuple[str, ...] | None,
 ) -> tuple[Array, Array | None]:
   """Returns x normalized over the axes, and the mask with x's axes."""
-  mask = _axes.as_mask(mask, x.shape)
+  mask = _axes.as_mask(mask, x)
   if axis_name is None:
     _shared.check_count(x, axes)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
+  wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   known, traced = split_epsilon(epsilon, wide.dtype)
   plan = Plan(axes, _devices.make_pool(axis_name, None), known)
   return transform(plan, wide, mask, Affine(None, None, traced))[0], mask

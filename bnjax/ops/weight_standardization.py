@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._derivative import Affine, Plan, split_epsilon, transform
+from bnjax.ops._by_shards import transform
+from bnjax.ops._derivative import Affine, Plan, split_epsilon
 
 
 def standardize_kernel(

@@ -8,9 +8,16 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from bnjax.ops import _axes, _shared
+from bnjax.ops._explicit import place, shards, whole
 from bnjax.ops._inverse_sqrt import inverse_sqrt, product
 from bnjax.ops._statistics import valid
-from bnjax.ops.covariance import AxisName, Covariance, centred, rows_of
+from bnjax.ops.covariance import (
+  AxisName,
+  Covariance,
+  centred,
+  in_groups,
+  rows_of,
+)
 
 _Matrix = Callable[[Array], Array]
 
@@ -162,16 +169,18 @@ def apply_whitening(
     Array([[1., 2.]], dtype=float32)
   """
   x = jnp.asarray(x)
-  wide = x.astype(_axes.statistics_dtype(x.dtype))
-  c = wide - _shared.along("mean", mean, wide, feature_axis)
   size = matrix.shape[0] * matrix.shape[-1]
   if size != x.shape[feature_axis]:
     raise ValueError(
       f"matrix {matrix.shape} is for {size} features, x has "
       f"{x.shape[feature_axis]}."
     )
+  given, x = x, in_groups(x, matrix.shape[0], feature_axis)
+  wide = x.astype(_axes.statistics_dtype(x.dtype))
+  c = wide - _shared.along("mean", mean, wide, feature_axis)
   y = _multiply(c, matrix.astype(c.dtype), feature_axis)
-  return _shared.affine(y, scale, bias, feature_axis).astype(x.dtype)
+  y = _shared.affine(y, scale, bias, feature_axis).astype(x.dtype)
+  return place(y, shards(given), given)
 
 
 def zca_matrix(
@@ -251,17 +260,21 @@ def _whiten(
   axes = _axes.reduced_axes(x.ndim, feature_axis)
   if mask is None and axis_name is None:
     _shared.check_count(x, axes)
+  given, x = x, in_groups(x, groups, feature_axis)
   c, batch = centred(x, groups, feature_axis, mask, axis_name)
-  y = _multiply(c, root(batch.cov), feature_axis)
+  y = _multiply(c, root(whole(batch.cov, 0)), feature_axis)
   y = _shared.affine(y, scale, bias, feature_axis)
-  mask = _axes.as_mask(mask, x.shape)
-  return valid(y, mask).astype(x.dtype), batch
+  y = valid(y, _axes.as_mask(mask, x)).astype(x.dtype)
+  return place(y, shards(given), given), batch
 
 
 def _multiply(c: Array, matrix: Array, feature_axis: int) -> Array:
   """Returns matrix @ c, group by group, in c's shape."""
   rows = rows_of(c, matrix.shape[0], feature_axis)
-  y = jnp.einsum("gij,ngj->ngi", matrix, rows, precision=lax.Precision.HIGHEST)
+  matrix = place(matrix, (shards(rows)[-2], (), ()), rows)
+  y = jnp.einsum(
+    "gij,...gj->...gi", matrix, rows, precision=lax.Precision.HIGHEST
+  )
   shape = jnp.moveaxis(c, feature_axis, -1).shape
   return jnp.moveaxis(y.reshape(shape), -1, feature_axis)
 

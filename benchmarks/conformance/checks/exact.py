@@ -10,6 +10,10 @@ from benchmarks.conformance.reference import batch, error, normalized, to_numpy
 
 PLAIN = Settings()
 FAR = batch((1024, 4), 1e4)
+HOT = batch((4096, 1))
+HOT[2048] = 1e4
+ROWS = batch((1024, 4))
+ROWS[::16] += 1e3
 
 
 def _train(
@@ -28,6 +32,11 @@ def _deviation(library: Library) -> Outcome:
 def _error(library: Library) -> Outcome:
   off = error(_train(library, FAR)[0], normalized(FAR))
   return judge(off <= 2e-6, f"{off:.0e}")
+
+
+def _outliers(library: Library, x: np.ndarray) -> Outcome:
+  off = error(_train(library, x)[0], normalized(x))
+  return judge(off <= 4e-6, f"{off:.0e}")
 
 
 def _finite(library: Library) -> Outcome:
@@ -81,6 +90,17 @@ CHECKS = [
     "The same: the relative error of the output is at most 2e-6, as float32 "
     "allows.",
     _error,
+  ),
+  Check(
+    "D2c",
+    "One row of 4096 is an outlier of 10⁴: the relative error of the output "
+    "is at most 4e-6.",
+    lambda library: _outliers(library, HOT),
+  ),
+  Check(
+    "D2d",
+    "Every sixteenth row is 10³ higher: the same.",
+    lambda library: _outliers(library, ROWS),
   ),
   Check(
     "D3a",
