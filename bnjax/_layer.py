@@ -93,12 +93,13 @@ def forward(
   source: Source,
   update: bool,
   mask: jax.Array | None,
+  weights: jax.Array | None = None,
   initializing: bool = False,
 ) -> tuple[jax.Array, Running]:
   """Returns the layer's output and what its running statistics become."""
   axes = feature_axes(x.ndim, layer.axis)
   shape = tuple(x.shape[axis] for axis in axes)
-  mask = None if mask is None else jnp.asarray(mask).astype(bool)
+  mask = None if mask is None else _as_mask(mask)
   if initializing and mask is None:
     # Flax models are initialized with one example, which ops refuses. With a
     # mask it may not: there, the count is known at run time only.
@@ -109,6 +110,7 @@ def forward(
     "feature_axes": axes,
     "epsilon": layer.epsilon,
     "mask": mask,
+    "weights": weights,
     **({} if initializing else _pool(layer)),
   }
   normalize: Callable[..., tuple[jax.Array, Running]]
@@ -127,6 +129,17 @@ def forward(
   if mask is not None and source == "batch":
     y = jnp.where(mask, y, jnp.zeros_like(y))
   return y.astype(dtype), running
+
+
+def _as_mask(mask: Any) -> jax.Array:
+  """Returns the mask as booleans; floats, which could be weights, are none."""
+  mask = jnp.asarray(mask)
+  if jnp.issubdtype(mask.dtype, jnp.inexact):
+    raise TypeError(
+      f"mask must be of booleans or of integers 0 and 1, got {mask.dtype}: "
+      "use weights=, or mask != 0."
+    )
+  return mask.astype(bool)
 
 
 def affine_of(
@@ -157,6 +170,7 @@ def _ghosts(
   update: bool,
   feature_axes: tuple[int, ...],
   mask: jax.Array | None,
+  weights: jax.Array | None,
   **options: Any,
 ) -> tuple[jax.Array, Running]:
   """Normalizes groups of rows apart, and updates with all of them together."""
@@ -169,19 +183,30 @@ def _ghosts(
     shape = (*a.shape[:axis], groups, rows // groups, *a.shape[axis + 1 :])
     return a.reshape(shape)
 
-  if mask is not None:
-    mask = lax.expand_dims(mask, range(x.ndim - mask.ndim))
-    whole = (*mask.shape[:axis], rows, *mask.shape[axis + 1 :])
-    mask = split(jnp.broadcast_to(mask, whole))
+  def split_cells(cells: jax.Array | None) -> jax.Array | None:
+    if cells is None:
+      return None
+    cells = jnp.asarray(cells)
+    cells = lax.expand_dims(cells, range(x.ndim - cells.ndim))
+    whole = (*cells.shape[:axis], rows, *cells.shape[axis + 1 :])
+    return split(jnp.broadcast_to(cells, whole))
 
   def normalize(
-    x: jax.Array, mask: jax.Array | None
+    x: jax.Array, mask: jax.Array | None, weights: jax.Array | None
   ) -> tuple[jax.Array, Moments]:
     return batch_norm(
-      x, scale, bias, feature_axes=feature_axes, mask=mask, **options
+      x,
+      scale,
+      bias,
+      feature_axes=feature_axes,
+      mask=mask,
+      weights=weights,
+      **options,
     )
 
-  y, moments = jax.vmap(normalize, axis, (axis, 0))(split(x), mask)
+  y, moments = jax.vmap(normalize, axis, (axis, 0))(
+    split(x), split_cells(mask), split_cells(weights)
+  )
   if update:
     moments = population_moments_stacked(
       lambda part: part, lax.stop_gradient(moments)

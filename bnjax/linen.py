@@ -56,7 +56,7 @@ class BatchNorm(nn.BatchNorm):
     activation: "relu" applies it without storing what it is applied to.
 
   Raises:
-    TypeError: x is complex.
+    TypeError: x is complex, or a mask not of booleans or integers.
     ValueError: axes, shapes, groups or masks that do not fit.
 
   Reference:
@@ -92,6 +92,7 @@ class BatchNorm(nn.BatchNorm):
     use_running_average: bool | None = None,
     *,
     mask: jax.Array | None = None,
+    weights: jax.Array | None = None,
     normalize_with: _layer.Source | None = None,
     update_running: bool | None = None,
     scale: jax.Array | None = None,
@@ -102,7 +103,10 @@ class BatchNorm(nn.BatchNorm):
     Args:
       x: floating or integer array with the feature axes `axis`.
       use_running_average: as the attribute of that name; in one of the places.
-      mask: broadcastable to `x`, True (or not 0) where a value counts.
+      mask: broadcastable to `x`, True (or 1) where a value counts. Floats are
+        refused: they may be meant as weights.
+      weights: broadcastable to `x`, how often a value counts in the mean and
+        the variance, from 0; see `bnjax.batch_norm`.
       normalize_with: as the attribute, which it overrides.
       update_running: as the attribute, which it overrides.
       scale: instead of the layer's own (`use_scale=False`), with the shape of
@@ -123,7 +127,7 @@ class BatchNorm(nn.BatchNorm):
     source, update = _layer.switches(
       self, use_running_average, normalize_with, update_running
     )
-    x = jnp.asarray(x)
+    x = x if isinstance(x, jax.Array) else jnp.asarray(x)
     # A list, as in Flax: initializers may depend on it.
     shape = [x.shape[a] for a in _layer.feature_axes(x.ndim, self.axis)]
     dtype = self.param_dtype
@@ -156,6 +160,7 @@ class BatchNorm(nn.BatchNorm):
       source=source,
       update=update,
       mask=mask,
+      weights=weights,
       initializing=self.is_initializing(),
     )
     if update:

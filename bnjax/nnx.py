@@ -45,7 +45,7 @@ class BatchNorm(nnx.BatchNorm):
     **arguments: of `flax.nnx.BatchNorm`.
 
   Raises:
-    TypeError: x is complex.
+    TypeError: x is complex, or a mask not of booleans or integers.
     ValueError: axes, shapes, groups or masks that do not fit.
 
   Reference:
@@ -97,6 +97,7 @@ class BatchNorm(nnx.BatchNorm):
     use_running_average: bool | None = None,
     *,
     mask: jax.Array | None = None,
+    weights: jax.Array | None = None,
     normalize_with: _layer.Source | None = None,
     update_running: bool | None = None,
     scale: jax.Array | None = None,
@@ -107,7 +108,10 @@ class BatchNorm(nnx.BatchNorm):
     Args:
       x: floating or integer array, `num_features` long on its `axis`.
       use_running_average: as the argument of that name, which it overrides.
-      mask: broadcastable to `x`, True (or not 0) where a value counts.
+      mask: broadcastable to `x`, True (or 1) where a value counts. Floats are
+        refused: they may be meant as weights.
+      weights: broadcastable to `x`, how often a value counts in the mean and
+        the variance, from 0; see `bnjax.batch_norm`.
       normalize_with: as the argument, which it overrides.
       update_running: as the argument, which it overrides.
       scale: instead of the layer's own (`use_scale=False`), with the shape of
@@ -138,7 +142,7 @@ class BatchNorm(nnx.BatchNorm):
     weight = (
       self.weight[...] if _layer.keeps_weight(self) else jnp.zeros_like(mean)
     )
-    x = jnp.asarray(x)
+    x = x if isinstance(x, jax.Array) else jnp.asarray(x)
     arrays = (x, mean, var, scale, bias)
     dtype = _layer.result_dtype(self.dtype, *arrays)
     if self.promote_dtype is not dtypes.promote_dtype:
@@ -154,6 +158,7 @@ class BatchNorm(nnx.BatchNorm):
       source=source,
       update=update,
       mask=mask,
+      weights=weights,
     )
     if update:
       running = lax.stop_gradient(running)

@@ -71,7 +71,7 @@ def ghost_batch_norm(
     (Array([-1.,  1., -1.,  1.], dtype=float32),
      Array([ 3., 10.], dtype=float32))
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   reduced = _axes.reduced_axes(x.ndim, feature_axes)
   if not reduced:
     raise ValueError(f"feature_axes={feature_axes} leave no axis of examples.")

@@ -63,7 +63,7 @@ def l1_batch_norm(
     >>> moments.var  # pi / 8
     Array([0.3926991], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   shape = _axes.feature_shape(x.shape, axes)

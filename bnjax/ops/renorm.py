@@ -93,7 +93,7 @@ def batch_renorm(
     >>> y  # (x - 0) / 1: what normalizing by the running statistics gives.
     Array([[1.], [5.]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   _check_limits(r_max, d_max)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)

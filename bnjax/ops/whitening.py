@@ -160,7 +160,7 @@ def apply_whitening(
     >>> apply_whitening(jnp.array([[3.0, 5.0]]), jnp.ones(2), matrix)
     Array([[1., 2.]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   wide = x.astype(_axes.statistics_dtype(x.dtype))
   c = wide - _shared.along("mean", mean, wide, feature_axis)
   size = matrix.shape[0] * matrix.shape[-1]
@@ -244,7 +244,7 @@ def _whiten(
   mask: Array | None,
   axis_name: AxisName | None,
 ) -> tuple[Array, Covariance]:
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   axes = _axes.reduced_axes(x.ndim, feature_axis)
   if mask is None and axis_name is None:
     _shared.check_count(x, axes)
