@@ -97,13 +97,14 @@ def forward(
   source: Source,
   update: bool,
   mask: jax.Array | None,
+  weights: jax.Array | None = None,
   initializing: bool = False,
 ) -> tuple[jax.Array, Running]:
   """Returns the layer's output and what its running statistics become."""
   axes = feature_axes(x.ndim, layer.axis)
   shape = tuple(x.shape[axis] for axis in axes)
   if mask is not None:
-    mask = as_mask(jnp.asarray(mask).astype(bool), x)
+    mask = as_mask(_booleans(mask), x)
   if initializing and mask is None:
     # Flax models are initialized with one example, which ops refuses. With a
     # mask it may not: there, the count is known at run time only.
@@ -114,6 +115,7 @@ def forward(
     "feature_axes": axes,
     "epsilon": layer.epsilon,
     "mask": mask,
+    "weights": weights,
     "skip_nonfinite": layer.skip_nonfinite,
     **({} if initializing else _pool(layer)),
   }
@@ -133,6 +135,17 @@ def forward(
   if mask is not None and source == "batch":
     y = jnp.where(mask, y, jnp.zeros_like(y))
   return y.astype(dtype), running
+
+
+def _booleans(mask: Any) -> jax.Array:
+  """Returns the mask as booleans; floats, which could be weights, are none."""
+  mask = jnp.asarray(mask)
+  if jnp.issubdtype(mask.dtype, jnp.inexact):
+    raise TypeError(
+      f"mask must be of booleans or of integers 0 and 1, got {mask.dtype}: "
+      "use weights=, or mask != 0."
+    )
+  return mask.astype(bool)
 
 
 def affine_of(

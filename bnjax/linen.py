@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from bnjax import _fields, _layer
 from bnjax.ops import Preset, Rule, Running
+from bnjax.ops._axes import as_array
 
 
 class BatchNorm(nn.BatchNorm):
@@ -63,8 +64,9 @@ class BatchNorm(nn.BatchNorm):
       means or variances is infinite or NaN.
 
   Raises:
-    TypeError: x is complex; or, in the call and in any mode, a field of
-      another type, such as an `activation` that is a function.
+    TypeError: x is complex; a mask not of booleans or integers; or, in the call
+      and in any mode, a field of another type, such as an `activation` that is
+      a function.
     ValueError: axes, shapes, groups or masks that do not fit; a field out of
       its range, or none of its values.
 
@@ -105,6 +107,7 @@ class BatchNorm(nn.BatchNorm):
     use_running_average: bool | None = None,
     *,
     mask: jax.Array | None = None,
+    weights: jax.Array | None = None,
     normalize_with: _layer.Source | None = None,
     update_running: bool | None = None,
     scale: jax.Array | None = None,
@@ -115,7 +118,10 @@ class BatchNorm(nn.BatchNorm):
     Args:
       x: floating or integer array with the feature axes `axis`.
       use_running_average: as the attribute of that name; in one of the places.
-      mask: broadcastable to `x`, True (or not 0) where a value counts.
+      mask: broadcastable to `x`, True (or 1) where a value counts. Floats are
+        refused: they may be meant as weights.
+      weights: broadcastable to `x`, how often a value counts in the mean and
+        the variance, from 0; see `bnjax.batch_norm`.
       normalize_with: as the attribute, which it overrides.
       update_running: as the attribute, which it overrides.
       scale: instead of the layer's own (`use_scale=False`), with the shape of
@@ -127,7 +133,7 @@ class BatchNorm(nn.BatchNorm):
       An array of the shape of `x` and of `dtype`, by default that of `x`,
       scale and bias promoted together.
     """
-    x = jnp.asarray(x)
+    x = as_array(x)
     _fields.check(self, x.shape)
     if self.normalize_with is None and normalize_with is None:
       use_running_average = nn.merge_param(
@@ -177,6 +183,7 @@ class BatchNorm(nn.BatchNorm):
       source=source,
       update=update,
       mask=mask,
+      weights=weights,
       initializing=self.is_initializing(),
     )
     if update:

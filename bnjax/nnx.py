@@ -12,6 +12,7 @@ from jax import lax
 
 from bnjax import _fields, _layer
 from bnjax.ops import Preset, Rule, Running
+from bnjax.ops._axes import as_array
 
 
 class BatchNorm(nnx.BatchNorm):
@@ -54,7 +55,8 @@ class BatchNorm(nnx.BatchNorm):
     **arguments: of `flax.nnx.BatchNorm`.
 
   Raises:
-    TypeError: x is complex; or an argument of another type.
+    TypeError: x is complex; a mask not of booleans or integers; or an argument
+      of another type.
     ValueError: axes, shapes, groups or masks that do not fit; an argument out
       of its range, or none of its values; x has not `num_features` features.
 
@@ -113,6 +115,7 @@ class BatchNorm(nnx.BatchNorm):
     use_running_average: bool | None = None,
     *,
     mask: jax.Array | None = None,
+    weights: jax.Array | None = None,
     normalize_with: _layer.Source | None = None,
     update_running: bool | None = None,
     scale: jax.Array | None = None,
@@ -123,7 +126,10 @@ class BatchNorm(nnx.BatchNorm):
     Args:
       x: floating or integer array, `num_features` long on its `axis`.
       use_running_average: as the argument of that name, which it overrides.
-      mask: broadcastable to `x`, True (or not 0) where a value counts.
+      mask: broadcastable to `x`, True (or 1) where a value counts. Floats are
+        refused: they may be meant as weights.
+      weights: broadcastable to `x`, how often a value counts in the mean and
+        the variance, from 0; see `bnjax.batch_norm`.
       normalize_with: as the argument, which it overrides.
       update_running: as the argument, which it overrides.
       scale: instead of the layer's own (`use_scale=False`), with the shape of
@@ -135,7 +141,7 @@ class BatchNorm(nnx.BatchNorm):
       An array of the shape of `x` and of `dtype`, by default that of `x`,
       statistics, scale and bias promoted together.
     """
-    x = jnp.asarray(x)
+    x = as_array(x)
     self._check(x)
     if use_running_average is None:
       use_running_average = self.use_running_average
@@ -173,6 +179,7 @@ class BatchNorm(nnx.BatchNorm):
       update=update,
       mask=mask,
       initializing=initializing,
+      weights=weights,
     )
     if update:
       running = lax.stop_gradient(running)

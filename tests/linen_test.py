@@ -403,6 +403,25 @@ def test_nothing_counts():
   _close(stats, variables["batch_stats"], 0)
 
 
+@pytest.mark.parametrize("groups", [None, 2])
+def test_weights_repeat_rows(groups):
+  times = np.array([1, 0, 2, 1, 2, 0])
+  norm = BatchNorm(momentum=0.0, groups=groups)
+  variables = _init(norm)
+  weights = np.float32(times).reshape(6, 1, 1, 1)
+  y, stats = _train(norm, variables, weights=weights)
+  rows = np.repeat(np.arange(6), times)
+  expected, whole = _train(norm, variables, X[rows])
+  _close(y[rows], expected)
+  _close(stats, whole)
+
+
+def test_mask_of_floats_is_refused():
+  mask = np.full((6, 1, 1, 1), 1e-4, np.float32)
+  with pytest.raises(TypeError, match="use weights="):
+    _train(BatchNorm(), _init(BatchNorm()), mask=mask)
+
+
 def test_mask_of_integers_as_in_flax():
   mask = np.array([1, 0, 2, 1, 0, 1]).reshape(6, 1, 1, 1)
   variables = _init(BatchNorm(), mask=mask)

@@ -342,6 +342,18 @@ def test_one_module_used_twice():
 # Arguments of ours.
 
 
+def test_weights_repeat_rows():
+  times = np.array([1, 0, 2, 1, 0, 3])
+  norm, plain = _norm(momentum=0.0), _norm(momentum=0.0)
+  y = norm(X, weights=times.reshape(6, 1, 1))
+  rows = np.repeat(np.arange(6), times)
+  np.testing.assert_allclose(y[rows], plain(X[rows]), rtol=1e-5, atol=1e-5)
+  for name, value in _stats(plain).items():
+    np.testing.assert_allclose(_stats(norm)[name], value, rtol=1e-5)
+  with pytest.raises(TypeError, match="use weights="):
+    norm(X, mask=np.ones((6, 1, 1), np.float32))
+
+
 def test_mask_groups_and_conditions():
   mask = np.arange(6).reshape(6, 1, 1) % 3 < 2
   norm = _norm(groups=2, momentum=0.0, use_scale=False, use_bias=False)

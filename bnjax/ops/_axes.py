@@ -1,6 +1,7 @@
 """Which axes are features, and the dtype in which statistics are kept."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,15 @@ from bnjax.ops import _arguments
 from bnjax.ops._explicit import fitting, place, shards
 
 Axes = int | Sequence[int]
+
+
+def as_array(x: Any) -> jax.Array:
+  """Returns x as an array.
+
+  One that is an array stays what it is: converted, it would be checked for NaN
+  (`jax_debug_nans`) before a mask hides them.
+  """
+  return x if isinstance(x, jax.Array) else jnp.asarray(x)
 
 
 def reduced_axes(ndim: int, feature_axes: Axes) -> tuple[int, ...]:

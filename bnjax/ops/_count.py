@@ -51,8 +51,9 @@ def _sum(mask: jax.Array, axes: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
   longest = max(axes, key=lambda axis: mask.shape[axis])
   size = mask.shape[longest]
   rows = 1 << ((_MOST - 1) // (cells // size)).bit_length() - 1
-  parts = (
-    lax.slice_in_dim(mask, start, min(start + rows, size), axis=longest)
-    for start in range(0, size, rows)
-  )
-  return sum(_sum(part, axes, dtype) for part in parts)
+  total = jnp.zeros((), dtype)
+  for start in range(0, size, rows):
+    stop = min(start + rows, size)
+    part = lax.slice_in_dim(mask, start, stop, axis=longest)
+    total = _sum(part, axes, dtype) + total
+  return total

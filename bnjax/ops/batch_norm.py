@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from bnjax.ops import _arguments, _axes, _devices
@@ -79,7 +78,7 @@ def batch_norm(
     >>> moments.mean, moments.var
     (Array([3.], dtype=float32), Array([4.], dtype=float32))
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   mask = _axes.as_mask(mask, x)

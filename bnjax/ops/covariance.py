@@ -71,7 +71,7 @@ def batch_covariance(
     >>> batch_covariance(jnp.array([[1.0, 2.0], [3.0, 6.0]])).cov
     Array([[[1., 2.], [2., 4.]]], dtype=float32)
   """
-  x = in_groups(jnp.asarray(x), groups, feature_axis)
+  x = in_groups(_axes.as_array(x), groups, feature_axis)
   return centred(x, groups, feature_axis, mask, axis_name)[1]
 
 

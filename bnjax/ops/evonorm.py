@@ -68,7 +68,7 @@ def evonorm_b0(
     >>> evonorm_b0(x, jnp.array([3.0]), epsilon=0.0)[0].round(3)
     Array([[-1.   ], [ 0.333]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   mask = _axes.as_mask(mask, x)
   wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   axes = _axes.reduced_axes(x.ndim, feature_axis)
@@ -135,7 +135,7 @@ def evonorm_s0(
     >>> evonorm_s0(x, jnp.zeros(2), groups=1, epsilon=0.0)
     Array([[-0.5, 0.5]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   inside = _shared.within_example(x.ndim, feature_axis, batch_axes)
   (axis,) = _shared.axes_of(x.ndim, feature_axis)
   _shared.check_groups("features", groups, x.shape[axis])

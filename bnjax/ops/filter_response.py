@@ -57,7 +57,7 @@ def filter_response_norm(
     >>> filter_response_norm(x, threshold=jnp.array([-1.0]), epsilon=0.0)
     Array([[[ 0.2], [-1. ]]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   mask = _axes.as_mask(mask, x)
   wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   axes = _shared.within_example(x.ndim, feature_axis, batch_axes)

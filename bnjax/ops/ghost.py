@@ -29,6 +29,7 @@ def ghost_batch_norm(
   feature_axes: int | Sequence[int] = -1,
   epsilon: float | Float[Array, ""] = 1e-5,
   mask: Bool[Array, "..."] | None = None,
+  weights: Float[Array, "..."] | None = None,
   axis_name: AxisName | None = None,
   activation: Literal["relu"] | None = None,
 ) -> tuple[Float[Array, "..."], Moments]:
@@ -49,6 +50,7 @@ def ghost_batch_norm(
     feature_axes: the axes that keep statistics of their own.
     epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
+    weights: how much each cell counts, as in `batch_norm`.
     axis_name: named axes over which the examples are sharded.
     activation: "relu" applies max(y, 0).
 
@@ -74,7 +76,7 @@ def ghost_batch_norm(
     (Array([-1.,  1., -1.,  1.], dtype=float32),
      Array([ 3., 10.], dtype=float32))
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   reduced = _axes.reduced_axes(x.ndim, feature_axes)
   if not reduced:
     raise ValueError(f"feature_axes={feature_axes} leave no axis of examples.")
@@ -89,23 +91,30 @@ def ghost_batch_norm(
   elif groups % here and here % groups:
     x = _explicit.whole(x, axis)
   mask = _axes.as_mask(mask, x)
+  dtype = _axes.statistics_dtype(x.dtype)
+  weights = _axes.as_weights(weights, mask, x, dtype)
+
+  def by_example(cells: Array) -> Array:
+    shape = cells.shape[:axis] + x.shape[axis : axis + 1]
+    return jnp.broadcast_to(cells, shape + cells.shape[axis + 1 :])
+
   if mask is not None:
-    shape = mask.shape[:axis] + x.shape[axis : axis + 1]
-    mask = jnp.broadcast_to(mask, shape + mask.shape[axis + 1 :])
-    mask = _axes.as_mask(mask, x)
+    mask = _axes.as_mask(by_example(mask), x)
+  if weights is not None:
+    weights = _axes.as_weights(by_example(weights), mask, x, dtype)
   if scale is not None:
     scale = _axes.per_feature("scale", scale, x, reduced)
   if bias is not None:
     bias = _axes.per_feature("bias", bias, x, reduced)
-  dtype = _axes.statistics_dtype(x.dtype)
   known, traced = split_epsilon(epsilon, dtype)
   # The axes counted from the front, without that of the groups.
-  plan = Plan(reduced, pool, known, activation == "relu")
+  least = 1 if weights is None else 0
+  plan = Plan(reduced, pool, known, activation == "relu", least)
   affine = Affine(scale, bias, traced)
   if axis_name is None:
     _shared.check_groups("examples", groups, x.shape[axis])
   run = _by_shards if any(_explicit.shards(x)) else _normalize
-  y, moments = run(groups, plan, x, mask, affine)
+  y, moments = run(groups, plan, x, mask, affine, weights)
   values = math.prod(x.shape[a] for a in reduced) // groups
   if values == 1 and mask is None and axis_name is None:
     y = refuse_to_run(y)
@@ -160,7 +169,12 @@ def merge_ghosts(moments: Moments, *, between: bool = True) -> Moments:
 
 
 def _normalize(
-  groups: int, plan: Plan, x: Array, mask: Array | None, affine: Affine
+  groups: int,
+  plan: Plan,
+  x: Array,
+  mask: Array | None,
+  affine: Affine,
+  weights: Array | None,
 ) -> tuple[Array, Moments]:
   """Returns the output and the moments of all groups of all devices."""
   axis, pool = plan.axes[0], plan.pool
@@ -173,12 +187,14 @@ def _normalize(
 
   pool = pool._replace(axis_name=pool.axis_name if team else None, groups=team)
 
-  def one(x: Array, mask: Array | None) -> tuple[Array, Moments]:
-    y, stats = transform(plan._replace(pool=pool), x, mask, affine)
+  def one(cells: Sequence[Array | None]) -> tuple[Array, Moments]:
+    x, mask, weights = cells
+    assert x is not None
+    y, stats = transform(plan._replace(pool=pool), x, mask, affine, weights)
     return y, from_statistics(stats)
 
-  masks = None if mask is None else part(mask)
-  y, moments = jax.vmap(one, axis, (axis, 0))(part(x), masks)
+  parts = jax.tree.map(part, (x, mask, weights))
+  y, moments = jax.vmap(one, axis, (axis, 0))(parts)
   count = moments.count.reshape(
     here, *moments.count.shape[1:] or (1,) * (moments.m2.ndim - 1)
   )
@@ -195,7 +211,12 @@ def _normalize(
 # Jitted, since shard_map alone runs one operation after another.
 @partial(jax.jit, static_argnums=(0, 1))
 def _by_shards(
-  groups: int, plan: Plan, x: Array, mask: Array | None, affine: Affine
+  groups: int,
+  plan: Plan,
+  x: Array,
+  mask: Array | None,
+  affine: Affine,
+  weights: Array | None,
 ) -> tuple[Array, Moments]:
   """Returns the same, where x is sharded over axes of an explicit mesh."""
   names = _explicit.shards(x)
@@ -214,7 +235,7 @@ def _by_shards(
   return _explicit.shard(
     partial(_normalize, groups, plan._replace(pool=pool)),
     x,
-    (x, mask, affine),
+    (x, mask, affine, weights),
     along,
     (_explicit.spec(names), Moments(vector, vector, vector)),
   )

@@ -65,7 +65,7 @@ def l1_batch_norm(
     >>> moments.var  # pi / 8
     Array([0.3926991], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   mask = _axes.as_mask(mask, x)
   if mask is None and axis_name is None:

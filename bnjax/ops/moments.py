@@ -89,7 +89,7 @@ def batch_moments(
     >>> batch_moments(jnp.array([[1.0, 5.0], [3.0, 5.0]])).var
     Array([1., 0.], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   pool = _devices.make_pool(axis_name, axis_index_groups)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -50,7 +49,7 @@ def normalize(
     >>> normalize(x, jnp.array([3.0]), jnp.array([4.0]), epsilon=0.0)
     Array([[-1.], [ 1.]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   dtype = _axes.statistics_dtype(x.dtype)
   axes = _axes.reduced_axes(x.ndim, feature_axes)
   mean = _axes.per_feature("mean", mean, x, axes)

@@ -104,7 +104,7 @@ def batch_renorm(
     >>> y  # (x - 0) / 1: what normalizing by the running statistics gives.
     Array([[1.], [5.]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   _check_limits(r_max, d_max)
   _arguments.switch("update", update)
   _arguments.switch("skip_nonfinite", skip_nonfinite)

@@ -6,7 +6,6 @@ the same function, and there is nothing to keep between batches.
 
 from collections.abc import Sequence
 
-import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
@@ -59,7 +58,7 @@ def layer_norm(
     >>> layer_norm(jnp.array([[1.0, 5.0]]), epsilon=0.0)
     Array([[-1.,  1.]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   axes = _shared.axes_of(x.ndim, reduction_axes)
   y, mask = _standardize(x, axes, epsilon, mask, axis_name)
   return _finish(y, scale, bias, feature_axes, mask, x)
@@ -113,7 +112,7 @@ def group_norm(
     >>> group_norm(x, groups=2, epsilon=0.0)
     Array([[-1.,  1., -1.,  1.]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   inside = _shared.within_example(x.ndim, feature_axis, batch_axes)
   (axis,) = _shared.axes_of(x.ndim, feature_axis)
   _shared.check_groups("features", groups, x.shape[axis])
@@ -169,7 +168,7 @@ def instance_norm(
     >>> instance_norm(jnp.array([[[1.0], [5.0]]]), epsilon=0.0)
     Array([[[-1.], [ 1.]]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   axes = _shared.within_example(x.ndim, feature_axis, batch_axes)
   y, mask = _standardize(x, axes, epsilon, mask, axis_name)
   return _finish(y, scale, bias, feature_axis, mask, x)
@@ -214,7 +213,7 @@ def rms_norm(
     >>> rms_norm(jnp.array([[1.0, 7.0]]), epsilon=0.0)
     Array([[0.2, 1.4]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   mask = _axes.as_mask(mask, x)
   wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   axes = _shared.axes_of(x.ndim, reduction_axes)

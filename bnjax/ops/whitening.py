@@ -168,7 +168,7 @@ def apply_whitening(
     >>> apply_whitening(jnp.array([[3.0, 5.0]]), jnp.ones(2), matrix)
     Array([[1., 2.]], dtype=float32)
   """
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   size = matrix.shape[0] * matrix.shape[-1]
   if size != x.shape[feature_axis]:
     raise ValueError(
@@ -256,7 +256,7 @@ def _whiten(
   mask: Array | None,
   axis_name: AxisName | None,
 ) -> tuple[Array, Covariance]:
-  x = jnp.asarray(x)
+  x = _axes.as_array(x)
   axes = _axes.reduced_axes(x.ndim, feature_axis)
   if mask is None and axis_name is None:
     _shared.check_count(x, axes)
