@@ -1,10 +1,11 @@
-"""D1, D7, D8 and D11: one batch on several devices."""
+"""D1, D7, D8, D11 and D14: one batch on several devices."""
 
 import re
 from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from benchmarks.conformance.library import (
   Library,
@@ -105,6 +106,23 @@ def _far(library: Library) -> Outcome:
   return judge(abs(var / FAR_VAR - 1) < 0.01, number(var))
 
 
+def _explicit(library: Library, spec: PartitionSpec) -> Outcome:
+  if library.calculus is not jax:
+    raise NotApplicable("not of JAX")
+  mesh = jax.make_mesh((4,), ("d",))
+  x = batch((100, 8), 1)
+  sharded = jax.device_put(x, NamedSharding(mesh, spec))
+
+  def run(x: Any) -> Any:
+    y, pullback = jax.vjp(lambda x: library.step(x, Settings())[0], x)
+    return y, pullback(y * y * y)[0]
+
+  y, _ = jax.jit(run)(sharded)
+  off = error(y, normalized(x))
+  kept = jax.typeof(y).sharding.spec == jax.typeof(sharded).sharding.spec
+  return judge(off < 1e-5 and kept, f"{off:.0e}" + ("" if kept else ", moved"))
+
+
 def _said(mask: np.ndarray) -> str:
   return "mean {:.3g}, variance {:.3g}".format(*_pooled(mask))
 
@@ -150,5 +168,17 @@ CHECKS = [
     "Mean 10⁴ over 4 devices (`shard_map`): the running variance is that of "
     f"the whole batch, {FAR_VAR:.3g} within 1%.",
     _far,
+  ),
+  Check(
+    "D14a",
+    "100 rows on 4 devices of an explicit mesh (the default of "
+    "`jax.make_mesh`), forward and backward: relative error at most 1e-5, and "
+    "the output sharded as the input.",
+    lambda library: _explicit(library, PartitionSpec("d")),
+  ),
+  Check(
+    "D14b",
+    "The same with the features sharded.",
+    lambda library: _explicit(library, PartitionSpec(None, "d")),
   ),
 ]
