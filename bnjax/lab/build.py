@@ -1,5 +1,6 @@
 """From an arm's specification to what is trained: the tables, put together."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ def make_task(
     num_classes: of the data set.
     pixel_mean: of the training set, subtracted unless dataset.center is false.
   """
-  norm = _make("norm", spec["norm"])
+  norm = functools.partial(_entry("norm", spec["norm"]), **_given(spec["norm"]))
   model = _make(
     "model", {**spec["model"], "num_classes": num_classes, "norm": norm}
   )
@@ -62,5 +63,12 @@ def make_task(
 
 
 def _make(group: str, fields: Mapping[str, Any]) -> Any:
-  entry = TABLES[group][fields["name"]]
-  return entry(**{k: v for k, v in fields.items() if k != "name"})
+  return _entry(group, fields)(**_given(fields))
+
+
+def _entry(group: str, fields: Mapping[str, Any]) -> Callable[..., Any]:
+  return TABLES[group][fields["name"]]
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+  return {k: v for k, v in fields.items() if k != "name"}

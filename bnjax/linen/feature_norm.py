@@ -15,7 +15,7 @@ is 0. With the wrong sign what should be subtracted is added: in the post's
 network the variance of gradients grows 3.5 times a layer instead of 1.5 times.
 """
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from flax import linen as nn
 from bnjax import ops
 from bnjax.linen import _fields
 
-Derivative = Literal["corrected", "as_published"]
+DERIVATIVES = ("as_published", "corrected")
 
 
 class FeatureNorm(nn.Module):
@@ -52,12 +52,12 @@ class FeatureNorm(nn.Module):
     Array([[-1.,  1.]], dtype=float32)
   """
 
-  derivative: Derivative = "corrected"
+  derivative: str = "corrected"
   dtype: Any = None
 
   def __post_init__(self) -> None:
     """Checks the name of the derivative."""
-    if self.derivative not in get_args(Derivative):
+    if self.derivative not in DERIVATIVES:
       raise ValueError(
         "derivative must be 'corrected' or 'as_published', got "
         f"{self.derivative!r}."
