@@ -1,7 +1,7 @@
 """Runs a config: data, models, training of every arm and seed, records.
 
-The only reader of a config's values. It validates everything that can be wrong
-before it loads data or writes a file.
+Everything in the config that can be wrong is checked before data are loaded or
+a file is written.
 """
 
 import collections
