@@ -20,6 +20,7 @@ FLOORS = (
     "ops",
   },
   {
+    "_batches",
     "_layer",
     "bnjax",
     "lab.data",
@@ -45,6 +46,7 @@ LIBRARY = {"optax", "absl", "ml_collections", "rich", "pandas", "scipy"}
 FORBIDDEN = {
   "ops": LIBRARY | {"flax"},
   "bnjax": LIBRARY | {"flax"},
+  "_batches": LIBRARY,
   "_layer": LIBRARY,
   "linen": LIBRARY,
   "nnx": LIBRARY,
