@@ -100,8 +100,8 @@ def test_parameters_can_be_left_out_and_initialized_otherwise(name):
     seven = jax.nn.initializers.constant(7.0)
     made = make(**{f"{parameter}_init": seven}).init(KEY, X, True)["params"]
     np.testing.assert_array_equal(made[parameter], 7.0)
-    left = make(**{f"use_{parameter}": False}).init(KEY, X, True)["params"]
-    assert left.keys() == params.keys() - {parameter}
+    left = make(**{f"use_{parameter}": False}).init(KEY, X, True)
+    assert left.get("params", {}).keys() == params.keys() - {parameter}
 
 
 @EVERY
@@ -123,9 +123,7 @@ def test_masked_rows_count_for_nothing(name):
   ("x_dtype", "dtype", "expected"),
   [
     (jnp.bfloat16, None, None),
-    (jnp.bfloat16, jnp.bfloat16, jnp.bfloat16),
-    (jnp.float32, jnp.bfloat16, jnp.bfloat16),
-    (jnp.int32, None, jnp.float32),
+    (jnp.int32, jnp.bfloat16, jnp.bfloat16),
   ],
 )
 def test_dtype_is_that_of_the_result(name, x_dtype, dtype, expected):
@@ -200,7 +198,7 @@ def test_gradients_reach_parameters_and_x_and_not_the_statistics(name):
 
   def loss(params, x):
     y, stats = _train(norm, {**variables, "params": params}, x)
-    kept = sum(jnp.sum(value) for value in jax.tree.leaves(stats))
+    kept = jnp.float32(0) + sum(map(jnp.sum, jax.tree.leaves(stats)))
     return jnp.sum(weights * y), kept
 
   (by_params, by_x), through = (
