@@ -24,22 +24,22 @@ def get_config(arg="mnist"):
   config.model.update(width=256, depth=2, init="he", dropout_rate=0.5)
   config.norm.update(epsilon=1e-5, decay=0.9)
   config.optimizer.learning_rate = 1e-3
-  config.update(
-    batch_size=256, steps=1000, eval_every=1000, max_networks=1, interleave=True
-  )
+  config.update(batch_size=256, steps=1000, eval_every=1000, interleave=True)
+  config.machine.max_networks = 1
   cnn = {
-    "model": {"name": "lenet", "dropout_rate": 0.0},
+    "model": {"name": "lenet"},
     "dataset": {"transform": "rgb32"},
     "steps": 200,
   }
   few = {"steps": 100}
+  norm = lambda name, **own: {"norm": {"name": name, "decay": 0.9, **own}}
   config.arms = {
     "mlp": NO_NORM,
     "mlp_batch_norm": {},
-    "mlp_flax_batch_norm": {"norm": {"name": "flax_batch_norm"}},
-    "mlp_whitening": {"norm": {"name": "whitening", "group_size": 256}, **few},
-    "mlp_whitening_by_16": {"norm": {"name": "whitening"}, **few},
-    "mlp_iter_norm_by_16": {"norm": {"name": "iter_norm"}, **few},
+    "mlp_flax_batch_norm": norm("flax_batch_norm"),
+    "mlp_whitening": norm("whitening", group_size=256) | few,
+    "mlp_whitening_by_16": norm("whitening") | few,
+    "mlp_iter_norm_by_16": norm("iter_norm") | few,
     "cnn": NO_NORM | cnn,
     "cnn_batch_norm": cnn,
   }

@@ -49,7 +49,8 @@ def get_config(arg="gaussian"):
     config.arms[arm] = NO_NORM | {"model": model, "loss": {"scale": 100.0}}
   for arm in OWN:
     norm, _, place = arm.rpartition("_")
-    config.arms[arm] = {"norm": {"name": norm}, "model": {"placement": place}}
+    exact = {"name": norm, "epsilon": 0.0}
+    config.arms[arm] = {"norm": exact, "model": {"placement": place}}
   wrong = {"name": "feature_norm", "derivative": "as_published"}
   norms = wrong, {"name": "feature_norm"}, {"name": "batch_norm"}
   for arm, norm in zip(POST, norms, strict=True):

@@ -40,8 +40,8 @@ def get_config(arg="imagenet2012"):
   config.steps = 31_000_000
   config.eval_every = 100_000
   config.seeds = 1
-  config.memory_gb = 40.0
-  config.update(stream=not options.smoke, workers=8)
+  config.machine.update(memory_gb=40.0, workers=8)
+  config.stream = not options.smoke
   if options.smoke:  # two kinds of blocks, for images of 32x32
     config.dataset.transform = "rgb32"
     config.model.update(name="small_inception", blocks=("3c", "5b"))

@@ -20,7 +20,10 @@ from bnjax.lab import cli as console, experiment, writers
 from bnjax.lab.experiment import processes
 
 _CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "The experiment: a file, or file:argument.", lock_config=True
+  "config",
+  None,
+  "The experiment: a file, or file:argument.",
+  **console.ANY_FIELD,
 )
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Where to leave results; default runs/EXPERIMENT-ARGUMENT."
@@ -55,9 +58,9 @@ _PROCESS_ID = flags.DEFINE_integer(
 def main(argv: list[str]) -> None:
   """Runs the experiment and prints its table."""
   del argv
-  config, explicit = console.read_config()
+  config = console.read_config()
   if _DRY_RUN.value:
-    console.print_dry_run(config, explicit)
+    console.print_dry_run(config, _DATA_DIR.value)
     return
   processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   workdir = _WORKDIR.value or console.default_workdir()
@@ -66,7 +69,6 @@ def main(argv: list[str]) -> None:
     experiment.run(
       config,
       workdir,
-      explicit=explicit,
       data_dir=_DATA_DIR.value,
       checkpoint_seconds=_CHECKPOINT_SECONDS.value,
       mesh=_MESH.value,

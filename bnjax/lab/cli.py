@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,19 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags
 
 from bnjax.lab import report, usage
+from bnjax.lab.config import GROUPS, complete, switched
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.experiment.plan import nested
 from bnjax.lab.experiment.preemption import STATUS, Preempted
 from bnjax.lab.experiment.processes import PeerLost
 from bnjax.lab.experiment.terminal import show_progress as show_progress
+from bnjax.lab.registry import importable
 
+# Of `DEFINE_config_file`: arguments are unset, and may be set all the same.
+ANY_FIELD: dict[str, Any] = {
+  "lock_config": False,
+  "accept_new_attributes": True,
+}
 _EXAMPLE = "For instance --config=configs/init_robustness.py"
 
 
@@ -46,11 +54,13 @@ def _parse_flags(argv: list[str]) -> list[str]:
   path, given = _config_path(argv)
   if path is not None:
     _check_path(path)
+    file = path.partition(":")[0]
+    importable([str(Path(file).absolute().parent), str(Path.cwd())])
   elif given:
     raise UserError(f"{given}: of which experiment? {_EXAMPLE}")
   try:
     return usage.parse_flags(argv)
-  except (AttributeError, TypeError, KeyError):  # no such field?
+  except (AttributeError, TypeError, KeyError):  # no such group?
     _check_overrides(argv, path)
     raise
   except (SyntaxError, NameError, ImportError) as error:
@@ -113,18 +123,39 @@ def _check_overrides(argv: list[str], path: str | None) -> None:
         group = group[choice(f"config.{field}", key, group.keys())]
 
 
-def read_config(name: str = "config") -> tuple[dict[str, Any], set[str]]:
-  """The config that `--config` names, and the fields set on the command line.
+def read_config(name: str = "config") -> dict[str, Any]:
+  """The config that `--config` names, with what the command line sets.
 
   Raises:
-    UserError: there is no such file.
+    UserError: there is no such file, or a field is wrong.
   """
   flag: Any = flags.FLAGS[name]
   if flag.value is None:
     raise UserError(f"--{name}: which experiment? {_EXAMPLE}")
   if not isinstance(flag.value, ConfigDict):
     raise UserError(f"--{name}: there is no file {flag.config_filename}")
-  return flag.value.to_dict(), set(config_flags.get_override_values(flag))
+  # `flag.value` has both in one, and who names another norm on the command
+  # line does not want the file's arguments.
+  file = config_flags.ConfigFileFlagParser(name, lock_config=False)
+  config = complete(file.parse(flag.config_filename))
+  overrides = config_flags.get_override_values(flag)
+  return complete(_merged(config, nested(overrides)))
+
+
+def _merged(
+  config: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+  """The config with what the command line sets, all of a group at once."""
+  merged = dict(config)
+  for key, value in overrides.items():
+    old = config.get(key)
+    if not isinstance(value, dict) or not isinstance(old, dict):
+      merged[key] = value
+    elif key in GROUPS:
+      merged[key] = switched(key, old, value)
+    else:
+      merged[key] = _merged(old, value)
+  return merged
 
 
 def default_workdir(name: str = "config") -> str:
@@ -144,11 +175,11 @@ def print_report(workdir: str) -> None:
   print(f"records: {workdir}\nreport:  {done.page}")
 
 
-def print_dry_run(config: dict[str, Any], explicit: set[str]) -> None:
+def print_dry_run(config: Mapping[str, Any], data_dir: str | None) -> None:
   """Prints what a run of the config would be; writes nothing."""
   from bnjax.lab.experiment import dry_run
 
-  found = dry_run.estimate(config, explicit)
+  found = dry_run.estimate(config, data_dir=data_dir)
   print("\n".join(dry_run.config_lines(found)), end="\n\n")
   report.print_tables(dry_run.to_tables(found))
 

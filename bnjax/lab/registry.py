@@ -79,14 +79,14 @@ def parameters(
   }
 
 
-def arguments(
+def checked(
   field: str,
   name: str,
   entry: Entry,
   set_here: Mapping[str, Any],
   given: Collection[str] = (),
 ) -> dict[str, Any]:
-  """All arguments of an entry: those that were set, and its own for the rest.
+  """The arguments that somebody set for an entry, checked.
 
   Args:
     field: name of the group in the config, for messages.
@@ -95,53 +95,83 @@ def arguments(
     set_here: arguments by name.
     given: see `parameters`.
 
-  Returns:
-    What was set, checked, and of the rest every default that JSON can hold.
-
   Raises:
-    UserError: an argument that the entry does not take, a value of another
-      type, or an argument without a default that is not set.
+    UserError: an argument that the entry does not take, or a value of another
+      type.
 
   >>> def fly(height: float, speed: int = 2): ...
-  >>> arguments("move", "fly", fly, {"height": 3})
-  {'height': 3.0, 'speed': 2}
-  >>> arguments("move", "fly", fly, {"hight": 3})
+  >>> checked("move", "fly", fly, {"height": 3})
+  {'height': 3.0}
+  >>> checked("move", "fly", fly, {"hight": 3})
   Traceback (most recent call last):
   bnjax.lab.errors.UserError: move.hight: move.name='fly' does not take it; did
   you mean 'height'? It takes height, speed
   """
   accepted = parameters(entry, given)
-  more = any(
-    p.kind is p.VAR_KEYWORD
-    for p in inspect.signature(entry).parameters.values()
-  )
   found = {}
   for argument, value in set_here.items():
+    place = f"{field}.{argument}"
     if argument in accepted:
+      wanted = accepted[argument]
       found[argument] = check_value(
-        f"{field}.{argument}",
-        value,
-        accepted[argument].annotation,
-        accepted[argument].default,
+        place, value, wanted.annotation, wanted.default
       )
-    elif more and argument not in given:
+    elif argument not in given and takes(entry)(argument):
       found[argument] = value
     else:
       group = field.rpartition(".")[2]
       raise UserError(
-        f"{field}.{argument}: {group}.name={name!r} does not take it; "
+        f"{place}: {group}.name={name!r} does not take it; "
         f"{_takes(argument, accepted)}"
       )
-  for argument, parameter in accepted.items():
-    if argument in found:
-      continue
-    if parameter.default is parameter.empty:
+  return found
+
+
+def filled(
+  field: str,
+  name: str,
+  entry: Entry,
+  set_here: Mapping[str, Any],
+  given: Collection[str] = (),
+) -> dict[str, Any]:
+  """All arguments of an entry: of those that nobody set, its own defaults.
+
+  Defaults that JSON cannot hold, such as functions, are left to the entry.
+
+  Args:
+    field: as for `checked`.
+    name: likewise.
+    entry: likewise.
+    set_here: what `checked` gave.
+    given: see `parameters`.
+
+  Raises:
+    UserError: an argument without a default is not set.
+
+  >>> def fly(height: float, speed: int = 2): ...
+  >>> filled("move", "fly", fly, {"height": 3.0})
+  {'height': 3.0, 'speed': 2}
+  """
+  found = {}
+  for argument, parameter in parameters(entry, given).items():
+    if argument in set_here:
+      found[argument] = set_here[argument]
+    elif parameter.default is parameter.empty:
       raise UserError(
-        f"{field}.{argument}: is not set, and {name!r} has no default for it"
+        f"{field}.{argument}: is not set, and {field}.name={name!r} has no "
+        "default for it"
       )
-    if is_plain(parameter.default):
+    elif is_plain(parameter.default):
       found[argument] = parameter.default
-  return {key: found[key] for key in (*accepted, *found) if key in found}
+  return {**found, **set_here}
+
+
+def takes(entry: Entry) -> Callable[[str], bool]:
+  """Whether an entry takes an argument, as a function of its name."""
+  known = parameters(entry)
+  found = inspect.signature(entry).parameters.values()
+  any_name = any(p.kind is p.VAR_KEYWORD for p in found)
+  return lambda argument: any_name or argument in known
 
 
 def traced(entry: Entry) -> tuple[str, ...]:
@@ -257,47 +287,3 @@ def _is_traced(annotation: Any) -> bool:
   if get_origin(annotation) is Annotated:
     return _TRACED in get_args(annotation)[1:]
   return any(map(_is_traced, get_args(annotation)))
-
-
-def accepted_arguments(function: Callable[..., Any]) -> tuple[str, ...]:
-  """The names of the keyword arguments that `function` takes."""
-  kinds = (
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.KEYWORD_ONLY,
-  )
-  parameters = inspect.signature(function).parameters.values()
-  return tuple(p.name for p in parameters if p.kind in kinds)
-
-
-def select_arguments(
-  field: str,
-  group: Mapping[str, Any],
-  table: Mapping[str, Callable[..., Any]],
-  explicit: frozenset[str] = frozenset(),
-) -> dict[str, Any]:
-  """The arguments of `group` that the function it names takes.
-
-  A config may hold arguments of several entries side by side (`b1` of adam,
-  `momentum` of sgd), so that changing the name alone is enough; those that the
-  chosen one does not take are left out, unless the user set them.
-
-  Args:
-    field: name of the group in the config, for messages.
-    group: a mapping with a `name` and arguments.
-    table: the entries that `name` may choose.
-    explicit: arguments that the user or an arm set, as opposed to the file.
-
-  Raises:
-    UserError: the name is unknown, or an argument in `explicit` is not one
-      that the chosen entry takes.
-  """
-  name = group["name"]
-  accepted = accepted_arguments(lookup(f"{field}.name", name, table))
-  for argument in sorted(explicit - {"name"}):
-    if argument not in accepted:
-      takes = ", ".join(accepted) or "no arguments"
-      raise UserError(
-        f"{field}.{argument}: {field}.name={name!r} does not take it; "
-        f"it takes {takes}"
-      )
-  return {k: v for k, v in group.items() if k in accepted and k != "name"}

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from bnjax.lab.arms import resolve_arms
+from bnjax.lab.config import resolve_arms
 from bnjax.lab.errors import UserError
 
 CONFIG = {

@@ -39,6 +39,7 @@ class Journal:
   def begin(
     self,
     config: Mapping[str, Any],
+    arms: Mapping[str, Any],
     environment: Mapping[str, Any],
     notify: Callable[[str], None],
   ) -> Checkpoint | None:
@@ -46,6 +47,7 @@ class Journal:
 
     Args:
       config: of the run.
+      arms: the complete specification of each arm.
       environment: for environment.json.
       notify: is told, in a line, where the run goes on, and what was damaged.
 
@@ -61,7 +63,7 @@ class Journal:
     if self._every and not (self._workdir / "summary.json").exists():
       found = self._checkpoints.restore(notify)
     if found is None:
-      workdirs.start(self._workdir, config, environment)
+      workdirs.start(self._workdir, config, arms, environment)
       return None
     for name in _GROWING:
       self._cut(self._workdir / name, found.position["sizes"].get(name, 0))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bnjax.lab import results
+from bnjax.lab.config import GROUPS
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
 
@@ -17,17 +18,28 @@ RECORDS = (
   "probes.jsonl",
   "summary.json",
 )
+# Groups that lie resolved in the arms, and what the machine allows.
+_NOT_TRAINED = (*GROUPS, "machine")
 FOLDERS = ("checkpoints", "params", "report")
 
 
-def check(workdir: Path, config: Mapping[str, Any]) -> None:
+def check(
+  workdir: Path, config: Mapping[str, Any], arms: Mapping[str, Any]
+) -> None:
   """Refuses a directory that holds something else than this experiment.
+
+  What is trained is compared: complete specifications, whoever set what.
+
+  Args:
+    workdir: the directory.
+    config: of the experiment.
+    arms: the complete specification of each arm.
 
   Raises:
     UserError: it holds other files, or an experiment with another config.
   """
   try:
-    old = results.read_json(workdir / "config.json").get("config", {})
+    old = results.read_json(workdir / "config.json")
   except ValueError as error:
     raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
   except (FileNotFoundError, NotADirectoryError):
@@ -36,7 +48,8 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
         f"--workdir: {workdir} exists and holds no experiment; name another"
       ) from None
     return
-  differences = results.differences(old, results.to_strict(config))
+  new = results.to_strict({"config": config, "arms": arms})
+  differences = results.differences(_trained(old), _trained(new))
   if differences:
     raise UserError(
       f"--workdir: {workdir} holds an experiment with another config "
@@ -45,7 +58,10 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
 
 
 def start(
-  workdir: Path, config: Mapping[str, Any], environment: Mapping[str, Any]
+  workdir: Path,
+  config: Mapping[str, Any],
+  arms: Mapping[str, Any],
+  environment: Mapping[str, Any],
 ) -> None:
   """Writes config.json and environment.json; removes an earlier run's records.
 
@@ -57,7 +73,9 @@ def start(
       (workdir / name).unlink(missing_ok=True)
     for name in FOLDERS:
       shutil.rmtree(workdir / name, ignore_errors=True)
-    results.write_json(workdir / "config.json", {"config": config})
+    results.write_json(
+      workdir / "config.json", {"config": config, "arms": arms}
+    )
     results.write_json(workdir / "environment.json", environment)
   except OSError as error:
     raise UserError(
@@ -70,6 +88,16 @@ def resume(workdir: Path, environment: Mapping[str, Any]) -> None:
   old = results.read_json(workdir / "environment.json")
   old["resumed"] = [*old.get("resumed", []), environment]
   results.write_json(workdir / "environment.json", old)
+
+
+def _trained(record: Mapping[str, Any]) -> dict[str, Any]:
+  """Of a config.json, what is trained, without what the machine allows."""
+  whole: Mapping[str, Any] = record.get("config") or {}
+  arms = record.get("arms", whole.get("arms"))
+  return {
+    **{k: v for k, v in whole.items() if k not in _NOT_TRAINED},
+    "arms": arms,
+  }
 
 
 def _others(workdir: Path) -> bool:

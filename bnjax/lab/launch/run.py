@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from bnjax.lab import results
+from bnjax.lab.config import resolve_arms
 from bnjax.lab.experiment import locks, workdirs
 from bnjax.lab.experiment.environment import describe_environment
 from bnjax.lab.launch import outcome, rows as rows_of
@@ -85,10 +86,13 @@ def run(
     UserError: `workdir` holds something else, or another process uses it.
     KeyboardInterrupt: it was interrupted; what is done is kept.
   """
-  workdirs.check(workdir, config)
+  arms = resolve_arms(config)
+  workdirs.check(workdir, config, arms)
   with contextlib.ExitStack() as stack:
     stack.enter_context(locks.hold(workdir))
-    results.write_json(workdir / "config.json", {"config": config})
+    results.write_json(
+      workdir / "config.json", {"config": config, "arms": arms}
+    )
     results.write_json(workdir / "environment.json", describe_environment())
     board = stack.enter_context(board or Board())
     sweep = _Sweep(config, trials, workdir, launcher, board)

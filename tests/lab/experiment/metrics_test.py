@@ -3,8 +3,7 @@
 import pytest
 
 from bnjax.lab import experiment
-from bnjax.lab.arms import resolve_arms
-from bnjax.lab.config import base
+from bnjax.lab.config import base, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.metrics import recorded
 from bnjax.lab.shorthands import greater

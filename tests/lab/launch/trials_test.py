@@ -9,8 +9,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from bnjax.lab import config as configs
-from bnjax.lab.arms import resolve_arms
-from bnjax.lab.build import NORMS, make_task
+from bnjax.lab.config import make_task, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.plan import groups, networks, replace
 from bnjax.lab.launch.trials import Trial, collect, make_trials
@@ -23,6 +22,7 @@ from bnjax.lab.launch.units import (
   write_status,
   write_unit,
 )
+from bnjax.lab.models import NORMS
 from bnjax.lab.registry import accepted_arguments
 from bnjax.lab.train.step import init_state
 
