@@ -94,8 +94,13 @@ def forward(
   update: bool,
   mask: jax.Array | None,
   initializing: bool = False,
+  by_batch: Callable[..., tuple[jax.Array, Running]] | None = None,
 ) -> tuple[jax.Array, Running]:
-  """Returns the layer's output and what its running statistics become."""
+  """Returns the layer's output and what its running statistics become.
+
+  `by_batch` normalizes by the batch, instead of `apply_batch_norm`: one of
+  `bnjax._batches`.
+  """
   axes = feature_axes(x.ndim, layer.axis)
   shape = tuple(x.shape[axis] for axis in axes)
   mask = None if mask is None else jnp.asarray(mask).astype(bool)
@@ -112,7 +117,9 @@ def forward(
     **({} if initializing else _pool(layer)),
   }
   normalize: Callable[..., tuple[jax.Array, Running]]
-  if source == "running" or layer.groups is None or initializing:
+  if by_batch is not None and source == "batch" and not initializing:
+    normalize = partial(by_batch, **shared)
+  elif source == "running" or layer.groups is None or initializing:
     normalize = partial(apply_batch_norm, normalize_with=source, **shared)
   else:
     normalize = partial(_ghosts, groups=layer.groups, **shared)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from bnjax.linen import BatchNorm
+from bnjax.linen import BatchNorm, GhostBatchNorm
 from bnjax.ops import Moments, batch_moments, merge_moments
 from bnjax.ops._dtypes import widest
 from bnjax.tools import _modules
@@ -67,7 +67,7 @@ def _collecting(
   norm: Any = context.module
   x, mask, _, _ = _modules.norm_call(norm, args, kwargs)
   names = (*_names(_modules.bound(norm.axis_name)), *_names(axis_name))
-  moments = batch_moments(
+  moments = getattr(norm, "_moments", batch_moments)(
     x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32),
     feature_axes=norm.axis,
     mask=None if mask is None else jnp.asarray(mask).astype(bool),
@@ -76,7 +76,8 @@ def _collecting(
   before = _read(norm.variables["batch_stats"])
   _put(norm, moments)
   if isinstance(norm, BatchNorm):  # Ghost groups, as in training.
-    source = "running" if norm.groups is None else "batch"
+    plain = norm.groups is None and not isinstance(norm, GhostBatchNorm)
+    source = "running" if plain else "batch"
     kwargs = {**kwargs, "normalize_with": source, "update_running": False}
   elif norm.use_running_average is None:
     kwargs = {**kwargs, "use_running_average": True}

@@ -13,7 +13,7 @@ from typing import Any
 from bnjax.lab import registry
 from bnjax.lab.config.groups import GROUPS, entry
 from bnjax.lab.errors import UserError, choice
-from bnjax.lab.values import check_value
+from bnjax.lab.registry import check_value
 
 # What describes the experiment as a whole and no single arm.
 NOT_FOR_ARMS = (

@@ -1,6 +1,7 @@
 """From an arm's specification to what is trained."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -27,7 +28,7 @@ def make_task(
     UserError: a value is out of its range, or code from outside makes
       something else than its group is of.
   """
-  norm = _make(spec, "norm")
+  norm = _norm(spec)
   model = _make(spec, "model", num_classes=num_classes, norm=norm)
   if not isinstance(model, nn.Module):
     raise _another(spec, "model", model, "Flax module (linen)")
@@ -47,6 +48,15 @@ def make_task(
     augment=_make(spec, "augment"),
     precision=PRECISIONS[spec["precision"]],
   )
+
+
+def _norm(spec: Mapping[str, Any]) -> Callable[..., nn.Module]:
+  """What models make each of their norms by."""
+  fields = dict(spec["norm"])
+  norm = functools.partial(entry("norm", fields.pop("name")), **fields)
+  if not isinstance(made := norm(), nn.Module):
+    raise _another(spec, "norm", made, "Flax module (linen)")
+  return norm
 
 
 def _make(spec: Mapping[str, Any], group: str, **given: Any) -> Any:

@@ -9,7 +9,7 @@ from bnjax.lab import registry
 from bnjax.lab.config import GROUPS
 from bnjax.lab.config.groups import entry
 from bnjax.lab.errors import UserError, choice
-from bnjax.lab.values import kind_of
+from bnjax.lab.registry import kind_of
 
 
 class Field(NamedTuple):

@@ -1,6 +1,7 @@
 """Batch normalization for Flax linen, instead of `flax.linen.BatchNorm`."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -157,8 +158,17 @@ class BatchNorm(nn.BatchNorm):
       update=update,
       mask=mask,
       initializing=self.is_initializing(),
+      by_batch=self._by_batch(update, source),
     )
     if update:
       for name, variable in kept.items():
         variable.value = getattr(running, name)
     return y
+
+  @nn.nowrap
+  def _by_batch(
+    self, update: bool, source: _layer.Source
+  ) -> Callable[..., tuple[jax.Array, Running]] | None:
+    """What a subclass normalizes a batch by, one of `bnjax._batches`."""
+    del update, source
+    return None

@@ -1,5 +1,6 @@
 """Batch normalization for Flax NNX, instead of `flax.nnx.BatchNorm`."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -154,6 +155,7 @@ class BatchNorm(nnx.BatchNorm):
       source=source,
       update=update,
       mask=mask,
+      by_batch=self._by_batch(update, source),
     )
     if update:
       running = lax.stop_gradient(running)
@@ -184,3 +186,10 @@ class BatchNorm(nnx.BatchNorm):
       self.update_running = update_running
     if train_affine is not None:
       self.train_affine = train_affine
+
+  def _by_batch(
+    self, update: bool, source: _layer.Source
+  ) -> Callable[..., tuple[jax.Array, Running]] | None:
+    """What a subclass normalizes a batch by, one of `bnjax._batches`."""
+    del update, source
+    return None

@@ -1,0 +1,130 @@
+"""Relatives of batch norm as functions that a batch norm layer can call.
+
+Each has the form of `bnjax.ops.apply_batch_norm`: (x, scale, bias, running) ->
+(y, running), for `by_batch` of `bnjax._layer.forward`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from bnjax.ops import (
+  Moments,
+  RenormLimits,
+  Rule,
+  Running,
+  batch_renorm,
+  ghost_batch_norm,
+  l1_batch_norm,
+  merge_ghosts,
+  update_running,
+)
+
+Array = jax.Array
+
+
+def renorm(
+  x: Array,
+  scale: Array | None,
+  bias: Array | None,
+  running: Running,
+  *,
+  limits: RenormLimits,
+  activation: str | None = None,
+  **options: Any,
+) -> tuple[Array, Running]:
+  """Normalizes by `batch_renorm` within the limits."""
+  y, running = batch_renorm(
+    x, scale, bias, running, **limits._asdict(), **options
+  )
+  return _activate(y, activation), running
+
+
+def l1(
+  x: Array,
+  scale: Array | None,
+  bias: Array | None,
+  running: Running,
+  *,
+  rule: Rule,
+  update: bool,
+  activation: str | None = None,
+  **options: Any,
+) -> tuple[Array, Running]:
+  """Normalizes by `l1_batch_norm`."""
+  y, moments = l1_batch_norm(x, scale, bias, **options)
+  return _activate(y, activation), _follow(running, moments, rule, update)
+
+
+def ghosts(
+  x: Array,
+  scale: Array | None,
+  bias: Array | None,
+  running: Running,
+  *,
+  groups: int | None,
+  group_size: int | None,
+  between: bool,
+  rule: Rule,
+  update: bool,
+  feature_axes: tuple[int, ...],
+  axis_name: str | tuple[str, ...] | None = None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
+  **options: Any,
+) -> tuple[Array, Running]:
+  """Normalizes by `ghost_batch_norm`, in groups or groups of a size."""
+  if axis_index_groups is not None:
+    raise ValueError(
+      "Ghost batches span all of axis_name: leave axis_index_groups out."
+    )
+  if groups is None:
+    devices = 1 if axis_name is None else lax.axis_size(axis_name)
+    axis = min(a for a in range(x.ndim) if a not in feature_axes)
+    examples = x.shape[axis] * devices
+    if not group_size or examples % group_size:
+      raise ValueError(
+        f"Ghost batches of group_size={group_size} do not divide {examples} "
+        "examples."
+      )
+    groups = examples // group_size
+  y, moments = ghost_batch_norm(
+    x,
+    scale,
+    bias,
+    groups=groups,
+    feature_axes=feature_axes,
+    axis_name=axis_name,
+    **options,
+  )
+  merged = merge_ghosts(lax.stop_gradient(moments), between=between)
+  return y, _follow(running, merged, rule, update)
+
+
+def check_ghosts(groups: int | None, group_size: int | None) -> None:
+  """Raises a ValueError unless one of the two is given, and positive."""
+  if (groups is None) == (group_size is None):
+    raise ValueError(
+      "GhostBatchNorm takes either groups, their number, or group_size, the "
+      f"examples of each: got groups={groups}, group_size={group_size}."
+    )
+  if (groups or group_size or 0) < 1:
+    raise ValueError(f"{groups=} and {group_size=} must be positive.")
+
+
+def _follow(
+  running: Running, moments: Moments, rule: Rule, update: bool
+) -> Running:
+  if not update:
+    return running
+  return update_running(running, lax.stop_gradient(moments), rule)
+
+
+def _activate(y: Array, activation: str | None) -> Array:
+  if activation is None:
+    return y
+  if activation != "relu":
+    raise ValueError(f"activation must be 'relu' or None, got {activation!r}.")
+  return jnp.maximum(y, jnp.zeros_like(y))
