@@ -56,8 +56,9 @@ def main(argv: list[str]) -> None:
   """Runs the experiment and prints its table."""
   del argv
   config, explicit = console.read_config()
+  rules = console.read_rules()
   if _DRY_RUN.value:
-    console.print_dry_run(config, explicit)
+    console.print_dry_run(config, explicit, rules)
     return
   processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   workdir = _WORKDIR.value or console.default_workdir()
@@ -66,6 +67,7 @@ def main(argv: list[str]) -> None:
     experiment.run(
       config,
       workdir,
+      rules=rules,
       explicit=explicit,
       data_dir=_DATA_DIR.value,
       checkpoint_seconds=_CHECKPOINT_SECONDS.value,

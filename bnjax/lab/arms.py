@@ -14,18 +14,10 @@ from bnjax.lab.registry import accepted_arguments, select_arguments
 # What describes the experiment as a whole and no single arm.
 NOT_FOR_ARMS = (
   "arms",
-  "claims",
-  "figures",
   "grid",
-  "grid_metric",
-  "grid_threshold",
   "interleave",
   "max_networks",
   "memory_gb",
-  "notes",
-  "published",
-  "tables",
-  "title",
 )
 
 

@@ -4,7 +4,6 @@ import difflib
 import os
 import re
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags
 
-from bnjax.lab import report, usage
+from bnjax.lab import config_file, report, usage
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.experiment.preemption import STATUS, Preempted
 from bnjax.lab.experiment.processes import PeerLost
 from bnjax.lab.experiment.terminal import show_progress as show_progress
+from bnjax.lab.results import Rules
 
 _EXAMPLE = "For instance --config=configs/init_robustness.py"
 
@@ -54,7 +54,9 @@ def _parse_flags(argv: list[str]) -> list[str]:
     _check_overrides(argv, path)
     raise
   except (SyntaxError, NameError, ImportError) as error:
-    raise UserError(f"--config: {path}: {_where(error, path)}") from None
+    file = (path or "").partition(":")[0]
+    said = config_file.where(error, file)
+    raise UserError(f"--config: {path}: {said}") from None
 
 
 def _config_path(argv: list[str]) -> tuple[str | None, str]:
@@ -83,19 +85,6 @@ def _check_path(path: str) -> None:
   what = "is no Python file" if Path(name).exists() else "is not there"
   hint = f"did you mean {by_name[near[0]]}?" if near else _EXAMPLE
   raise UserError(f"--config: {name} {what}; {hint}")
-
-
-def _where(error: Exception, path: str | None) -> str:
-  """What went wrong in a config file, and in which line of it."""
-  file = (path or "").partition(":")[0]
-  frames = traceback.extract_tb(error.__traceback__)
-  lines = [f.lineno for f in frames if f.filename == file]
-  line = (
-    error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
-  )
-  said = error.msg if isinstance(error, SyntaxError) else str(error)
-  at = f"line {line}: " if line else ""
-  return f"{at}{type(error).__name__}: {usage.brief(said)}"
 
 
 def _check_overrides(argv: list[str], path: str | None) -> None:
@@ -127,6 +116,18 @@ def read_config(name: str = "config") -> tuple[dict[str, Any], set[str]]:
   return flag.value.to_dict(), set(config_flags.get_override_values(flag))
 
 
+def read_rules(name: str = "config") -> Rules:
+  """The rules of the config file that `--config` names, for its config.
+
+  Raises:
+    UserError: its `get_rules` fails.
+  """
+  flag: Any = flags.FLAGS[name]
+  return config_file.read_rules(
+    flag.config_filename, flag.value.to_dict(), f"--{name}"
+  )
+
+
 def default_workdir(name: str = "config") -> str:
   """`runs/EXPERIMENT-ARGUMENT`, from what `--config` names."""
   flag: Any = flags.FLAGS[name]
@@ -144,11 +145,13 @@ def print_report(workdir: str) -> None:
   print(f"records: {workdir}\nreport:  {done.page}")
 
 
-def print_dry_run(config: dict[str, Any], explicit: set[str]) -> None:
+def print_dry_run(
+  config: dict[str, Any], explicit: set[str], rules: Rules
+) -> None:
   """Prints what a run of the config would be; writes nothing."""
   from bnjax.lab.experiment import dry_run
 
-  found = dry_run.estimate(config, explicit)
+  found = dry_run.estimate(config, explicit, rules=rules)
   print("\n".join(dry_run.config_lines(found)), end="\n\n")
   report.print_tables(dry_run.to_tables(found))
 

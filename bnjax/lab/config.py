@@ -42,7 +42,6 @@ def base(
     The config.
   """
   config = ConfigDict()
-  config.title = ""
   config.dataset = {
     "name": "mnist",
     "transform": "none",
@@ -82,13 +81,6 @@ def base(
   config.probe_examples = 1000  # training examples that probes look at
   config.arms = {"batch_norm": {}, "no_batch_norm": NO_NORM}
   config.grid = {}  # fields, nested as here, and values: each arm at each point
-  config.grid_metric = "validation_accuracy"
-  config.grid_threshold = 0.9
-  config.published = {}
-  config.claims = {}
-  config.figures = {}
-  config.tables = {}
-  config.notes = ()
   return config
 
 

@@ -39,6 +39,7 @@ def run(
   config: Mapping[str, Any],
   workdir: str | Path,
   *,
+  rules: results.Rules | None = None,
   explicit: Collection[str] = (),
   data_dir: str | None = None,
   checkpoint_seconds: float = 60.0,
@@ -54,10 +55,13 @@ def run(
 
   Args:
     config: nested dicts with the fields of `bnjax.lab.config.base()`.
-    workdir: gets config.json, environment.json, metrics.jsonl, summary.json,
-      and probes.jsonl, predictions.jsonl and params/ where the config asks for
-      them. Records of a finished run of the same config are replaced; another
-      config is refused.
+    workdir: gets config.json, rules.json, environment.json, metrics.jsonl,
+      summary.json, and probes.jsonl, predictions.jsonl and params/ where the
+      config asks for them. Records of a finished run of the same config are
+      replaced; another config is refused. Rules, and what the machine allows
+      (`bnjax.lab.experiment.workdirs.MACHINE`), may differ.
+    rules: how it is judged and what its report shows; None for the usual
+      report, under the work directory's name.
     explicit: dotted names of the fields that the user set by hand.
     data_dir: where prepared data sets are, see `bnjax.lab.data.load`.
     checkpoint_seconds: between checkpoints; 0: none, a stopped run starts
@@ -77,7 +81,9 @@ def run(
   """
   workdir = Path(workdir)
   check_writers(writers)
-  parts = prepare(config, explicit)
+  if rules is None:
+    rules = results.Rules(title=workdir.resolve().name.replace("_", " "))
+  parts = prepare(config, explicit, rules)
   layout = processes.layout(mesh)
   first = processes.is_first()
   if first:
@@ -95,8 +101,11 @@ def run(
     saved = None
     if first:
       stack.enter_context(locks.hold(workdir))
-      saved = journal.begin(config, environment, tell)
+      saved = journal.begin(config, rules, environment, tell)
     saved = processes.share(saved)
+    if saved is not None:
+      parts = _as_begun(parts, saved.position["parts"])
+    sizes = [len(part.networks) for own in parts for part in own]
     networks = [n for own in parts for part in own for n in part.networks]
     name = workdir.resolve().name
     told = writers if first else ()
@@ -114,7 +123,7 @@ def run(
       if first:
         journal.add(job.networks, records)
         if stop or journal.due():
-          journal.save(job.part, records)
+          journal.save(job.part, sizes, records)
         writer.rows(records.rows)
         writer.probe_rows(records.probe_rows)
       report_progress(_progress(job, records, count))
@@ -130,12 +139,15 @@ def run(
 
 
 def prepare(
-  config: Mapping[str, Any], explicit: Collection[str]
+  config: Mapping[str, Any],
+  explicit: Collection[str],
+  rules: results.Rules | None = None,
 ) -> list[list[Group]]:
   """All that is to be trained, checked: by program, its parts in order.
 
   Raises:
-    UserError: something is wrong with the config.
+    UserError: something is wrong with the config, or a rule asks for what the
+      run will not have.
   """
   arms = resolve_arms(config, explicit)
   for spec in arms.values():
@@ -143,9 +155,11 @@ def prepare(
   groups = plan.groups(plan.networks(arms, config["grid"]))
   parts = [_parts(group, config) for group in groups]
   try:
-    results.check_rules(config, metrics=recorded(arms.values()))
+    results.check_rules(
+      rules or results.Rules(), config, recorded(arms.values())
+    )
   except ValueError as error:
-    raise UserError(f"config: {error}") from None
+    raise UserError(f"rules: {error}") from None
   return parts
 
 
@@ -215,6 +229,23 @@ def _parts(group: Group, config: Mapping[str, Any]) -> list[Group]:
     validate(spec, shapes=i == 0)
   at_once = networks_at_once(group, config["memory_gb"])
   return group.split(min(config["max_networks"] or at_once, at_once))
+
+
+def _as_begun(
+  parts: Sequence[Sequence[Group]], sizes: Sequence[int]
+) -> list[list[Group]]:
+  """The same networks in the parts that a stopped run began with.
+
+  Its checkpoint is of one of these, and more or less memory is allowed now.
+  """
+  left, found = iter(sizes), []
+  for own in parts:
+    whole = plan.join(own)
+    count, mine = len(whole.networks), []
+    while sum(mine) < count:
+      mine.append(next(left))
+    found.append(whole.cut(mine))
+  return found
 
 
 def _jobs(

@@ -1,7 +1,7 @@
 """The work directory of a run: whose it is, and its first files."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
 
-# What a run writes; `config.json` and `environment.json` say how.
+# What a run writes; `config.json`, `rules.json`, `environment.json` say how.
 RECORDS = (
   "metrics.jsonl",
   "predictions.jsonl",
@@ -18,6 +18,8 @@ RECORDS = (
   "summary.json",
 )
 FOLDERS = ("checkpoints", "params", "report")
+# Fields of a config that change how fast a run is, and not what is trained.
+MACHINE = ("across", "machine", "max_networks", "memory_gb", "workers")
 
 
 def check(workdir: Path, config: Mapping[str, Any]) -> None:
@@ -36,7 +38,9 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
         f"--workdir: {workdir} exists and holds no experiment; name another"
       ) from None
     return
-  differences = results.differences(old, results.to_strict(config))
+  differences = results.differences(
+    trained(old), trained(results.to_strict(config))
+  )
   if differences:
     raise UserError(
       f"--workdir: {workdir} holds an experiment with another config "
@@ -44,10 +48,33 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
     )
 
 
+def trained(config: Mapping[str, Any]) -> dict[str, Any]:
+  """What of a config is trained: all but what its machine allows.
+
+  >>> trained({"steps": 10, "memory_gb": 4, "arms": {"a": {"workers": 2}}})
+  {'steps': 10, 'arms': {'a': {}}}
+  """
+  arms = config.get("arms") or {}
+  own = {name: _without(arm or {}, MACHINE) for name, arm in arms.items()}
+  return {**_without(config, MACHINE), "arms": own}
+
+
+def _without(
+  fields: Mapping[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+  return {key: fields[key] for key in fields if key not in names}
+
+
 def start(
-  workdir: Path, config: Mapping[str, Any], environment: Mapping[str, Any]
+  workdir: Path,
+  config: Mapping[str, Any],
+  rules: results.Rules,
+  environment: Mapping[str, Any],
 ) -> None:
-  """Writes config.json and environment.json; removes an earlier run's records.
+  """Writes the first files of a run; removes an earlier run's records.
+
+  Where the same was trained there before, the rules that this began with stay
+  in rules.json beside the new ones: its results may have been seen.
 
   Raises:
     UserError: the directory cannot be written to.
@@ -57,6 +84,7 @@ def start(
       (workdir / name).unlink(missing_ok=True)
     for name in FOLDERS:
       shutil.rmtree(workdir / name, ignore_errors=True)
+    record_rules(workdir, rules)
     results.write_json(workdir / "config.json", {"config": config})
     results.write_json(workdir / "environment.json", environment)
   except OSError as error:
@@ -65,8 +93,18 @@ def start(
     ) from None
 
 
-def resume(workdir: Path, environment: Mapping[str, Any]) -> None:
+def record_rules(workdir: Path, rules: results.Rules) -> None:
+  """Writes rules.json; what training began with stays as it was."""
+  there = (workdir / "rules.json").exists()
+  first = results.read_rules(workdir).first if there else rules
+  results.write_rules(workdir, rules, first)
+
+
+def resume(
+  workdir: Path, rules: results.Rules, environment: Mapping[str, Any]
+) -> None:
   """Notes in environment.json with what a stopped run goes on."""
+  record_rules(workdir, rules)
   old = results.read_json(workdir / "environment.json")
   old["resumed"] = [*old.get("resumed", []), environment]
   results.write_json(workdir / "environment.json", old)
@@ -74,5 +112,11 @@ def resume(workdir: Path, environment: Mapping[str, Any]) -> None:
 
 def _others(workdir: Path) -> bool:
   """Whether there are files that a run did not begin with."""
-  begun = (locks.NAME, ".config.json.", ".environment.json.")
+  begun = (
+    locks.NAME,
+    ".config.json.",
+    ".environment.json.",
+    ".rules.json.",
+    "rules.json",
+  )
   return any(not p.name.startswith(begun) for p in workdir.iterdir())

@@ -5,12 +5,12 @@ import json
 
 import numpy as np
 import pytest
+from bnjax.lab.shorthands import greater
 
 from bnjax.lab import experiment, results
 from bnjax.lab.config import base
 from bnjax.lab.errors import UserError
 from bnjax.lab.literature import number
-from bnjax.lab.shorthands import greater
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 

@@ -13,6 +13,7 @@ from bnjax.lab.experiment.dry_run.work import (
   program_bytes,
 )
 from bnjax.lab.experiment.plan import Group
+from bnjax.lab.results import Rules
 
 
 class Program(NamedTuple):
@@ -90,6 +91,7 @@ def estimate(
   config: Mapping[str, Any],
   explicit: Collection[str] = (),
   *,
+  rules: Rules | None = None,
   timed: bool = True,
 ) -> DryRun:
   """Checks a config as a run would, and says what the run would be.
@@ -97,13 +99,14 @@ def estimate(
   Args:
     config: nested dicts with the fields of `bnjax.lab.config.base()`.
     explicit: dotted names of the fields that the user set by hand.
+    rules: checked as a run would.
     timed: whether to compile the program with most to do and to train it for a
       few steps, which takes some seconds.
 
   Raises:
     UserError: the config is wrong.
   """
-  prepared = experiment.prepare(config, explicit)
+  prepared = experiment.prepare(config, explicit, rules)
   programs = tuple(_program(parts) for parts in prepared)
   arms: dict[str, Mapping[str, Any]] = {}
   for parts in prepared:
