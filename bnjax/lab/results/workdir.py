@@ -76,10 +76,11 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
   environment = read_json(folder / "environment.json")
   recorded = read_rules(folder)
   notices = list(recorded.notices)
-  probes: list[dict[str, Any]] = []
   if is_kept(folder):
-    rows = thick(read_json(folder / METRICS))
-    return Workdir(config, environment, rows, notices, probes, recorded)
+    kept = thick(read_json(folder / METRICS))
+    rows = kept.rows + kept.judged
+    return Workdir(config, environment, rows, notices, kept.probes, recorded)
+  probes: list[dict[str, Any]] = []
   rows, more = read_rows(folder / "metrics.jsonl")
   notices += more
   if (folder / "probes.jsonl").exists():

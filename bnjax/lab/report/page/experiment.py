@@ -8,7 +8,7 @@ from typing import Any
 
 from bnjax.lab import results
 from bnjax.lab.report.drawing import Run, read_run
-from bnjax.lab.results.workdir import is_kept
+from bnjax.lab.results.workdir import METRICS, is_kept
 
 FINDING = "finding.md"  # what a person wrote of a kept run
 
@@ -87,6 +87,10 @@ def read_experiment(
       "summary.json is missing: the run was interrupted or is not done, and "
       "this is what it had recorded"
     )
+  kept = is_kept(folder)
+  if kept:  # drawn as it was thinned out, not where rules look alone
+    rows = results.thick(results.read_json(folder / METRICS)).rows
+    run = run._replace(rows=rows, probes=[])
   finding, picture = folder / FINDING, folder / "predictions.png"
   predictions: list[dict[str, Any]] = []
   if (folder / "predictions.jsonl").exists():
@@ -100,7 +104,7 @@ def read_experiment(
     predictions=predictions,
     picture=picture.read_bytes() if picture.exists() else b"",
     finding=finding.read_text(encoding="utf-8") if finding.exists() else "",
-    figures=_of_probes(folder, run.rules) if is_kept(folder) else (),
+    figures=_of_probes(folder, run.rules) if kept else (),
   )
 
 
