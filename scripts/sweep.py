@@ -69,6 +69,7 @@ def main(argv: list[str]) -> None:
   """Runs the sweep and prints the best settings."""
   del argv
   config = console.read_config()
+  rules = console.read_rules(config)
   flag: Any = flags.FLAGS["config"]
   points = sweep.read_points(
     config,
@@ -101,16 +102,20 @@ def main(argv: list[str]) -> None:
     )
   try:
     outcome = sweep.run(
-      config, trials, workdir, launcher, per_unit=_TOGETHER.value
+      config,
+      trials,
+      workdir,
+      launcher,
+      rules=rules,
+      per_unit=_TOGETHER.value,
     )
   except KeyboardInterrupt:
     said = f"interrupted; the same command goes on{launcher.says()}"
     print(said, file=sys.stderr)
     sys.exit(130)
-  metric = config["grid_metric"]
-  if table := sweep.best_table(outcome.rows, metric):
+  if table := sweep.best_table(outcome.rows, rules.grid_metric):
     report.print_tables([table])
-  files = sweep.draw(outcome.rows, config, metric, workdir / "report")
+  files = sweep.draw(outcome.rows, config, rules, workdir / "report")
   for file in files:
     print(f"figure:  {file}")
   print(f"records: {workdir / 'trials.jsonl'}")

@@ -59,8 +59,9 @@ def main(argv: list[str]) -> None:
   """Runs the experiment and prints its table."""
   del argv
   config = console.read_config()
+  rules = console.read_rules(config)
   if _DRY_RUN.value:
-    console.print_dry_run(config, _DATA_DIR.value)
+    console.print_dry_run(config, rules, _DATA_DIR.value)
     return
   processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   workdir = _WORKDIR.value or console.default_workdir()
@@ -69,6 +70,7 @@ def main(argv: list[str]) -> None:
     experiment.run(
       config,
       workdir,
+      rules=rules,
       data_dir=_DATA_DIR.value,
       checkpoint_seconds=_CHECKPOINT_SECONDS.value,
       mesh=_MESH.value,

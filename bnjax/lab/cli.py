@@ -4,7 +4,6 @@ import difflib
 import os
 import re
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,14 @@ from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags
 
-from bnjax.lab import report, usage
+from bnjax.lab import config_file, report, usage
 from bnjax.lab.config import GROUPS, complete, switched
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.experiment.plan import nested
 from bnjax.lab.experiment.preemption import STATUS, Preempted
 from bnjax.lab.experiment.processes import PeerLost
 from bnjax.lab.experiment.terminal import show_progress as show_progress
-from bnjax.lab.registry import importable
+from bnjax.lab.results import Rules
 
 # Of `DEFINE_config_file`: arguments are unset, and may be set all the same.
 ANY_FIELD: dict[str, Any] = {
@@ -54,8 +53,7 @@ def _parse_flags(argv: list[str]) -> list[str]:
   path, given = _config_path(argv)
   if path is not None:
     _check_path(path)
-    file = path.partition(":")[0]
-    importable([str(Path(file).absolute().parent), str(Path.cwd())])
+    config_file.find_modules_beside(path.partition(":")[0])
   elif given:
     raise UserError(f"{given}: of which experiment? {_EXAMPLE}")
   try:
@@ -64,7 +62,9 @@ def _parse_flags(argv: list[str]) -> list[str]:
     _check_overrides(argv, path)
     raise
   except (SyntaxError, NameError, ImportError) as error:
-    raise UserError(f"--config: {path}: {_where(error, path)}") from None
+    file = (path or "").partition(":")[0]
+    said = config_file.where(error, file)
+    raise UserError(f"--config: {path}: {said}") from None
 
 
 def _config_path(argv: list[str]) -> tuple[str | None, str]:
@@ -93,19 +93,6 @@ def _check_path(path: str) -> None:
   what = "is no Python file" if Path(name).exists() else "is not there"
   hint = f"did you mean {by_name[near[0]]}?" if near else _EXAMPLE
   raise UserError(f"--config: {name} {what}; {hint}")
-
-
-def _where(error: Exception, path: str | None) -> str:
-  """What went wrong in a config file, and in which line of it."""
-  file = (path or "").partition(":")[0]
-  frames = traceback.extract_tb(error.__traceback__)
-  lines = [f.lineno for f in frames if f.filename == file]
-  line = (
-    error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
-  )
-  said = error.msg if isinstance(error, SyntaxError) else str(error)
-  at = f"line {line}: " if line else ""
-  return f"{at}{type(error).__name__}: {usage.brief(said)}"
 
 
 def _check_overrides(argv: list[str], path: str | None) -> None:
@@ -158,6 +145,20 @@ def _merged(
   return merged
 
 
+def read_rules(config: Mapping[str, Any], name: str = "config") -> Rules:
+  """The rules that the config file that `--config` names has for a config.
+
+  Args:
+    config: of `read_config`.
+    name: of the flag.
+
+  Raises:
+    UserError: its `get_rules` fails.
+  """
+  flag: Any = flags.FLAGS[name]
+  return config_file.read_rules(flag.config_filename, config, f"--{name}")
+
+
 def default_workdir(name: str = "config") -> str:
   """`runs/EXPERIMENT-ARGUMENT`, from what `--config` names."""
   flag: Any = flags.FLAGS[name]
@@ -175,11 +176,13 @@ def print_report(workdir: str) -> None:
   print(f"records: {workdir}\nreport:  {done.page}")
 
 
-def print_dry_run(config: Mapping[str, Any], data_dir: str | None) -> None:
+def print_dry_run(
+  config: Mapping[str, Any], rules: Rules, data_dir: str | None
+) -> None:
   """Prints what a run of the config would be; writes nothing."""
   from bnjax.lab.experiment import dry_run
 
-  found = dry_run.estimate(config, data_dir=data_dir)
+  found = dry_run.estimate(config, rules=rules, data_dir=data_dir)
   print("\n".join(dry_run.config_lines(found)), end="\n\n")
   report.print_tables(dry_run.to_tables(found))
 

@@ -40,7 +40,6 @@ def base(
     The config.
   """
   config = ConfigDict()
-  config.title = ""
   config.dataset = {
     "name": "mnist",
     "transform": "none",
@@ -84,13 +83,6 @@ def base(
   config.probe_examples = 1000  # training examples that probes look at
   config.arms = {"batch_norm": {}, "no_batch_norm": NO_NORM}
   config.grid = {}  # fields, nested as here, and values: each arm at each point
-  config.grid_metric = "validation_accuracy"
-  config.grid_threshold = 0.9
-  config.published = {}
-  config.claims = {}
-  config.figures = {}
-  config.tables = {}
-  config.notes = ()
   return config
 
 
@@ -195,7 +187,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Fields whose own fields are names that the experiment chooses.
-_FREE = ("arms", "claims", "figures", "grid", "probes", "published", "tables")
+_FREE = ("arms", "grid", "probes")
 
 
 def _plain(config: Any) -> Any:

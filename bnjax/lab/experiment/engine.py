@@ -45,6 +45,7 @@ def run(
   config: Mapping[str, Any],
   workdir: str | Path,
   *,
+  rules: results.Rules | None = None,
   data_dir: str | None = None,
   checkpoint_seconds: float = 60.0,
   mesh: str | None = None,
@@ -60,10 +61,13 @@ def run(
   Args:
     config: a ConfigDict or nested dicts, with fields of
       `bnjax.lab.config.base()`; those that it lacks are at their defaults.
-    workdir: gets config.json, environment.json, metrics.jsonl, summary.json,
-      and probes.jsonl, predictions.jsonl and params/ where the config asks for
-      them. Records of a finished run of the same config are replaced; another
-      config is refused.
+    workdir: gets config.json, rules.json, environment.json, metrics.jsonl,
+      summary.json, and probes.jsonl, predictions.jsonl and params/ where the
+      config asks for them. Records of a finished run of the same config are
+      replaced; another config is refused. Rules, and what the machine allows
+      (`config.machine`), may differ.
+    rules: how it is judged and what its report shows; None for the usual
+      report, under the work directory's name.
     data_dir: where prepared data sets are, see `bnjax.lab.data.load`.
     checkpoint_seconds: between checkpoints; 0: none, a stopped run starts
       afresh. So does one that times its arms (`config.interleave`).
@@ -83,7 +87,9 @@ def run(
   workdir = Path(workdir)
   check_writers(writers)
   config = complete(config)
-  programs = prepare(config, data_dir)
+  if rules is None:
+    rules = results.Rules(title=workdir.resolve().name.replace("_", " "))
+  programs = prepare(config, rules, data_dir)
   arms = resolve_arms(config)
   layout = processes.layout(mesh)
   first = processes.is_first()
@@ -102,9 +108,12 @@ def run(
     saved = None
     if first:
       stack.enter_context(locks.hold(workdir))
-      saved = journal.begin(config, arms, environment, tell)
+      saved = journal.begin(config, arms, rules, environment, tell)
     saved = processes.share(saved)
+    if saved is not None:
+      programs = _as_begun(programs, saved.position["parts"])
     parts = [part for program in programs for part in program.parts]
+    sizes = [len(part.networks) for part in parts]
     networks = [network for part in parts for network in part.networks]
     name = workdir.resolve().name
     told = writers if first else ()
@@ -121,7 +130,7 @@ def run(
       if first:
         journal.add(job.networks, records)
         if stop or journal.due():
-          journal.save(job.part, records)
+          journal.save(job.part, sizes, records)
         writer.rows(records.rows)
         writer.probe_rows(records.probe_rows)
       report_progress(_progress(job, records, len(parts)))
@@ -137,16 +146,20 @@ def run(
 
 
 def prepare(
-  config: Mapping[str, Any], data_dir: str | None = None
+  config: Mapping[str, Any],
+  rules: results.Rules | None = None,
+  data_dir: str | None = None,
 ) -> list[Checked]:
   """All that is to be trained, checked: the programs in order.
 
   Args:
     config: of `bnjax.lab.config.complete`.
-    data_dir: as for `run`.
+    rules: as for `run`.
+    data_dir: likewise.
 
   Raises:
-    UserError: something is wrong with the config.
+    UserError: something is wrong with the config, or a rule asks for what the
+      run will not have.
   """
   check_machine(config["machine"])
   networks = plan.networks(config)
@@ -156,9 +169,11 @@ def prepare(
   ]
   specs = {network.arm: network.spec for network in networks}
   try:
-    results.check_rules(config, metrics=recorded(specs.values()))
+    results.check_rules(
+      rules or results.Rules(), config, recorded(specs.values())
+    )
   except ValueError as error:
-    raise UserError(f"config: {error}") from None
+    raise UserError(f"rules: {error}") from None
   return programs
 
 
@@ -214,6 +229,23 @@ class _Job(NamedTuple):
   part: int
   networks: tuple[Network, ...]
   records: Iterator[Records]
+
+
+def _as_begun(
+  programs: Sequence[Checked], sizes: Sequence[int]
+) -> list[Checked]:
+  """The same networks in the parts that a stopped run began with.
+
+  Its checkpoint is of one of these, and more or less memory is allowed now.
+  """
+  left, found = iter(sizes), []
+  for program in programs:
+    whole = plan.join(program.parts)
+    count, mine = len(whole.networks), list[int]()
+    while sum(mine) < count:
+      mine.append(next(left))
+    found.append(program._replace(parts=tuple(whole.cut(mine))))
+  return found
 
 
 def _jobs(

@@ -53,12 +53,28 @@ class Group(NamedTuple):
     count = len(self.networks)
     size = -(-count // -(-count // at_once))
     size = next((s for s in range(size, size // 2, -1) if count % s == 0), size)
+    return self.cut([size] * -(-count // size))
+
+  def cut(self, sizes: Sequence[int]) -> list["Group"]:
+    """Parts of these sizes; the last one may be smaller."""
     parts = []
-    for start in range(0, count, size):
-      part = slice(start, start + size)
+    for end, size in zip(itertools.accumulate(sizes), sizes, strict=True):
+      part = slice(end - size, end)
       hyper = {field: values[part] for field, values in self.hyper.items()}
       parts.append(Group(self.spec, hyper, self.networks[part]))
     return parts
+
+
+def join(parts: Sequence[Group]) -> Group:
+  """The group that was split into these parts."""
+  return Group(
+    parts[0].spec,
+    {
+      field: tuple(value for part in parts for value in part.hyper[field])
+      for field in parts[0].hyper
+    },
+    tuple(network for part in parts for network in part.networks),
+  )
 
 
 def networks(config: Mapping[str, Any]) -> list[Network]:

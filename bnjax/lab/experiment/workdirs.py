@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from bnjax.lab import results
-from bnjax.lab.config import GROUPS
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
 
-# What a run writes; `config.json` and `environment.json` say how.
+# What a run writes; `config.json`, `rules.json`, `environment.json` say how.
 RECORDS = (
   "metrics.jsonl",
   "predictions.jsonl",
@@ -18,8 +17,6 @@ RECORDS = (
   "probes.jsonl",
   "summary.json",
 )
-# Groups that lie resolved in the arms, and what the machine allows.
-_NOT_TRAINED = (*GROUPS, "machine")
 FOLDERS = ("checkpoints", "params", "report")
 
 
@@ -49,7 +46,7 @@ def check(
       ) from None
     return
   new = results.to_strict({"config": config, "arms": arms})
-  differences = results.differences(_trained(old), _trained(new))
+  differences = results.differences(trained(old), trained(new))
   if differences:
     raise UserError(
       f"--workdir: {workdir} holds an experiment with another config "
@@ -57,13 +54,33 @@ def check(
     )
 
 
+def trained(record: Mapping[str, Any]) -> dict[str, Any]:
+  """Of a config.json, what is trained: each arm, complete, at each point.
+
+  Whoever set what, and what the machine allowed, is no part of it.
+
+  >>> trained({"config": {"grid": {}, "machine": {}}, "arms": {"a": {}}})
+  {'arms': {'a': {}}, 'grid': {}}
+  """
+  config = record.get("config") or {}
+  shared = ("grid", "interleave")
+  return {
+    "arms": record.get("arms"),
+    **{field: config[field] for field in shared if field in config},
+  }
+
+
 def start(
   workdir: Path,
   config: Mapping[str, Any],
   arms: Mapping[str, Any],
+  rules: results.Rules,
   environment: Mapping[str, Any],
 ) -> None:
-  """Writes config.json and environment.json; removes an earlier run's records.
+  """Writes the first files of a run; removes an earlier run's records.
+
+  Where the same was trained there before, the rules that this began with stay
+  in rules.json beside the new ones: its results may have been seen.
 
   Raises:
     UserError: the directory cannot be written to.
@@ -73,6 +90,7 @@ def start(
       (workdir / name).unlink(missing_ok=True)
     for name in FOLDERS:
       shutil.rmtree(workdir / name, ignore_errors=True)
+    record_rules(workdir, rules)
     results.write_json(
       workdir / "config.json", {"config": config, "arms": arms}
     )
@@ -83,24 +101,30 @@ def start(
     ) from None
 
 
-def resume(workdir: Path, environment: Mapping[str, Any]) -> None:
+def record_rules(workdir: Path, rules: results.Rules) -> None:
+  """Writes rules.json; what training began with stays as it was."""
+  there = (workdir / "rules.json").exists()
+  first = results.read_rules(workdir).first if there else rules
+  results.write_rules(workdir, rules, first)
+
+
+def resume(
+  workdir: Path, rules: results.Rules, environment: Mapping[str, Any]
+) -> None:
   """Notes in environment.json with what a stopped run goes on."""
+  record_rules(workdir, rules)
   old = results.read_json(workdir / "environment.json")
   old["resumed"] = [*old.get("resumed", []), environment]
   results.write_json(workdir / "environment.json", old)
 
 
-def _trained(record: Mapping[str, Any]) -> dict[str, Any]:
-  """Of a config.json, what is trained, without what the machine allows."""
-  whole: Mapping[str, Any] = record.get("config") or {}
-  arms = record.get("arms", whole.get("arms"))
-  return {
-    **{k: v for k, v in whole.items() if k not in _NOT_TRAINED},
-    "arms": arms,
-  }
-
-
 def _others(workdir: Path) -> bool:
   """Whether there are files that a run did not begin with."""
-  begun = (locks.NAME, ".config.json.", ".environment.json.")
+  begun = (
+    locks.NAME,
+    ".config.json.",
+    ".environment.json.",
+    ".rules.json.",
+    "rules.json",
+  )
   return any(not p.name.startswith(begun) for p in workdir.iterdir())

@@ -121,10 +121,7 @@ def write_unit(unit: Unit, config: Mapping[str, Any]) -> None:
     trial.id: {**trial.spec, "seed": trial.seed, "seeds": 1}
     for trial in unit.trials
   }
-  nothing: dict[str, Any] = {
-    field: {} for field in ("grid", "published", "claims", "figures", "tables")
-  }
-  whole = {**config, **nothing, "arms": arms, "notes": ()}
+  whole = {**config, "grid": {}, "arms": arms}
   ids = [trial.id for trial in unit.trials]
   results.write_json(path, {"config": whole, "trials": ids})
 

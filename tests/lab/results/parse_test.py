@@ -1,9 +1,9 @@
 import copy
 
 import pytest
+from bnjax.lab.results.parse import claims, published
 
 from bnjax.lab.results import check_rules
-from bnjax.lab.results.parse import claims, published
 
 NUMBER = {"mean": 0.5, "dataset": "mnist", "step": 10, "source": "a post"}
 CURVE = {"steps": (1, 2), "values": (3.0, 2.0)}

@@ -9,6 +9,7 @@ from bnjax.lab.experiment.dry_run import timing
 from bnjax.lab.experiment.dry_run.timing import Timing
 from bnjax.lab.experiment.dry_run.work import Work, data_bytes, measure
 from bnjax.lab.experiment.validation import Checked
+from bnjax.lab.results import Rules
 
 
 class Program(NamedTuple):
@@ -85,6 +86,7 @@ class DryRun(NamedTuple):
 def estimate(
   config: Mapping[str, Any],
   *,
+  rules: Rules | None = None,
   data_dir: str | None = None,
   timed: bool = True,
 ) -> DryRun:
@@ -92,6 +94,7 @@ def estimate(
 
   Args:
     config: as for `bnjax.lab.experiment.run`.
+    rules: checked as a run would.
     data_dir: likewise.
     timed: whether to compile the program with most to do and to train it for a
       few steps, which takes some seconds.
@@ -101,7 +104,7 @@ def estimate(
   """
   config = complete(config)
   across = config["machine"]["across"]
-  prepared = experiment.prepare(config, data_dir)
+  prepared = experiment.prepare(config, rules, data_dir)
   programs = tuple(_program(program, across) for program in prepared)
   arms: dict[str, Mapping[str, Any]] = {}
   for program in prepared:
