@@ -121,7 +121,7 @@ def _layered(
 ) -> dict[str, Any]:
   """`switched`, where what is set anew is checked."""
   whole = switched(group, old, new) if old else dict(new)
-  name = whole.get("name")
+  name: Any = whole.get("name")
   set_here = {k: v for k, v in new.items() if k != "name"}
   checked = registry.checked(
     field, name, entry(group, name), set_here, GROUPS[group].given

@@ -26,7 +26,8 @@ def load(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
       data set.
   """
   function = registry.lookup("dataset.name", name, {})
-  return _load(name, function, data_dir and os.fspath(data_dir))
+  where = None if data_dir is None else os.fspath(data_dir)
+  return _load(name, function, where)
 
 
 def spec(dataset: Dataset) -> Spec:

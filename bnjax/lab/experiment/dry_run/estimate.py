@@ -10,6 +10,7 @@ from bnjax.lab.experiment.dry_run.timing import Timing
 from bnjax.lab.experiment.dry_run.work import Work, data_bytes, measure
 from bnjax.lab.experiment.validation import Checked
 from bnjax.lab.results import Rules
+from bnjax.lab.train.program import Across
 
 
 class Program(NamedTuple):
@@ -121,7 +122,7 @@ def estimate(
   )
 
 
-def _program(program: Checked, across: str) -> Program:
+def _program(program: Checked, across: Across) -> Program:
   parts = program.parts
   networks = [network for part in parts for network in part.networks]
   spec, counts = parts[0].spec, tuple(len(part.networks) for part in parts)
@@ -137,7 +138,7 @@ def _program(program: Checked, across: str) -> Program:
 
 
 def _time(
-  prepared: list[Checked], programs: tuple[Program, ...], across: str
+  prepared: list[Checked], programs: tuple[Program, ...], across: Across
 ) -> Estimate:
   most = max(range(len(programs)), key=lambda i: programs[i].flops)
   base = programs[most]
