@@ -9,7 +9,7 @@ Not in the paper, and from GoogLeNet (arXiv:1409.4842): momentum .9, random
 crops, a rate 4% lower every 8 epochs. Ours: L2, the distortions' strengths, the
 initialization, and that the fast arms stop after 6 million steps, where BN-x30
 was best. `:ensemble` has the six networks of section 4.2.3 in place of the five
-arms; the mean of their probabilities is that of `bnjax.lab.train.crops`.
+arms, each judged by itself on one crop an image.
 
   python scripts/train.py --config=configs/inception_imagenet.py
 """

@@ -32,7 +32,7 @@ _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
 )
 _WRITERS = flags.DEFINE_list(
-  "writers", None, "Of tensorboard, wandb, mlflow; default the first."
+  "writers", None, "tensorboard (default), wandb, mlflow, or module:object."
 )
 _DRY_RUN = flags.DEFINE_boolean(
   "dry_run", False, "Say what would run and about how long; write nothing."

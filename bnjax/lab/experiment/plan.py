@@ -95,6 +95,8 @@ def networks(config: Mapping[str, Any]) -> list[Network]:
     for values in itertools.product(*axes.values()):
       point = dict(zip(axes, values, strict=True))
       own = resolve(config, arm, nested(point))
+      if own["seeds"] < 1:
+        raise UserError(f"seeds: {own['seeds']} is too small; at least 1")
       seeds = range(own["seed"], own["seed"] + own["seeds"])
       found += [Network(arm, point, seed, own) for seed in seeds]
   return found

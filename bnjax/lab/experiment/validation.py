@@ -21,7 +21,6 @@ _AT_LEAST = {
   "steps": 0,
   "batch_size": 1,
   "eval_every": 1,
-  "seeds": 1,
   "seed": 0,
   "population_batches": 0,
   "probe_every": 0,
