@@ -109,12 +109,10 @@ def _by_batch(
 ) -> Any:
   """Calls a norm as in training, whatever the rest of the model does."""
   if context.method_name == "__call__":
-    given = inspect.signature(context.orig_method).bind(
-      context.module, *args, **kwargs
-    )
+    given = inspect.signature(context.orig_method).bind(*args, **kwargs)
     if "use_running_average" in given.arguments:
       given.arguments["use_running_average"] = False
-      return method(*given.args[1:], **given.kwargs)
+      return method(*given.args, **given.kwargs)
   return method(*args, **kwargs)
 
 
