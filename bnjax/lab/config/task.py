@@ -31,14 +31,14 @@ def make_task(
   norm = _norm(spec)
   model = _make(spec, "model", num_classes=num_classes, norm=norm)
   if not isinstance(model, nn.Module):
-    raise _another(spec, "model", model, "Flax module (linen)")
+    raise _another(spec, "model", model, "a Flax module (linen)")
   rate = {}
   if "learning_rate" in spec["optimizer"]:
     schedule = _make(spec, "schedule", steps=spec["steps"])
     rate["learning_rate"] = schedule(spec["optimizer"]["learning_rate"])
   optimizer = _make(spec, "optimizer", **rate)
   if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
-    raise _another(spec, "optimizer", optimizer, "optax transformation")
+    raise _another(spec, "optimizer", optimizer, "an optax transformation")
   return Task(
     model=model,
     optimizer=optimizer,
@@ -55,7 +55,7 @@ def _norm(spec: Mapping[str, Any]) -> Callable[..., nn.Module]:
   fields = dict(spec["norm"])
   norm = functools.partial(entry("norm", fields.pop("name")), **fields)
   if not isinstance(made := norm(), nn.Module):
-    raise _another(spec, "norm", made, "Flax module (linen)")
+    raise _another(spec, "norm", made, "a Flax module (linen)")
   return norm
 
 
@@ -82,5 +82,5 @@ def _another(
 ) -> UserError:
   return UserError(
     f"{group}.name: {spec[group]['name']!r} makes a {type(made).__name__}, and "
-    f"is to make a {wanted}"
+    f"is to make {wanted}"
   )

@@ -92,7 +92,7 @@ def init_state(
   )
   if task.precision.params != jnp.float32:
     fresh = jax.tree.map(lambda x: x.astype(task.precision.params), fresh)
-  params = fresh["params"]
+  params = fresh.get("params", {})
   return TrainState(
     params,
     fresh.get("batch_stats", {}),
