@@ -1,25 +1,24 @@
 """The fields that every experiment's config has, and their defaults.
 
-A config file starts from `base()` and sets what its experiment is about. Each
-of the groups below is a name and the arguments of the entry it chooses from a
-table; the arguments of all entries lie side by side, so that changing the name
-alone is enough. Their defaults are those of the entries themselves.
+A config file starts from `base()` and sets what its experiment is about. A
+group, such as `norm`, is a name; its arguments are unset, and are those of what
+it names until somebody sets them.
 """
 
-import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from bnjax.lab.build import TABLES
+from bnjax.lab.config.groups import GROUPS
+from bnjax.lab.config.resolve import override
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.registry import is_outside
 
 # Sets that have to be there.
 _FETCHED = ("mnist", "cifar10", "cifar10_jpeg", "imagenet2012")
 NO_NORM = {"norm": {"name": "none"}}  # an arm without normalization
-_PLAIN = (bool, int, float, str, tuple)
 
 
 def base(
@@ -29,20 +28,18 @@ def base(
   optimizer: str = "sgd",
   loss: str = "cross_entropy",
 ) -> ConfigDict:
-  """A config with every field, at its default.
+  """A config with every field at its default, and the arguments unset.
 
   Args:
-    model: name in `bnjax.lab.models.MODELS`; its arguments' defaults win over
-      those of other models' arguments of the same name.
-    norm: name in `bnjax.lab.models.NORMS`, likewise.
-    optimizer: name in `bnjax.lab.train.optim.OPTIMIZERS`, likewise.
-    loss: name in `bnjax.lab.train.losses.LOSSES`, likewise.
+    model: a name in `bnjax.lab.models.MODELS`, or "package.module:object".
+    norm: a name in `bnjax.lab.models.NORMS`, likewise.
+    optimizer: a name in `bnjax.lab.train.optim.OPTIMIZERS`, likewise.
+    loss: a name in `bnjax.lab.train.losses.LOSSES`, likewise.
 
   Returns:
     The config.
   """
   config = ConfigDict()
-  config.title = ""
   config.dataset = {
     "name": "mnist",
     "transform": "none",
@@ -58,7 +55,9 @@ def base(
     "loss": loss,
   }
   for group, name in chosen.items():
-    config[group] = _group(group, name)
+    if not is_outside(name):
+      choice(f"{group}.name", name, GROUPS[group].table)
+    config[group] = {"name": name}
   config.optimizer.learning_rate = 1e-2
   config.l2 = 0.0  # the loss has ½ l2 Σ w², over kernels
   config.sampler = "epoch"
@@ -66,13 +65,15 @@ def base(
   config.steps = 1000
   config.eval_every = 100
   config.stream = False  # read the data while it is used, not beforehand
-  config.workers = 1  # that read and decode; of each seed
   config.seeds = 5  # how many
   config.seed = 0  # the first
   config.precision = "float32"
-  config.across = "vmap"  # or "map": networks one after the other
-  config.max_networks = 0  # in one program; 0: as many as memory_gb allows
-  config.memory_gb = 4.0  # for the networks of one program
+  config.machine = {  # what it allows: no part of what is trained
+    "memory_gb": 4.0,  # for the networks of one program
+    "max_networks": 0,  # in one program; 0: as many as memory_gb allows
+    "across": "vmap",  # or "map": networks one after the other
+    "workers": 1,  # that read and decode what is streamed; of each seed
+  }
   config.interleave = False  # the programs take turns, to time them fairly
   config.population_batches = 0  # of Algorithm 2; 0: running statistics only
   config.predictions = False  # leave predictions.jsonl of the test set
@@ -82,13 +83,6 @@ def base(
   config.probe_examples = 1000  # training examples that probes look at
   config.arms = {"batch_norm": {}, "no_batch_norm": NO_NORM}
   config.grid = {}  # fields, nested as here, and values: each arm at each point
-  config.grid_metric = "validation_accuracy"
-  config.grid_threshold = 0.9
-  config.published = {}
-  config.claims = {}
-  config.figures = {}
-  config.tables = {}
-  config.notes = ()
   return config
 
 
@@ -171,17 +165,34 @@ def _unshared(config: ConfigDict) -> ConfigDict:
   return copy
 
 
-def _group(group: str, name: str) -> dict[str, Any]:
-  table = TABLES[group]
-  first = table[choice(f"{group}.name", name, table)]
-  fields: dict[str, Any] = {"name": name}
-  for entry in (first, *table.values()):
-    fields |= {k: v for k, v in _defaults(entry).items() if k not in fields}
-  return fields
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A config as nested dicts, every field that it lacks at its default.
+
+  Args:
+    config: a ConfigDict or nested dicts, with some fields of `base()`.
+
+  Raises:
+    UserError: a field that there is not, or a value of another type.
+
+  >>> complete({"steps": 5, "l2": 1})["l2"]
+  1.0
+  """
+  default, given = _plain(base()), _plain(config)
+  for key in given:
+    choice(f"config.{key}", key, default)
+  free = {k for k in _FREE if k in given}  # names of the experiment's own
+  typed = {k: v for k, v in given.items() if k not in free}
+  whole = override("", default, typed)
+  return {key: given[key] if key in free else whole[key] for key in whole}
 
 
-def _defaults(entry: Callable[..., Any]) -> Mapping[str, Any]:
-  parameters = inspect.signature(entry).parameters.values()
-  return {
-    p.name: p.default for p in parameters if isinstance(p.default, _PLAIN)
-  }
+# Fields whose own fields are names that the experiment chooses.
+_FREE = ("arms", "grid", "probes")
+
+
+def _plain(config: Any) -> Any:
+  if isinstance(config, ConfigDict):
+    config = config.to_dict()
+  if isinstance(config, Mapping):
+    return {key: _plain(value) for key, value in config.items()}
+  return config

@@ -135,3 +135,21 @@ def _as_tuple(value: Any, inner: tuple[Any, ...]) -> tuple[Any, ...]:
   if len(inner) != len(value):
     raise _Other
   return tuple(map(_as, value, inner))
+
+
+def kind_of(annotation: Any, default: Any = None) -> tuple[type | None, bool]:
+  """The one type of a value's text, and whether it may be None, too.
+
+  >>> kind_of(int | None), kind_of(Any, 0.5), kind_of(Any)
+  ((<class 'int'>, True), (<class 'float'>, True), (None, True))
+  """
+  origin, inner = get_origin(annotation), get_args(annotation)
+  if origin is Annotated:
+    return kind_of(inner[0], default)
+  optional = default is None or _takes_none(annotation)
+  members = inner if origin in (Union, types.UnionType) else (annotation,)
+  for member in (*members, type(default)):
+    plain = get_args(member)[0] if get_origin(member) is Annotated else member
+    if plain in (*_NUMBERS, tuple) or get_origin(plain) in _LISTS:
+      return (plain if plain in _NUMBERS else tuple), optional
+  return None, optional
