@@ -12,7 +12,7 @@ import pytest
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import NORMS, mlp
 from bnjax.lab.models.layers import normalize
-from bnjax.lab.registry import accepted_arguments
+from bnjax.lab.registry import parameters
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 12)).astype(np.float32)
@@ -142,7 +142,7 @@ def test_renorm_is_batch_norm_until_it_starts():
 @pytest.mark.parametrize("name", NORMS)
 def test_a_config_sets_what_is_listed_and_nothing_else(name):
   """What a model adds, `name` and `dtype`, is not an argument of the group."""
-  listed = set(accepted_arguments(NORMS[name])) - {"parent", "name"}
+  listed = {*parameters(NORMS[name])}
   assert listed <= {
     "d_end", "d_max", "decay", "derivative", "epsilon", "ghost_groups",
     "group_size", "groups", "newton_steps", "r_end", "r_max", "renorm_start",
