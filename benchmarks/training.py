@@ -14,8 +14,7 @@ import numpy as np
 
 from benchmarks.timing import median_ratio, take_turns
 from bnjax.lab import data, experiment, results
-from bnjax.lab.arms import resolve_arms
-from bnjax.lab.build import make_task
+from bnjax.lab.config import make_task, resolve_arms
 from bnjax.lab.data.batches import SAMPLERS
 from bnjax.lab.train.draw import draw
 from bnjax.lab.train.images import as_words

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax.linen.dtypes import canonicalize_dtype
 from jax import lax
 
+from bnjax._batches import ghosts
 from bnjax._fields import rule_of
 from bnjax.ops import (
   Preset,
@@ -16,9 +17,6 @@ from bnjax.ops import (
   Running,
   _arguments,
   apply_batch_norm,
-  ghost_batch_norm,
-  merge_ghosts,
-  update_running,
 )
 from bnjax.ops._axes import as_mask
 
@@ -99,8 +97,13 @@ def forward(
   mask: jax.Array | None,
   weights: jax.Array | None = None,
   initializing: bool = False,
+  by_batch: Callable[..., tuple[jax.Array, Running]] | None = None,
 ) -> tuple[jax.Array, Running]:
-  """Returns the layer's output and what its running statistics become."""
+  """Returns the layer's output and what its running statistics become.
+
+  `by_batch` normalizes by the batch, instead of `apply_batch_norm`: one of
+  `bnjax._batches`.
+  """
   axes = feature_axes(x.ndim, layer.axis)
   shape = tuple(x.shape[axis] for axis in axes)
   if mask is not None:
@@ -120,10 +123,12 @@ def forward(
     **({} if initializing else _pool(layer)),
   }
   normalize: Callable[..., tuple[jax.Array, Running]]
-  if source == "running" or layer.groups is None or initializing:
+  if by_batch is not None and source == "batch" and not initializing:
+    normalize = partial(by_batch, **shared)
+  elif source == "running" or layer.groups is None or initializing:
     normalize = partial(apply_batch_norm, normalize_with=source, **shared)
   else:
-    normalize = partial(_ghosts, groups=layer.groups, **shared)
+    normalize = partial(ghosts, groups=layer.groups, **shared)
   x = x.astype(_wider(x.dtype, dtype))
   if all(v is None or v.shape == shape for v in (scale, bias)):
     y, running = normalize(x, scale, bias, running, activation=layer.activation)
@@ -163,33 +168,6 @@ def affine_of(
       f"The call gave a {name} and the layer has one: say use_{name}=False."
     )
   return jnp.asarray(given)
-
-
-def _ghosts(
-  x: jax.Array,
-  scale: jax.Array | None,
-  bias: jax.Array | None,
-  running: Running,
-  *,
-  rule: Rule,
-  update: bool,
-  skip_nonfinite: bool,
-  axis_index_groups: Any = None,
-  **options: Any,
-) -> tuple[jax.Array, Running]:
-  """Normalizes groups of rows apart, and updates with all of them together."""
-  if axis_index_groups is not None:
-    raise ValueError(
-      "groups already divide the examples of all devices of axis_name: leave "
-      "out axis_index_groups."
-    )
-  y, moments = ghost_batch_norm(x, scale, bias, **options)
-  if update:
-    moments = merge_ghosts(lax.stop_gradient(moments))
-    running = update_running(
-      running, moments, rule, skip_nonfinite=skip_nonfinite
-    )
-  return y, running
 
 
 def _modulate(

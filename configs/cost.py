@@ -12,41 +12,50 @@ machine that ran it.
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
 from bnjax.lab.literature import POST, number
-from bnjax.lab.shorthands import greater
+from bnjax.lab.results import Final, Rules, greater
 
 
 def get_config(arg="mnist"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg)
   config = base(model="mlp", optimizer="adam")
-  config.title = "What batch norm costs"
   config.dataset.name = options.dataset
   config.model.update(width=256, depth=2, init="he", dropout_rate=0.5)
   config.norm.update(epsilon=1e-5, decay=0.9)
   config.optimizer.learning_rate = 1e-3
-  config.update(
-    batch_size=256, steps=1000, eval_every=1000, max_networks=1, interleave=True
-  )
+  config.update(batch_size=256, steps=1000, eval_every=1000, interleave=True)
+  config.machine.max_networks = 1
   cnn = {
-    "model": {"name": "lenet", "dropout_rate": 0.0},
+    "model": {"name": "lenet"},
     "dataset": {"transform": "rgb32"},
     "steps": 200,
   }
   few = {"steps": 100}
+  norm = lambda name, **own: {"norm": {"name": name, "decay": 0.9, **own}}
   config.arms = {
     "mlp": NO_NORM,
     "mlp_batch_norm": {},
-    "mlp_flax_batch_norm": {"norm": {"name": "flax_batch_norm"}},
-    "mlp_whitening": {"norm": {"name": "whitening", "group_size": 256}, **few},
-    "mlp_whitening_by_16": {"norm": {"name": "whitening"}, **few},
-    "mlp_iter_norm_by_16": {"norm": {"name": "iter_norm"}, **few},
+    "mlp_flax_batch_norm": norm("flax_batch_norm"),
+    "mlp_whitening": norm("whitening", group_size=256) | few,
+    "mlp_whitening_by_16": norm("whitening") | few,
+    "mlp_iter_norm_by_16": norm("iter_norm") | few,
     "cnn": NO_NORM | cnn,
     "cnn_batch_norm": cnn,
   }
-  timing = {"relative_to": "mlp", "metric": "process_seconds", "step": 1000}
-  config.published.mlp_batch_norm = {
-    "process": number(1.31, tolerance=0.05, source=f"{POST}, timing", **timing)
-  }
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
+  process = number(
+    "mlp_batch_norm",
+    "process_seconds",
+    1.31,
+    tolerance=0.05,
+    relative_to="mlp",
+    step=1000,
+    source=f"{POST}, timing",
+  )
   third = "Batch norm adds 30% to a training step or more"
   whitening = "Full whitening makes a step ten times as long as batch norm does"
   step = "step_seconds"
@@ -55,10 +64,13 @@ def get_config(arg="mnist"):
     "cnn": ("cnn_batch_norm", "cnn"),
     "whitening": ("mlp_whitening", "mlp_batch_norm"),
   }
-  config.claims = {
-    "mlp": greater(third, *pairs["mlp"], step, times=1.3),
-    "cnn": greater(f"CNN: {third}", *pairs["cnn"], step, times=1.3),
-    "whitening": greater(whitening, *pairs["whitening"], step, times=10.0),
-  }
-  config.figures.steps = {"kind": "final", "metrics": (step,), "log_x": True}
-  return finish(config, options)
+  return Rules(
+    title="What batch norm costs",
+    published=(process,),
+    claims={
+      "mlp": greater(third, *pairs["mlp"], step, times=1.3),
+      "cnn": greater(f"CNN: {third}", *pairs["cnn"], step, times=1.3),
+      "whitening": greater(whitening, *pairs["whitening"], step, times=10.0),
+    },
+    figures={"steps": Final(metrics=(step,), log_x=True)},
+  )

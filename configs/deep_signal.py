@@ -11,19 +11,26 @@ Nothing is trained. Layers count from 0 here: `dense_18` is layer 19.
 
 from bnjax.lab import literature
 from bnjax.lab.config import NO_NORM, base, finish, parse
-from bnjax.lab.shorthands import greater, histograms, layers, less, within
+from bnjax.lab.results import (
+  Histograms,
+  Layers,
+  Rules,
+  greater,
+  less,
+  within,
+)
 
 INITS = literature.VERY_DEEP_INITS
 BATCH = ("batch_norm_before", "batch_norm_after")
 OWN = (*BATCH, "layer_norm_before", "layer_norm_after")
 POST = ("as_published", "right_formula", "right_axis")
+SEEN = (0, 9, 18)  # layers of histograms
 
 
 def get_config(arg="gaussian"):
   """The experiment; with `smoke` of two seeds."""
   options = parse(arg, dataset="gaussian")
   config = base(model="deep", loss="linear")
-  config.title = "Signals and gradients through 20 layers"
   config.dataset.update(name=options.dataset, center=False)
   config.model.update(width=100, depth=20, init="normal", init_scale=0.01)
   config.norm.epsilon = 0.0
@@ -49,16 +56,23 @@ def get_config(arg="gaussian"):
     config.arms[arm] = NO_NORM | {"model": model, "loss": {"scale": 100.0}}
   for arm in OWN:
     norm, _, place = arm.rpartition("_")
-    config.arms[arm] = {"norm": {"name": norm}, "model": {"placement": place}}
+    exact = {"name": norm, "epsilon": 0.0}
+    config.arms[arm] = {"norm": exact, "model": {"placement": place}}
   wrong = {"name": "feature_norm", "derivative": "as_published"}
   norms = wrong, {"name": "feature_norm"}, {"name": "batch_norm"}
   for arm, norm in zip(POST, norms, strict=True):
     config.arms[arm] = {"norm": norm, "model": published}
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
   growth = "growth:gradient/activation_{1..18}"
-  for arm in ("std_1e-2", "as_published"):
-    config.published[arm] = literature.very_deep(arm)
-  for arm in BATCH:
-    config.published[arm] = {"growth": literature.mean_field_growth(growth)}
+  published = [
+    *literature.very_deep("std_1e-2"),
+    *literature.very_deep("as_published"),
+    *(literature.mean_field_growth(arm, growth) for arm in BATCH),
+  ]
   first, second, last = (
     f"weight_gradient/dense_{i}/kernel" for i in (0, 1, 18)
   )
@@ -72,7 +86,7 @@ def get_config(arg="gaussian"):
   over = "Over features, as layer norm, they grow faster than with batch norm"
   grows = "With batch norm gradients grow by a fifth per layer and more"
   stays = "With layer norm before ReLU they stay"
-  config.claims = {
+  claims = {
     "vanish": less(vanishes, "std_1e-2", None, first, times=10.0, **late),
     "sparse": greater(sparse, "std_1e-2", 0.9, "zeros/activation_19"),
     "explode": greater(explodes, wrong, None, first, times=10.0, **late),
@@ -82,22 +96,52 @@ def get_config(arg="gaussian"):
     "grow": greater(grows, "batch_norm_before", 1.2, growth),
     "stay": within(0.05, stays, "layer_norm_before", 1.0, growth),
   }
-  theory = {"reference": 1.467, "reference_text": "pi / (pi - 1)"}
-  seen, unit, kernel = (0, 9, 18), "activation_{}", "dense_{}/kernel"
-  size, every = "size of a weight's gradient", (*INITS, *OWN)
-  few = ("std_1e-2", "he", *OWN, *POST)
-  config.figures = {
-    "signal": layers("signal"),
-    "gradient": layers("gradient", OWN, **theory),
-    "weight_gradient": layers("weight_gradient"),
-    "rank": layers("rank", every[-5:], log_y=False, label="effective rank"),
-    "signals": histograms("signals", every[-5:], unit, seen),
-    "signal_sizes": histograms("signal_sizes", INITS, unit, seen, "size"),
-    "weight_gradients": histograms("weight_gradients", few, kernel, seen, size),
+  return Rules(
+    title="Signals and gradients through 20 layers",
+    published=published,
+    claims=claims,
+    figures=_figures(),
+    tables=_tables(),
+  )
+
+
+def _figures():
+  every, few = (*INITS, *OWN), ("std_1e-2", "he", *OWN, *POST)
+  unit = tuple(f"activation_{layer}" for layer in SEEN)
+  kernel = tuple(f"dense_{layer}/kernel" for layer in SEEN)
+  return {
+    "signal": Layers(probe="signal"),
+    "gradient": Layers(
+      probe="gradient",
+      arms=OWN,
+      reference=1.467,
+      reference_text="pi / (pi - 1)",
+    ),
+    "weight_gradient": Layers(probe="weight_gradient"),
+    "rank": Layers(
+      probe="rank", arms=every[-5:], log_y=False, label="effective rank"
+    ),
+    "signals": Histograms(probe="signals", arms=every[-5:], layers=unit),
+    "signal_sizes": Histograms(
+      probe="signal_sizes", arms=tuple(INITS), layers=unit, label="size"
+    ),
+    "weight_gradients": Histograms(
+      probe="weight_gradients",
+      arms=few,
+      layers=kernel,
+      label="size of a weight's gradient",
+    ),
   }
-  config.tables = {
-    "signal": layers("signal", every, title="Variance of the signal"),
-    "gradient": layers("gradient", every, title="Variance of its gradient"),
-    "errors": layers("weight_gradient", POST, title="Errors of the post"),
+
+
+def _tables():
+  every = (*INITS, *OWN)
+  tables = {
+    "signal": ("signal", every, "Variance of the signal"),
+    "gradient": ("gradient", every, "Variance of its gradient"),
+    "errors": ("weight_gradient", POST, "Errors of the post"),
   }
-  return finish(config, options)
+  return {
+    name: Layers(probe=probe, arms=arms, title=title)
+    for name, (probe, arms, title) in tables.items()
+  }

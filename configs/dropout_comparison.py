@@ -11,14 +11,13 @@ with an error in the backward pass (`as_published`).
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
 from bnjax.lab.literature import DROPOUT_POST, POST, number
-from bnjax.lab.shorthands import greater
+from bnjax.lab.results import Rules, greater
 
 
 def get_config(arg="mnist"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg)
   config = base(model="mlp", optimizer="rmsprop")
-  config.title = "Batch norm, dropout, both, or neither"
   config.dataset.name = options.dataset
   config.model.update(width=256, depth=2, init="he")
   config.norm.update(epsilon=1e-8, decay=0.9)
@@ -39,28 +38,42 @@ def get_config(arg="mnist"):
     "dropout_width_100": NO_NORM | {"model": dropout | narrow},
     "neither_width_100": NO_NORM | {"model": narrow},
   }
+  for arm in ("batch_norm_as_published", "dropout", "neither"):
+    config.arms[f"{arm}_width_100"].batch_size = 128
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
   copied = f"{DROPOUT_POST}; copied into the post on batch norm"
   rows = {
     "batch_norm_as_published": (0.9740, 0.0016, f"{POST}, test 2"),
     "dropout": (0.9692, 0.0006, copied),
     "neither": (0.9640, 0.0071, copied),
   }
-  for arm, (mean, std, source) in rows.items():
-    rule = number(mean, std, seeds=5, source=source, step=1000)
-    config.published[arm] = {"test_accuracy": rule}
-    config.published[f"{arm}_width_100"] = {"test_accuracy": rule}
-    config.arms[f"{arm}_width_100"].batch_size = 128
+  published = [
+    number(
+      f"{arm}{width}", "test_accuracy", mean, std,
+      seeds=5, source=source, step=1000,
+    )
+    for arm, (mean, std, source) in rows.items()
+    for width in ("", "_width_100")
+  ]  # fmt: skip
   alone = "Batch norm alone is better than dropout alone"
   helps = "Batch norm is better than neither"
   both = "Both are better than batch norm alone"
-  config.claims = {
-    "regularizer": greater(alone, "batch_norm", "dropout"),
-    "helps": greater(helps, "batch_norm", "neither"),
-    "dropout": greater("Dropout is better than neither", "dropout", "neither"),
-    "both": greater(both, "both", "batch_norm"),
-  }
-  config.notes = (
-    "The rows of dropout and of neither were published a week before the post "
-    "on batch norm, with the same digits.",
+  dropout = "Dropout is better than neither"
+  return Rules(
+    title="Batch norm, dropout, both, or neither",
+    published=published,
+    claims={
+      "regularizer": greater(alone, "batch_norm", "dropout"),
+      "helps": greater(helps, "batch_norm", "neither"),
+      "dropout": greater(dropout, "dropout", "neither"),
+      "both": greater(both, "both", "batch_norm"),
+    },
+    notes=(
+      "The rows of dropout and of neither were published a week before the "
+      "post on batch norm, with the same digits.",
+    ),
   )
-  return finish(config, options)

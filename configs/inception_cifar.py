@@ -13,7 +13,7 @@ seeds, set once that had been run.
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
 from bnjax.lab.literature import INCEPTION, inception
-from bnjax.lab.shorthands import greater, less
+from bnjax.lab.results import Curves, Rules, StepsTo, greater, less
 
 RATE, REFERENCE = 0.01, 0.307
 
@@ -22,7 +22,6 @@ def get_config(arg="cifar10_jpeg"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg, dataset="cifar10_jpeg")
   config = base(model="small_inception", optimizer="sgd")
-  config.title = "Inception with batch norm, on small images"
   config.dataset.update(name=options.dataset, transform="rgb32")
   blocks = ("3c", "5b") if options.smoke else ("3a", "3c", "4a", "4e", "5b")
   config.model.update(blocks=blocks, width_factor=1 / 16, init_scale=1.2)
@@ -31,7 +30,7 @@ def get_config(arg="cifar10_jpeg"):
   config.schedule.update(name="exponential", decay_steps=3000)
   config.augment.name = "photometric"
   config.update(l2=5e-4, batch_size=32, steps=3000, eval_every=100, seeds=3)
-  config.across = "map"
+  config.machine.across = "map"
   times = lambda factor: {"optimizer": {"learning_rate": factor * RATE}}
   simpler = {"dropout_rate": 0.0, "local_response_norm": False}
   changed = {"model": simpler, "augment": {"name": "none"}, "l2": 1e-4}
@@ -45,16 +44,24 @@ def get_config(arg="cifar10_jpeg"):
     "bn_x30": changed | times(30),
     "bn_x5_sigmoid": changed | times(5) | sigmoid,
   }
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
   steps, best = f"steps_to:test_accuracy>={REFERENCE}", "max:test_accuracy"
-  config.published = {
-    arm: inception(arm, metric=steps, step=config.steps, versus="inception")
+  published = [
+    rule
     for arm in INCEPTION
     if arm != "inception"
-  }
+    for rule in inception(
+      arm, metric=steps, step=config.steps, versus="inception"
+    )
+  ]
   fewer = lambda text, arm, factor: less(
     f"{text} steps to {REFERENCE:.1%}", arm, "inception", steps, times=factor
   )
-  config.claims = {
+  claims = {
     "same_rate": fewer("About half the", "bn_baseline", 1.5),
     "x5": fewer("Five times the rate: far fewer", "bn_x5", 3.0),
     "x30": fewer("Thirty times: far fewer", "bn_x30", 3.0),
@@ -66,9 +73,12 @@ def get_config(arg="cifar10_jpeg"):
       0.2,
     ),
   }
-  bars = {"metric": "test_accuracy", "thresholds": (REFERENCE,)}
-  config.figures = {
-    "accuracy": {"kind": "curves", "metrics": ("test_accuracy",)},
-    "steps": {"kind": "steps_to", **bars},
-  }
-  return finish(config, options)
+  return Rules(
+    title="Inception with batch norm, on small images",
+    published=published,
+    claims=claims,
+    figures={
+      "accuracy": Curves(metrics=("test_accuracy",)),
+      "steps": StepsTo(metric="test_accuracy", thresholds=(REFERENCE,)),
+    },
+  )

@@ -9,14 +9,14 @@ Not in the paper, and from GoogLeNet (arXiv:1409.4842): momentum .9, random
 crops, a rate 4% lower every 8 epochs. Ours: L2, the distortions' strengths, the
 initialization, and that the fast arms stop after 6 million steps, where BN-x30
 was best. `:ensemble` has the six networks of section 4.2.3 in place of the five
-arms; the mean of their probabilities is that of `bnjax.lab.train.crops`.
+arms, each judged by itself on one crop an image.
 
   python scripts/train.py --config=configs/inception_imagenet.py
 """
 
 from bnjax.lab import literature
 from bnjax.lab.config import base, finish, parse
-from bnjax.lab.shorthands import greater, less
+from bnjax.lab.results import Rules, greater, less
 
 BATCH = 32
 EPOCH = 1_271_167 // BATCH  # steps
@@ -29,7 +29,6 @@ def get_config(arg="imagenet2012"):
   rest = ",".join(word for word in words if word != "ensemble")
   options = parse(rest, dataset="imagenet2012")
   config = base(model="bn_inception", optimizer="sgd")
-  config.title = "Inception with batch norm on ImageNet"
   config.dataset.name = options.dataset
   config.model.update(dropout_rate=0.4, local_response_norm=True)
   config.optimizer.update(learning_rate=0.0015, momentum=0.9)
@@ -40,8 +39,8 @@ def get_config(arg="imagenet2012"):
   config.steps = 31_000_000
   config.eval_every = 100_000
   config.seeds = 1
-  config.memory_gb = 40.0
-  config.update(stream=not options.smoke, workers=8)
+  config.machine.update(memory_gb=40.0, workers=8)
+  config.stream = not options.smoke
   if options.smoke:  # two kinds of blocks, for images of 32x32
     config.dataset.transform = "rgb32"
     config.model.update(name="small_inception", blocks=("3c", "5b"))
@@ -75,8 +74,6 @@ def get_config(arg="imagenet2012"):
         "bn_x30", init_scale=1.2, dropout_rate=0.1
       ),
     }
-    best = "Larger initial weights are as good as 5% dropout"
-    config.claims = {"best": greater(best, "larger_weights", "dropout_5")}
     return finish(config, options)
   config.arms = {
     "inception": {"norm": none},
@@ -85,18 +82,32 @@ def get_config(arg="imagenet2012"):
     "bn_x30": fast("bn_x30"),
     "bn_x5_sigmoid": fast("bn_x5_sigmoid", activation="sigmoid"),
   }
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
+  title = "Inception with batch norm on ImageNet"
+  if "larger_weights" in config.arms:  # the ensemble
+    best = "Larger initial weights are as good as 5% dropout"
+    claims = {"best": greater(best, "larger_weights", "dropout_5")}
+    return Rules(title=title, claims=claims)
   steps, best = "steps_to:test_accuracy>=0.722", "max:test_accuracy"
-  for arm, overrides in config.arms.items():
-    last = overrides.get("steps", config.steps)
-    config.published[arm] = literature.inception(arm, metric=steps, step=last)
+  published = [
+    rule
+    for arm, overrides in config.arms.items()
+    for rule in literature.inception(
+      arm, metric=steps, step=overrides.get("steps", config.steps)
+    )
+  ]
   fewer = lambda arm, times: less(
     f"{arm}: fewer steps to 72.2%", arm, "inception", steps, times=times
   )
-  config.claims = {
+  claims = {
     "same_rate": fewer("bn_baseline", 2.0),
     "x5": fewer("bn_x5", 10.0),
     "x30": fewer("bn_x30", 10.0),
     "x30_best": greater("BN-x30 is best in the end", "bn_x30", "bn_x5", best),
     "sigmoid": greater("A sigmoid network trains", "bn_x5_sigmoid", 0.5, best),
   }
-  return finish(config, options)
+  return Rules(title=title, published=published, claims=claims)

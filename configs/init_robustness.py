@@ -21,14 +21,13 @@ from bnjax.lab.literature import (
   curve,
   number,
 )
-from bnjax.lab.shorthands import greater
+from bnjax.lab.results import Rules, greater
 
 
 def get_config(arg="mnist5k"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg, dataset="mnist5k")
   config = base(model="mlp", optimizer="adam")
-  config.title = "Batch norm against a bad initialization"
   config.dataset.name = options.dataset
   config.model.update(width=256, depth=2, init="randn", dropout_rate=0.5)
   config.norm.update(epsilon=1e-8, decay=0.9)
@@ -50,28 +49,36 @@ def get_config(arg="mnist5k"):
     },
     "no_batch_norm_width_100": NO_NORM | {"model": narrow, "batch_size": 128},
   }
-  where = {"source": f"{POST}, test 1"}
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
+  source = f"{POST}, test 1"
+  where, published = {"seeds": 5, "step": 1000, "source": source}, []
   for width in ("", "_width_100"):
-    config.published[f"batch_norm_as_published{width}"] = {
-      "test_accuracy": number(0.8853, 0.0079, seeds=5, step=1000, **where),
-      "loss": curve(POST_LOSS, every=100, **where),
-    }
-    config.published[f"no_batch_norm{width}"] = {
-      "test_accuracy": number(0.1388, 0.0219, seeds=5, step=1000, **where),
-      "loss": curve(POST_LOSS_WITHOUT, every=100, **where),
-    }
+    ours, theirs = f"batch_norm_as_published{width}", f"no_batch_norm{width}"
+    published += [
+      number(ours, "test_accuracy", 0.8853, 0.0079, **where),
+      curve(ours, "loss", POST_LOSS, every=100, source=source),
+      number(theirs, "test_accuracy", 0.1388, 0.0219, **where),
+      curve(theirs, "loss", POST_LOSS_WITHOUT, every=100, source=source),
+    ]
   rescue = "With dropout, batch norm rescues this initialization"
   needs = "It is dropout that makes this initialization need rescue"
   error = "The published backward pass costs accuracy"
   dry = "no_batch_norm_no_dropout"
-  config.claims = {
-    "rescue": greater(rescue, "batch_norm", "no_batch_norm"),
-    "needs_rescue": greater(needs, dry, "no_batch_norm"),
-    "backward_error": greater(error, "batch_norm", "batch_norm_as_published"),
-  }
-  config.notes = (
-    "The post states width 256 and minibatches of 256. Its losses without "
-    "batch norm start near 45, which is the L2 term 0.5 * 1e-3 * 89,400 of a "
-    "784-100-100-10 network of N(0, 1) weights; with width 256 it is 134.",
+  return Rules(
+    title="Batch norm against a bad initialization",
+    published=published,
+    claims={
+      "rescue": greater(rescue, "batch_norm", "no_batch_norm"),
+      "needs_rescue": greater(needs, dry, "no_batch_norm"),
+      "backward_error": greater(error, "batch_norm", "batch_norm_as_published"),
+    },
+    notes=(
+      "The post states width 256 and minibatches of 256. Its losses without "
+      "batch norm start near 45, which is the L2 term 0.5 * 1e-3 * 89,400 of a "
+      "784-100-100-10 network of N(0, 1) weights; with width 256 it is 134.",
+    ),
   )
-  return finish(config, options)

@@ -9,14 +9,13 @@ Published are single runs, kept in several public copies of the notebook.
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
 from bnjax.lab.literature import LESSON_RELU, LESSON_SIGMOID, lesson
-from bnjax.lab.shorthands import greater
+from bnjax.lab.results import Rules, greater
 
 
 def get_config(arg="mnist"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg)
   config = base(model="mlp", optimizer="sgd")
-  config.title = "Learning rates and initializations that train"
   config.dataset.update(name=options.dataset, center=False)
   config.model.update(width=100, depth=3, init="normal")
   config.norm.update(epsilon=1e-3, decay=0.99)
@@ -32,14 +31,23 @@ def get_config(arg="mnist"):
     "sigmoid_batch_norm": sigmoid,
     "sigmoid": NO_NORM | sigmoid,
   }
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
+  published = []
   for arm, table in (("relu", LESSON_RELU), ("sigmoid", LESSON_SIGMOID)):
-    config.published[arm] = lesson(table, batch_norm=False)
-    config.published[f"{arm}_batch_norm"] = lesson(table, batch_norm=True)
+    published += lesson(arm, table, batch_norm=False)
+    published += lesson(f"{arm}_batch_norm", table, batch_norm=True)
   higher = "ReLU networks train at higher rates with batch norm"
   more = "More of the grid trains with batch norm"
-  arms = ("relu_batch_norm", "relu")
-  config.claims = {
-    "higher_rates": greater(higher, *arms, "largest_learning_rate", times=1.0),
-    "more_points": greater(more, *arms, "trained_fraction"),
-  }
-  return finish(config, options)
+  arms, rate = ("relu_batch_norm", "relu"), "largest_learning_rate"
+  return Rules(
+    title="Learning rates and initializations that train",
+    published=published,
+    claims={
+      "higher_rates": greater(higher, *arms, rate, times=1.0),
+      "more_points": greater(more, *arms, "trained_fraction"),
+    },
+  )

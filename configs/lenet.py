@@ -9,7 +9,7 @@ compared with each other. The argument is `mnist` (padded) or `cifar10_jpeg`.
 """
 
 from bnjax.lab.config import base, finish, parse
-from bnjax.lab.shorthands import greater
+from bnjax.lab.results import Curves, Rules, greater
 
 TRAIN = {"mnist": 55_000, "cifar10": 45_000, "cifar10_jpeg": 45_000}
 
@@ -18,7 +18,6 @@ def get_config(arg="mnist"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg)
   config = base(model="lenet", optimizer="sgd")
-  config.title = f"A CNN with and without batch norm: {options.dataset}"
   config.dataset.update(name=options.dataset, transform="rgb32")
   config.optimizer.learning_rate = 0.05
   config.batch_size = 64
@@ -26,16 +25,23 @@ def get_config(arg="mnist"):
   config.steps = 10 * epoch
   config.eval_every = epoch
   config.predictions = True
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
   arms = ("batch_norm", "no_batch_norm")
   better = "After 10 epochs the test accuracy is higher with batch norm"
   faster = "After one epoch the test accuracy is higher with batch norm"
-  config.claims = {
-    "faster": greater(faster, *arms, step=epoch),
-    "better": greater(better, *arms),
-  }
-  curves = {"kind": "curves", "epochs": True}
-  config.figures = {
-    "loss": {**curves, "metrics": ("train_loss", "test_loss")},
-    "accuracy": {**curves, "metrics": ("test_accuracy",)},
-  }
-  return finish(config, options)
+  losses = ("train_loss", "test_loss")
+  return Rules(
+    title=f"A CNN with and without batch norm: {config.dataset.name}",
+    claims={
+      "faster": greater(faster, *arms, step=config.eval_every),
+      "better": greater(better, *arms),
+    },
+    figures={
+      "loss": Curves(metrics=losses, epochs=True),
+      "accuracy": Curves(metrics=("test_accuracy",), epochs=True),
+    },
+  )

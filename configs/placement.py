@@ -7,11 +7,11 @@ on the CNN normalizes after activation and pool; the 2018 post after the ReLU.
 """
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
-from bnjax.lab.shorthands import greater, within
+from bnjax.lab.results import Final, Rules, greater, within
 
 MLP = {"model": {"name": "mlp", "width": 256, "depth": 2, "init": "he"}}
 CNN = {
-  "model": {"name": "lenet", "init": "he"},
+  "model": {"name": "lenet", "init": "he", "placement": "before"},
   "dataset": {"transform": "rgb32"},
 }
 PLACES = {"mlp": ("before", "after"), "cnn": ("before", "after", "after_pool")}
@@ -21,7 +21,6 @@ def get_config(arg="mnist"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg)
   config = base(model="mlp", optimizer="sgd")
-  config.title = "Placement of batch norm, and the bias before it"
   config.dataset.name = options.dataset
   config.optimizer.learning_rate = 0.1
   config.update(batch_size=64, steps=1000, eval_every=100, seeds=3)
@@ -33,17 +32,23 @@ def get_config(arg="mnist"):
         model = {"model": network["model"] | own}
         config.arms[f"{name}_{place}{bias}"] = network | model
     config.arms[f"{name}_none"] = NO_NORM | network
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
   better = "before the activation is better than after"
   same = "the bias before batch norm makes no difference"
   arms = "cnn_before", "cnn_after_pool"
-  config.claims = {"pool": greater(f"CNN: {better} the pool", *arms)}
+  claims = {"pool": greater(f"CNN: {better} the pool", *arms)}
   for name in PLACES:
     before, network = f"{name}_before", name.upper()
-    config.claims[name] = greater(
-      f"{network}: {better} it", before, f"{name}_after"
-    )
-    config.claims[f"{name}_bias"] = within(
+    claims[name] = greater(f"{network}: {better} it", before, f"{name}_after")
+    claims[f"{name}_bias"] = within(
       0.005, f"{network}: {same}", f"{before}_bias", before
     )
-  config.figures.final = {"kind": "final", "metrics": ("test_accuracy",)}
-  return finish(config, options)
+  return Rules(
+    title="Placement of batch norm, and the bias before it",
+    claims=claims,
+    figures={"final": Final(metrics=("test_accuracy",))},
+  )

@@ -9,23 +9,23 @@ much hangs on them. Rate 0.5 and N(0, 0.1^2) are a known reimplementation's.
 """
 
 from bnjax.lab.config import base, finish, parse
-from bnjax.lab.shorthands import greater
+from bnjax.lab.results import Curves, Percentiles, Rules, greater
+
+RATES, SCALES = (0.1, 0.5), (0.01, 0.1)
 
 
 def get_config(arg="mnist"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg)
   config = base(model="mlp", optimizer="sgd")
-  config.title = "The paper's MNIST experiment: sigmoids and their inputs"
   config.dataset.update(name=options.dataset, transform="binary", center=False)
   config.model.update(width=100, depth=3, activation="sigmoid", init="normal")
   config.update(
     batch_size=60, steps=50_000, eval_every=1000, probe_every=250, seeds=3
   )
-  rates, scales = (0.1, 0.5), (0.01, 0.1)
   config.grid = {
-    "optimizer": {"learning_rate": rates},
-    "model": {"init_scale": scales},
+    "optimizer": {"learning_rate": RATES},
+    "model": {"init_scale": SCALES},
   }
   config.probes.sigmoid_input = {
     "measure": "percentiles",
@@ -33,29 +33,39 @@ def get_config(arg="mnist"):
     "unit": 0,
     "q": (15.0, 50.0, 85.0),
   }
-  where = [f"learning_rate={r},init_scale={s}" for r in rates for s in scales]
-  points = tuple(f"test_accuracy@{point}" for point in where)
-  titles = tuple(f"rate {r}, N(0, {s}²)" for r in rates for s in scales)
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
+  points = [(rate, scale) for rate in RATES for scale in SCALES]
   at = "@learning_rate=0.5,init_scale=0.1"
   accuracy, median = f"test_accuracy{at}", "sigmoid_input/preactivation_2[1]"
   faster = "With batch norm the test accuracy is higher after 10,000 steps"
   better = "With batch norm the final test accuracy is higher"
   stable = "Without batch norm a sigmoid's median input wanders further"
   arms = ("batch_norm", "no_batch_norm")
-  config.claims = {
-    "faster": greater(faster, *arms, accuracy, step=10_000),
-    "better": greater(better, *arms, accuracy),
-    "stable": greater(stable, *reversed(arms), f"range:{median}{at}"),
-  }
-  whole = {"kind": "curves", "low": 0.0, "high": 1.0}
-  config.figures = {
-    "accuracy": {"kind": "curves", "metrics": (accuracy,), "low": 0.7},
-    "percentiles": {
-      "kind": "percentiles",
-      "probe": "sigmoid_input",
-      "layer": f"preactivation_2{at}",
-      "label": "input of one sigmoid",
+  return Rules(
+    title="The paper's MNIST experiment: sigmoids and their inputs",
+    claims={
+      "faster": greater(faster, *arms, accuracy, step=10_000),
+      "better": greater(better, *arms, accuracy),
+      "stable": greater(stable, *reversed(arms), f"range:{median}{at}"),
     },
-    "sensitivity": {"metrics": points, "titles": titles, **whole},
-  }
-  return finish(config, options)
+    figures={
+      "accuracy": Curves(metrics=(accuracy,), low=0.7),
+      "percentiles": Percentiles(
+        probe="sigmoid_input",
+        layer=f"preactivation_2{at}",
+        label="input of one sigmoid",
+      ),
+      "sensitivity": Curves(
+        metrics=tuple(
+          f"test_accuracy@learning_rate={r},init_scale={s}" for r, s in points
+        ),
+        titles=tuple(f"rate {r}, N(0, {s}²)" for r, s in points),
+        low=0.0,
+        high=1.0,
+      ),
+    },
+  )

@@ -7,7 +7,7 @@ batch norm. All networks of an arm are trained by one vectorized program.
 """
 
 from bnjax.lab.config import base, finish, log_space, parse
-from bnjax.lab.shorthands import greater
+from bnjax.lab.results import HeatMap, Rules, greater
 
 
 def get_config(arg="mnist"):
@@ -15,7 +15,6 @@ def get_config(arg="mnist"):
   options = parse(arg)
   points = 2 if options.smoke else 12
   config = base(model="mlp", optimizer="sgd")
-  config.title = "Where training works: learning rate and initialization"
   config.dataset.update(name=options.dataset, center=False)
   config.model.update(width=100, depth=3, init="he")
   config.update(batch_size=60, steps=500, eval_every=500, seeds=3)
@@ -23,20 +22,28 @@ def get_config(arg="mnist"):
     "optimizer": {"learning_rate": log_space(1e-3, 1e2, points)},
     "model": {"init_scale": log_space(1e-2, 1e2, points)},
   }
-  arms = ("batch_norm", "no_batch_norm")
+  return finish(config, options)
+
+
+def get_rules(config):
+  """What is claimed and published of it, and what its report shows."""
+  arms, rate = ("batch_norm", "no_batch_norm"), "largest_learning_rate"
   more = "At least twice as many points train with batch norm"
   higher = "Rates at least twice as high train with batch norm"
   tenfold = "Rates at least ten times as high train with batch norm"
-  config.claims = {
-    "more": greater(more, *arms, "trained_fraction", times=2.0),
-    "higher": greater(higher, *arms, "largest_learning_rate", times=2.0),
-    "tenfold": greater(tenfold, *arms, "largest_learning_rate", times=10.0),
-  }
-  config.figures.trainability = {
-    "kind": "heat_map",
-    "x": "optimizer.learning_rate",
-    "y": "model.init_scale",
-    "x_label": "learning rate",
-    "y_label": "scale of the initialization (1: He's)",
-  }
-  return finish(config, options)
+  return Rules(
+    title="Where training works: learning rate and initialization",
+    claims={
+      "more": greater(more, *arms, "trained_fraction", times=2.0),
+      "higher": greater(higher, *arms, rate, times=2.0),
+      "tenfold": greater(tenfold, *arms, rate, times=10.0),
+    },
+    figures={
+      "trainability": HeatMap(
+        x="optimizer.learning_rate",
+        y="model.init_scale",
+        x_label="learning rate",
+        y_label="scale of the initialization (1: He's)",
+      )
+    },
+  )

@@ -23,7 +23,10 @@ from bnjax.lab import cli as console, launch as sweep, report
 from bnjax.lab.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "The experiment: a file, or file:argument.", lock_config=True
+  "config",
+  None,
+  "The experiment: a file, or file:argument.",
+  **console.ANY_FIELD,
 )
 _SWEEP = flags.DEFINE_string(
   "sweep", None, "A file with sweep(add); default: --config's, if it has one."
@@ -65,7 +68,8 @@ _AT_ONCE = flags.DEFINE_integer("jobs", 256, "Slurm: jobs at a time.")
 def main(argv: list[str]) -> None:
   """Runs the sweep and prints the best settings."""
   del argv
-  config, explicit = console.read_config()
+  config = console.read_config()
+  rules = console.read_rules(config)
   flag: Any = flags.FLAGS["config"]
   points = sweep.read_points(
     config,
@@ -78,7 +82,7 @@ def main(argv: list[str]) -> None:
     seed=_SEED.value,
   )
   trials = sweep.make_trials(
-    config, points, arms=_ARMS.value, explicit=frozenset(explicit)
+    config, points, arms=_ARMS.value, data_dir=_DATA_DIR.value
   )
   name = console.default_workdir().replace("runs/", "runs/sweep-", 1)
   workdir = Path(_WORKDIR.value or name)
@@ -98,16 +102,20 @@ def main(argv: list[str]) -> None:
     )
   try:
     outcome = sweep.run(
-      config, trials, workdir, launcher, per_unit=_TOGETHER.value
+      config,
+      trials,
+      workdir,
+      launcher,
+      rules=rules,
+      per_unit=_TOGETHER.value,
     )
   except KeyboardInterrupt:
     said = f"interrupted; the same command goes on{launcher.says()}"
     print(said, file=sys.stderr)
     sys.exit(130)
-  metric = config["grid_metric"]
-  if table := sweep.best_table(outcome.rows, metric):
+  if table := sweep.best_table(outcome.rows, rules.grid_metric):
     report.print_tables([table])
-  files = sweep.draw(outcome.rows, config, metric, workdir / "report")
+  files = sweep.draw(outcome.rows, config, rules, workdir / "report")
   for file in files:
     print(f"figure:  {file}")
   print(f"records: {workdir / 'trials.jsonl'}")

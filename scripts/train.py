@@ -20,7 +20,10 @@ from bnjax.lab import cli as console, experiment, writers
 from bnjax.lab.experiment import processes
 
 _CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "The experiment: a file, or file:argument.", lock_config=True
+  "config",
+  None,
+  "The experiment: a file, or file:argument.",
+  **console.ANY_FIELD,
 )
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Where to leave results; default runs/EXPERIMENT-ARGUMENT."
@@ -29,7 +32,7 @@ _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
 )
 _WRITERS = flags.DEFINE_list(
-  "writers", None, "Of tensorboard, wandb, mlflow; default the first."
+  "writers", None, "tensorboard (default), wandb, mlflow, or module:object."
 )
 _DRY_RUN = flags.DEFINE_boolean(
   "dry_run", False, "Say what would run and about how long; write nothing."
@@ -55,9 +58,10 @@ _PROCESS_ID = flags.DEFINE_integer(
 def main(argv: list[str]) -> None:
   """Runs the experiment and prints its table."""
   del argv
-  config, explicit = console.read_config()
+  config = console.read_config()
+  rules = console.read_rules(config)
   if _DRY_RUN.value:
-    console.print_dry_run(config, explicit)
+    console.print_dry_run(config, rules, _DATA_DIR.value)
     return
   processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   workdir = _WORKDIR.value or console.default_workdir()
@@ -66,7 +70,7 @@ def main(argv: list[str]) -> None:
     experiment.run(
       config,
       workdir,
-      explicit=explicit,
+      rules=rules,
       data_dir=_DATA_DIR.value,
       checkpoint_seconds=_CHECKPOINT_SECONDS.value,
       mesh=_MESH.value,

@@ -6,8 +6,7 @@ import pathlib
 import pytest
 
 from bnjax.lab import experiment, report, results
-from bnjax.lab.arms import resolve_arms
-from bnjax.lab.config import base, log_space, parse
+from bnjax.lab.config import base, log_space, parse, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.metrics import recorded
 from bnjax.lab.experiment.validation import validate

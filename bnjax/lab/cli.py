@@ -4,8 +4,7 @@ import difflib
 import os
 import re
 import sys
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,20 @@ from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags
 
-from bnjax.lab import report, usage
+from bnjax.lab import config_file, report, usage
+from bnjax.lab.config import GROUPS, complete, switched
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.experiment.plan import nested
 from bnjax.lab.experiment.preemption import STATUS, Preempted
 from bnjax.lab.experiment.processes import PeerLost
 from bnjax.lab.experiment.terminal import show_progress as show_progress
+from bnjax.lab.results import Rules
 
+# Of `DEFINE_config_file`: arguments are unset, and may be set all the same.
+ANY_FIELD: dict[str, Any] = {
+  "lock_config": False,
+  "accept_new_attributes": True,
+}
 _EXAMPLE = "For instance --config=configs/init_robustness.py"
 
 
@@ -46,15 +53,18 @@ def _parse_flags(argv: list[str]) -> list[str]:
   path, given = _config_path(argv)
   if path is not None:
     _check_path(path)
+    config_file.find_modules_beside(path.partition(":")[0])
   elif given:
     raise UserError(f"{given}: of which experiment? {_EXAMPLE}")
   try:
     return usage.parse_flags(argv)
-  except (AttributeError, TypeError, KeyError):  # no such field?
+  except (AttributeError, TypeError, KeyError):  # no such group?
     _check_overrides(argv, path)
     raise
   except (SyntaxError, NameError, ImportError) as error:
-    raise UserError(f"--config: {path}: {_where(error, path)}") from None
+    file = (path or "").partition(":")[0]
+    said = config_file.where(error, file)
+    raise UserError(f"--config: {path}: {said}") from None
 
 
 def _config_path(argv: list[str]) -> tuple[str | None, str]:
@@ -85,19 +95,6 @@ def _check_path(path: str) -> None:
   raise UserError(f"--config: {name} {what}; {hint}")
 
 
-def _where(error: Exception, path: str | None) -> str:
-  """What went wrong in a config file, and in which line of it."""
-  file = (path or "").partition(":")[0]
-  frames = traceback.extract_tb(error.__traceback__)
-  lines = [f.lineno for f in frames if f.filename == file]
-  line = (
-    error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
-  )
-  said = error.msg if isinstance(error, SyntaxError) else str(error)
-  at = f"line {line}: " if line else ""
-  return f"{at}{type(error).__name__}: {usage.brief(said)}"
-
-
 def _check_overrides(argv: list[str], path: str | None) -> None:
   """Raises UserError for the first `--config.a.b` that the config has not."""
   config = config_flags.ConfigFileFlagParser("config").parse(path)
@@ -113,18 +110,53 @@ def _check_overrides(argv: list[str], path: str | None) -> None:
         group = group[choice(f"config.{field}", key, group.keys())]
 
 
-def read_config(name: str = "config") -> tuple[dict[str, Any], set[str]]:
-  """The config that `--config` names, and the fields set on the command line.
+def read_config(name: str = "config") -> dict[str, Any]:
+  """The config that `--config` names, with what the command line sets.
 
   Raises:
-    UserError: there is no such file.
+    UserError: there is no such file, or a field is wrong.
   """
   flag: Any = flags.FLAGS[name]
   if flag.value is None:
     raise UserError(f"--{name}: which experiment? {_EXAMPLE}")
   if not isinstance(flag.value, ConfigDict):
     raise UserError(f"--{name}: there is no file {flag.config_filename}")
-  return flag.value.to_dict(), set(config_flags.get_override_values(flag))
+  # `flag.value` has both in one, and who names another norm on the command
+  # line does not want the file's arguments.
+  file = config_flags.ConfigFileFlagParser(name, lock_config=False)
+  config = complete(file.parse(flag.config_filename))
+  overrides = config_flags.get_override_values(flag)
+  return complete(_merged(config, nested(overrides)))
+
+
+def _merged(
+  config: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+  """The config with what the command line sets, all of a group at once."""
+  merged = dict(config)
+  for key, value in overrides.items():
+    old = config.get(key)
+    if not isinstance(value, dict) or not isinstance(old, dict):
+      merged[key] = value
+    elif key in GROUPS:
+      merged[key] = switched(key, old, value)
+    else:
+      merged[key] = _merged(old, value)
+  return merged
+
+
+def read_rules(config: Mapping[str, Any], name: str = "config") -> Rules:
+  """The rules that the config file that `--config` names has for a config.
+
+  Args:
+    config: of `read_config`.
+    name: of the flag.
+
+  Raises:
+    UserError: its `get_rules` fails.
+  """
+  flag: Any = flags.FLAGS[name]
+  return config_file.read_rules(flag.config_filename, config, f"--{name}")
 
 
 def default_workdir(name: str = "config") -> str:
@@ -144,11 +176,13 @@ def print_report(workdir: str) -> None:
   print(f"records: {workdir}\nreport:  {done.page}")
 
 
-def print_dry_run(config: dict[str, Any], explicit: set[str]) -> None:
+def print_dry_run(
+  config: Mapping[str, Any], rules: Rules, data_dir: str | None
+) -> None:
   """Prints what a run of the config would be; writes nothing."""
   from bnjax.lab.experiment import dry_run
 
-  found = dry_run.estimate(config, explicit)
+  found = dry_run.estimate(config, rules=rules, data_dir=data_dir)
   print("\n".join(dry_run.config_lines(found)), end="\n\n")
   report.print_tables(dry_run.to_tables(found))
 

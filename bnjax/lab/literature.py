@@ -1,4 +1,4 @@
-"""Published numbers, with their sources, as a config's `published` takes them.
+"""Published numbers, with their sources, as `Rules.published` takes them.
 
 Numbers only, no judgement: `bnjax.lab.results` compares. Where a source gives
 single runs, all known ones are listed.
@@ -7,6 +7,8 @@ single runs, all known ones are listed.
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from bnjax.lab.results import PublishedCurve, PublishedNumber
 
 POST = "Kristiadi 2016, 'Implementing BatchNorm in Neural Net'"
 DROPOUT_POST = "Kristiadi 2016, 'Implementing Dropout in Neural Net'"
@@ -87,62 +89,85 @@ INCEPTION = {
 
 
 def number(
+  arm: str,
+  metric: str,
   mean: float,
   std: float | None = None,
   *,
-  source: str,
-  step: int,
   dataset: str = "mnist",
   **fields: Any,
-) -> dict[str, Any]:
+) -> PublishedNumber:
   """A published mean and standard deviation over seeds (`np.std`).
 
   Args:
+    arm: the arm that has its settings.
+    metric: what was measured.
     mean: the number.
     std: over seeds, divided by their number.
-    source: where it stands.
-    step: after how many training steps.
     dataset: on which data.
-    **fields: further ones of `bnjax.lab.results.rules.PublishedNumber`.
+    **fields: `source`, `step`, and further ones of `PublishedNumber`.
   """
-  spread = {} if std is None else {"std": std}
-  where = {"source": source, "step": step, "dataset": dataset}
-  return {"mean": mean} | spread | where | fields
+  return PublishedNumber(
+    arm=arm, metric=metric, mean=mean, std=std, dataset=dataset, **fields
+  )
 
 
 def curve(
-  values: Sequence[float], *, every: int, source: str, dataset: str = "mnist"
-) -> dict[str, Any]:
+  arm: str,
+  metric: str,
+  values: Sequence[float],
+  *,
+  every: int,
+  source: str,
+  dataset: str = "mnist",
+) -> PublishedCurve:
   """Published values of a metric after every so many steps."""
-  steps = tuple(every * (i + 1) for i in range(len(values)))
-  where = {"source": source, "dataset": dataset}
-  return {"values": tuple(values), "steps": steps} | where
+  return PublishedCurve(
+    arm=arm,
+    metric=metric,
+    values=tuple(values),
+    steps=tuple(every * (i + 1) for i in range(len(values))),
+    source=source,
+    dataset=dataset,
+  )
 
 
-def very_deep(arm: str) -> dict[str, Any]:
+def very_deep(arm: str) -> list[PublishedNumber]:
   """The variances in the 2018 post's figures, each with a factor's room."""
-  where = {"source": f"{VERY_DEEP}, figures", "dataset": "gaussian", "step": 0}
-  return {
-    metric: {"low": value / factor, "high": value * factor, **where}
+  return [
+    PublishedNumber.of_range(
+      value / factor,
+      value * factor,
+      arm=arm,
+      metric=metric,
+      source=f"{VERY_DEEP}, figures",
+      dataset="gaussian",
+      step=0,
+    )
     for metric, (value, factor) in VERY_DEEP_FIGURES[arm].items()
-  }
+  ]
 
 
-def mean_field_growth(metric: str) -> dict[str, Any]:
+def mean_field_growth(arm: str, metric: str) -> PublishedNumber:
   """What theory says a gradient's variance grows by per layer, back to front.
 
   For batch norm and ReLU, any initialization, in the limit of infinite width
   and batch: pi / (pi - 1). Ours are 100 and 1,000: a tolerance of .03.
   """
-  source = "Yang et al. 2019, arXiv:1902.08129: pi / (pi - 1)"
-  growth = math.pi / (math.pi - 1)
-  where: dict[str, Any] = {"source": source, "dataset": "gaussian", "step": 0}
-  return number(growth, metric=metric, tolerance=0.03, **where)
+  return number(
+    arm,
+    metric,
+    math.pi / (math.pi - 1),
+    tolerance=0.03,
+    source="Yang et al. 2019, arXiv:1902.08129: pi / (pi - 1)",
+    dataset="gaussian",
+    step=0,
+  )
 
 
 def inception(
   arm: str, *, metric: str, step: int, versus: str = ""
-) -> dict[str, Any]:
+) -> list[PublishedNumber]:
   """An arm's row of the 2015 paper's Figure 3.
 
   Args:
@@ -157,35 +182,34 @@ def inception(
     "source": f"{PAPER}, Figure 3",
     "dataset": "imagenet2012",
     "step": step,
+    "relative_to": versus or None,
   }
-  where |= {"relative_to": versus} if versus else {}
-  rules = {
-    "best": number(best / base_best, metric="max:test_accuracy", **where)
-  }
+  found = [number(arm, "max:test_accuracy", best / base_best, **where)]
   if steps and base_steps:
-    rules["steps"] = number(steps / base_steps, metric=metric, **where)
-  return rules
+    found.append(number(arm, metric, steps / base_steps, **where))
+  return found
 
 
 def lesson(
+  arm: str,
   table: Mapping[tuple[float, float, int], Sequence[Sequence[float]]],
   batch_norm: bool,
-) -> dict[str, Any]:
+) -> list[PublishedNumber]:
   """The lesson's runs at every point of its grid.
 
   Args:
+    arm: the arm that has these settings.
     table: `LESSON_RELU` or `LESSON_SIGMOID`.
     batch_norm: those with it.
   """
-  rules = {}
-  for (scale, rate, steps), runs in table.items():
-    metric = f"test_accuracy@learning_rate={rate:g},init_scale={scale:g}"
-    key = f"init {scale:g} rate {rate:g} steps {steps}".replace(".", "_")
-    rules[key] = {
-      "metric": metric,
-      "values": runs[batch_norm],
-      "source": LESSON,
-      "step": steps,
-      "dataset": "mnist",
-    }
-  return rules
+  return [
+    PublishedNumber.of_runs(
+      runs[batch_norm],
+      arm=arm,
+      metric=f"test_accuracy@learning_rate={rate:g},init_scale={scale:g}",
+      source=LESSON,
+      step=steps,
+      dataset="mnist",
+    )
+    for (scale, rate, steps), runs in table.items()
+  ]

@@ -124,7 +124,7 @@ def brief(message: str) -> str:
   """
   if "Traceback (most recent call last)" in message:
     message = message.strip().splitlines()[-1]
-    message = re.sub(r"^bnjax\.errors\.UserError: ", "", message)
+    message = re.sub(r"^bnjax\.lab\.errors\.UserError: ", "", message)
   message = " ".join(message.split())
   for pattern, better in _BETTER:
     message = re.sub(pattern, better, message)

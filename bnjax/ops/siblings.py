@@ -26,6 +26,7 @@ def layer_norm(
   epsilon: float | Float[Array, ""] = 1e-6,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> Float[Array, "..."]:
   """Normalizes each example by the mean and variance of its features.
 
@@ -40,6 +41,7 @@ def layer_norm(
     epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes over which the features of an example are sharded.
+    axis_index_groups: lists of indices along axis_name that pool together.
 
   Returns:
     An array of x's shape and dtype.
@@ -60,7 +62,8 @@ def layer_norm(
   """
   x = _axes.as_array(x)
   axes = _shared.axes_of(x.ndim, reduction_axes)
-  y, mask = _standardize(x, axes, epsilon, mask, axis_name)
+  pool = _devices.make_pool(axis_name, axis_index_groups)
+  y, mask = _standardize(x, axes, epsilon, mask, pool)
   return _finish(y, scale, bias, feature_axes, mask, x)
 
 
@@ -75,6 +78,7 @@ def group_norm(
   epsilon: float | Float[Array, ""] = 1e-6,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> Float[Array, "..."]:
   """Normalizes each example by the statistics of groups of its features.
 
@@ -93,6 +97,7 @@ def group_norm(
     epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes over which an example's other axes are sharded.
+    axis_index_groups: lists of indices along axis_name that pool together.
 
   Returns:
     An array of x's shape and dtype.
@@ -120,8 +125,9 @@ def group_norm(
   mask = _axes.as_mask(mask, x)
   apart = None if mask is None else _shared.split(mask, axis, groups)
   axes = _shared.split_axes(inside, axis)
+  pool = _devices.make_pool(axis_name, axis_index_groups)
   parts = _shared.split(valid(x, mask), axis, groups)
-  y, _ = _standardize(parts, axes, epsilon, apart, axis_name)
+  y, _ = _standardize(parts, axes, epsilon, apart, pool)
   y = _finish(y.reshape(x.shape), scale, bias, feature_axis, mask, x)
   return place(y, shards(given), given)
 
@@ -136,6 +142,7 @@ def instance_norm(
   epsilon: float | Float[Array, ""] = 1e-6,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> Float[Array, "..."]:
   """Normalizes each feature of each example by its statistics over space.
 
@@ -150,6 +157,7 @@ def instance_norm(
     epsilon: added to the variance; one number, which may be traced.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes over which space is sharded.
+    axis_index_groups: lists of indices along axis_name that pool together.
 
   Returns:
     An array of x's shape and dtype.
@@ -170,7 +178,8 @@ def instance_norm(
   """
   x = _axes.as_array(x)
   axes = _shared.within_example(x.ndim, feature_axis, batch_axes)
-  y, mask = _standardize(x, axes, epsilon, mask, axis_name)
+  pool = _devices.make_pool(axis_name, axis_index_groups)
+  y, mask = _standardize(x, axes, epsilon, mask, pool)
   return _finish(y, scale, bias, feature_axis, mask, x)
 
 
@@ -183,6 +192,7 @@ def rms_norm(
   epsilon: float | Float[Array, ""] = 1e-6,
   mask: Bool[Array, "..."] | None = None,
   axis_name: str | tuple[str, ...] | None = None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> Float[Array, "..."]:
   """Divides each example by the root of the mean square of its features.
 
@@ -196,6 +206,7 @@ def rms_norm(
     epsilon: added to the mean square.
     mask: True where x counts; broadcasts to x. Masked cells of y are 0.
     axis_name: named axes over which the features of an example are sharded.
+    axis_index_groups: lists of indices along axis_name that pool together.
 
   Returns:
     An array of x's shape and dtype.
@@ -217,7 +228,7 @@ def rms_norm(
   mask = _axes.as_mask(mask, x)
   wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   axes = _shared.axes_of(x.ndim, reduction_axes)
-  pool = _devices.make_pool(axis_name, None)
+  pool = _devices.make_pool(axis_name, axis_index_groups)
   square = _shared.mean_square(wide, axes, mask, pool)
   y = wide * lax.rsqrt(square + epsilon)
   return _finish(y, scale, None, feature_axes, mask, x)
@@ -228,15 +239,15 @@ def _standardize(
   axes: tuple[int, ...],
   epsilon: float | Array,
   mask: Array | None,
-  axis_name: str | tuple[str, ...] | None,
+  pool: _devices.Pool,
 ) -> tuple[Array, Array | None]:
   """Returns x normalized over the axes, and the mask with x's axes."""
   mask = _axes.as_mask(mask, x)
-  if axis_name is None:
+  if pool.axis_name is None:
     _shared.check_count(x, axes)
   wide = valid(x, mask).astype(_axes.statistics_dtype(x.dtype))
   known, traced = split_epsilon(epsilon, wide.dtype)
-  plan = Plan(axes, _devices.make_pool(axis_name, None), known)
+  plan = Plan(axes, pool, known)
   return transform(plan, wide, mask, Affine(None, None, traced))[0], mask
 
 

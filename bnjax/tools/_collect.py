@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import lax
 
-from bnjax.linen import BatchNorm
+from bnjax.linen import BatchNorm, GhostBatchNorm
 from bnjax.ops import Moments, merge_moments
 from bnjax.ops._dtypes import widest
 from bnjax.tools import _modules
@@ -81,7 +81,8 @@ def _collecting(
   before = _read(norm.variables["batch_stats"])
   _put(norm, moments)
   if isinstance(norm, BatchNorm):  # Ghost groups, as in training.
-    source = "running" if norm.groups is None else "batch"
+    plain = norm.groups is None and not isinstance(norm, GhostBatchNorm)
+    source = "running" if plain else "batch"
     kwargs = {**kwargs, "normalize_with": source, "update_running": False}
   elif norm.use_running_average is None:
     kwargs = {**kwargs, "use_running_average": True}

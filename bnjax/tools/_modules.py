@@ -122,7 +122,8 @@ def moments_of(norm: Any, called: NormCall, axis_name: Any) -> Moments:
   axes = norm.axis if isinstance(norm.axis, int) else tuple(norm.axis)
   rows = [x.shape[axis] for axis in reduced_axes(x.ndim, axes)]
   check_count(math.prod([*rows, *(lax.axis_size(name) for name in names)]))
-  return batch_moments(
+  moments = getattr(norm, "_moments", batch_moments)
+  return moments(
     x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32),
     feature_axes=axes,
     mask=None if mask is None else jnp.asarray(mask).astype(bool),

@@ -4,13 +4,13 @@ python scripts/sweep.py --config=configs/sweeps/learning_rates.py:mnist5k
 """
 
 from bnjax.lab.config import base, finish, log_space, parse
+from bnjax.lab.results import Rules
 
 
 def get_config(arg="mnist5k"):
   """Three layers of 100 ReLUs, as in configs/trainability.py."""
   options = parse(arg, dataset="mnist5k")
   config = base(model="mlp", optimizer="sgd")
-  config.title = "Learning rates of the small MLP"
   config.dataset.update(name=options.dataset, center=False)
   config.model.update(width=100, depth=3, init="he")
   config.batch_size = 60
@@ -18,6 +18,11 @@ def get_config(arg="mnist5k"):
   config.eval_every = 500
   config.arms = {"batch_norm": {}}
   return finish(config, options)
+
+
+def get_rules(config):
+  """The best is that of the highest validation accuracy."""
+  return Rules(title="Learning rates of the small MLP")
 
 
 def sweep(add):

@@ -9,13 +9,13 @@ how many ghost groups, do not.
 import itertools
 
 from bnjax.lab.config import base, finish, log_space, parse
+from bnjax.lab.results import Rules
 
 
 def get_config(arg="mnist5k"):
   """A small MLP from a plain initialization."""
   options = parse(arg, dataset="mnist5k")
   config = base(model="mlp", optimizer="sgd")
-  config.title = "Norms and their settings"
   config.dataset.name = options.dataset
   config.model.update(width=100, depth=2, init="he")
   config.optimizer.learning_rate = 0.1
@@ -24,6 +24,11 @@ def get_config(arg="mnist5k"):
   config.seeds = 3
   config.arms = {"mlp": {}}
   return finish(config, options)
+
+
+def get_rules(config):
+  """The best is that of the highest validation accuracy."""
+  return Rules(title="Norms and their settings")
 
 
 def sweep(add):

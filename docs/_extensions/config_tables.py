@@ -21,10 +21,10 @@ class ConfigTables(SphinxDirective):
 
   def run(self) -> list[nodes.Node]:
     """Returns a table a group."""
-    from bnjax.lab.build import TABLES
+    from bnjax.lab.config import GROUPS
 
     lines: list[str] = []
-    for group, table in TABLES.items():
+    for group, (table, _) in GROUPS.items():
       lines += [f"`{group}.name`:", "", "| name | arguments |", "|---|---|"]
       for name, entry in table.items():
         listed = ", ".join(f"`{text}`" for text in arguments(group, entry))

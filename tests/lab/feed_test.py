@@ -58,7 +58,7 @@ def _config(**fields):
   config.dataset.name = "tiny"
   config.model.update(width=8, depth=1)
   config.stream = True
-  config.workers = 0
+  config.machine.workers = 0
   config.batch_size = 8
   config.steps = 12
   config.eval_every = 4

@@ -59,7 +59,27 @@ MISTAKES = [
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.optimizer.lr=3"],
-    "config.optimizer.lr: 'lr' is not known; Choices: b1,",
+    "optimizer.lr: optimizer.name='adam' does not take it; it takes learning_",
+  ),
+  (
+    [
+      f"--config={CONFIG}:smoke",
+      "--config.norm.groups=1.5",
+      "--config.norm.name=group_norm",
+    ],
+    "norm.groups: 1.5 is of type float, and is to be int or None",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.norm.name=broken:Norm"],
+    "norm.name: 'broken:Norm': broken (",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.model.name=nowhere:Net"],
+    "model.name: 'nowhere:Net' cannot be imported: ModuleNotFoundError: No mod",
+  ),
+  (
+    [f"--config={CONFIG}:smoke", "--config.memory_gb=8"],
+    "config.memory_gb: 'memory_gb' is not known",
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.steps.more=3"],

@@ -2,7 +2,7 @@
 
 NumPy only, and nothing of bnjax but its errors; the samplers that run inside
 a compiled program are in `data.batches`. What is too large for memory is
-read while it is used: `open_records`, `data.stream`, `data.device`.
+read while it is used: `open_records`, `data.stream`.
 """
 
 from bnjax.lab.data.dataset import Dataset, Spec, Split

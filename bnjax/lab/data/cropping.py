@@ -7,15 +7,12 @@ filter, which averages where it makes smaller.
 import dataclasses
 import io
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from bnjax.lab import errors
 
-# Of a resized photograph: (height, width, top, left, side), in pixels.
-Place = tuple[int, int, int, int, int]
 _TRIES = 10
 
 
@@ -116,39 +113,6 @@ class CentralCrop:
     )
 
 
-def crops(
-  encoded: bytes,
-  places: Callable[[int, int], Sequence[Place]],
-  *,
-  size: int = 224,
-) -> np.ndarray:
-  """Cuts one photograph into many crops, such as GoogLeNet's 144.
-
-  What `train.crops.crops_144` does on the device for a batch of images
-  of one size, for one that has its own: nothing is compiled for it.
-
-  Args:
-    encoded: a PNG or JPEG.
-    places: from the image's height and width to its crops, such as
-      `bnjax.lab.train.crops.crop_places`.
-    size: rows and columns of the result.
-
-  Returns:
-    uint8 [2 * places, size, size, 3]: each crop, then its mirror image.
-  """
-  image = _open(encoded)
-  found: list[np.ndarray] = []
-  resized: dict[tuple[int, int], Any] = {}
-  for height, width, top, left, side in places(image.height, image.width):
-    at = width, height
-    if at not in resized:
-      resized[at] = image.resize(at, _bilinear())
-    box = left, top, left + side, top + side
-    pixels = _resized(resized[at], (size, size), box)
-    found += [pixels, pixels[:, ::-1]]
-  return np.stack(found)
-
-
 def _open(encoded: bytes) -> Any:
   from PIL import Image
 
@@ -175,4 +139,4 @@ def _check_size(size: int) -> None:
     raise errors.UserError(f"size: {size} is too small; at least 1")
 
 
-__all__ = ["CentralCrop", "Place", "RandomCrop", "crops"]
+__all__ = ["CentralCrop", "RandomCrop"]

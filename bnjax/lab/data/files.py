@@ -11,6 +11,7 @@ from bnjax.lab import errors
 from bnjax.lab.data.dataset import Spec
 from bnjax.lab.data.registry import DATASETS, open_records, sizes
 from bnjax.lab.data.stream import Batches
+from bnjax.lab.registry import is_outside
 
 _SAMPLE = 4096  # training examples that the mean is of
 
@@ -116,14 +117,20 @@ def open_files(
 
 def check_streamed(name: str, transform: str, examples: int) -> None:
   """Raises UserError for what only a data set in memory can have."""
-  spec = sizes(name)
+  if is_outside(name):
+    raise errors.UserError(
+      f"stream: {name!r} returns all of its data at once, and nothing is read "
+      "while it is used; set config.stream=False"
+    )
+  row = DATASETS[errors.choice("dataset.name", name, DATASETS)]
   if transform != "none" or examples:
     field = "transform" if transform != "none" else "examples"
     raise errors.UserError(
       f"dataset.{field}: what is read while it is used (config.stream) comes "
-      f"as it is, all {spec.train} training examples; set config.stream=False"
+      f"as it is, all {row.spec.train} training examples; set "
+      "config.stream=False"
     )
-  if DATASETS[name].records is None:
+  if row.records is None:
     known = ", ".join(sorted(n for n, row in DATASETS.items() if row.records))
     raise errors.UserError(
       f"stream: {name!r} is small and only loaded as a whole; what can be read "

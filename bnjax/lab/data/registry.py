@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from bnjax.lab import errors
-from bnjax.lab.data import generated, packaged, prepared
+from bnjax.lab.data import generated, outside, packaged, prepared
 from bnjax.lab.data.cropping import CentralCrop, RandomCrop
 from bnjax.lab.data.dataset import Dataset, Spec
 from bnjax.lab.data.records import Records
 from bnjax.lab.data.stream import Prepare
 from bnjax.lab.data.transforms import transform_dataset, transform_spec
+from bnjax.lab.registry import is_outside
 
 PathLike = str | os.PathLike[str]
 
@@ -140,13 +141,36 @@ DATASETS: dict[str, Source] = {
 }
 
 
-def sizes(name: str, transform: str = "none", *, examples: int = 0) -> Spec:
-  """What is known of a data set without loading it.
+def source(name: str, data_dir: PathLike | None = None) -> Source:
+  """The row of a data set; one from outside is loaded for it.
 
   Args:
-    name: A key of `DATASETS`.
+    name: A key of `DATASETS`, or "package.module:function".
+    data_dir: As for `load`.
+
+  Raises:
+    UserError: The name is not known, or what is outside does not load.
+  """
+  if not is_outside(name):
+    return DATASETS[errors.choice("dataset.name", name, DATASETS)]
+  spec = outside.spec(outside.load(name, data_dir))
+  return Source(spec, lambda name, spec, data_dir: outside.load(name, data_dir))
+
+
+def sizes(
+  name: str,
+  transform: str = "none",
+  *,
+  examples: int = 0,
+  data_dir: PathLike | None = None,
+) -> Spec:
+  """What is known of a data set without loading it, unless it is from outside.
+
+  Args:
+    name: A key of `DATASETS`, or "package.module:function".
     transform: What is done to its images, a key of `TRANSFORMS`.
     examples: Most examples of each split, the first ones; 0 for all.
+    data_dir: As for `load`.
 
   Returns:
     Its split sizes, image shape, dtype, number of classes and label.
@@ -161,7 +185,7 @@ def sizes(name: str, transform: str = "none", *, examples: int = 0) -> Spec:
     >>> sizes("mnist", "rgb32", examples=512).image_shape
     (32, 32, 3)
   """
-  spec = DATASETS[errors.choice("dataset.name", name, DATASETS)].spec
+  spec = source(name, data_dir).spec
   return transform_spec(name, spec, transform, examples)
 
 
@@ -175,7 +199,8 @@ def load(
   """Loads a data set by name.
 
   Args:
-    name: A key of `DATASETS`.
+    name: A key of `DATASETS`, or "package.module:function": a function of
+      `data_dir` that returns a `Dataset`. It is called once in a process.
     transform: What is done to the images of every split, a key of
       `TRANSFORMS`.
     data_dir: Where tensorflow-datasets keeps its data; by default
@@ -193,9 +218,9 @@ def load(
       a package is missing, or the data is neither prepared nor to be had; says
       what was tried and what to do.
   """
-  wanted = sizes(name, transform, examples=examples)
-  spec = sizes(name)
-  data = DATASETS[name].load(name, spec, data_dir)
+  wanted = sizes(name, transform, examples=examples, data_dir=data_dir)
+  row = source(name, data_dir)
+  spec, data = row.spec, row.load(name, row.spec, data_dir)
   for split in ("train", "validation", "test"):
     found = getattr(data, split).images.shape
     expected = (getattr(spec, split), *spec.image_shape)
@@ -224,13 +249,13 @@ def open_records(
     UserError: A name is not known, the data set is made for memory alone, or
       nothing is prepared and it cannot be prepared here.
   """
-  spec = sizes(name)
+  row = source(name, data_dir)
   errors.choice("split", split, ("train", "validation", "test"))
-  read = DATASETS[name].records
+  read = row.records
   if read is None:
     others = ", ".join(sorted(n for n, row in DATASETS.items() if row.records))
     raise errors.UserError(
       f"dataset.name: {name!r} is small and only loaded as a whole; what can be"
       f" read while it is used: {others}"
     )
-  return read(name, spec, split, data_dir)
+  return read(name, row.spec, split, data_dir)

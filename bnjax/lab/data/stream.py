@@ -153,12 +153,11 @@ class Stream(Iterator[Batch]):
   Example:
     >>> from bnjax.lab import data
     >>> def train(step, batch): ...
-    >>> def run(seed):
+    >>> def run(seed, step=0):
     ...   batches = Batches(data.open_records("mnist", "train"), 256, seed)
-    ...   with Stream(batches, workers=2) as stream:
-    ...     for step in range(1000):
+    ...   with Stream(batches, step=step, workers=2) as stream:
+    ...     for step in range(step, 1000):
     ...       train(step, next(stream))
-    ...     return stream.get_state()
   """
 
   def __init__(
@@ -205,34 +204,6 @@ class Stream(Iterator[Batch]):
       # CPU would go on using as its own.
       batch = {name: np.array(value) for name, value in batch.items()}
     return batch
-
-  def get_state(self) -> dict[str, int | None]:
-    """Where the stream is, ready for JSON: what `set_state` needs.
-
-    It counts the batches handed out, not those read ahead, and does not depend
-    on the number of workers or processes.
-    """
-    return {
-      "step": self._step,
-      "seed": self._batches.seed,
-      "batch_size": self._batches.batch_size,
-      "examples": len(self._batches.records),
-    }
-
-  def set_state(self, state: dict[str, int | None]) -> None:
-    """Goes on where another stream of the same batches was.
-
-    Raises:
-      UserError: The state is that of other batches.
-    """
-    for name, ours in self.get_state().items():
-      if name not in state or (name != "step" and state[name] != ours):
-        raise errors.UserError(
-          f"{name}: the saved state of the input has {state.get(name)}, and"
-          f" this run has {ours}; its batches would be others"
-        )
-    self.close()
-    self._step = int(state["step"] or 0)
 
   def close(self) -> None:
     """Stops threads and worker processes; the next batch starts them again."""

@@ -1,7 +1,7 @@
 """Runs a config: data, models, training of every arm and seed, records.
 
-The only reader of a config's values. It validates everything that can be wrong
-before it loads data or writes a file.
+Everything that can be wrong with a config is found before data is read, but
+for data sets from outside, or a file is written.
 """
 
 import collections
@@ -9,14 +9,14 @@ import contextlib
 import functools
 import itertools
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bnjax.lab import data, results
-from bnjax.lab.arms import resolve_arms
+from bnjax.lab.config import complete, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks, plan, preemption, processes, workdirs
 from bnjax.lab.experiment.checkpoints import Checkpoint
@@ -29,8 +29,14 @@ from bnjax.lab.experiment.metrics import recorded
 from bnjax.lab.experiment.plan import Group, Network
 from bnjax.lab.experiment.progress import Progress, of_training
 from bnjax.lab.experiment.runner import Records, Source, Trainer
-from bnjax.lab.experiment.validation import networks_at_once, validate, wide
+from bnjax.lab.experiment.validation import (
+  Checked,
+  check_machine,
+  check_program,
+  wide,
+)
 from bnjax.lab.feed import Feed, FromFiles, FromMemory
+from bnjax.lab.train.program import Across
 from bnjax.lab.train.sharding import Layout
 from bnjax.lab.writers import check as check_writers, open_writers
 
@@ -39,7 +45,7 @@ def run(
   config: Mapping[str, Any],
   workdir: str | Path,
   *,
-  explicit: Collection[str] = (),
+  rules: results.Rules | None = None,
   data_dir: str | None = None,
   checkpoint_seconds: float = 60.0,
   mesh: str | None = None,
@@ -53,12 +59,15 @@ def run(
   first one reads and writes files.
 
   Args:
-    config: nested dicts with the fields of `bnjax.lab.config.base()`.
-    workdir: gets config.json, environment.json, metrics.jsonl, summary.json,
-      and probes.jsonl, predictions.jsonl and params/ where the config asks for
-      them. Records of a finished run of the same config are replaced; another
-      config is refused.
-    explicit: dotted names of the fields that the user set by hand.
+    config: a ConfigDict or nested dicts, with fields of
+      `bnjax.lab.config.base()`; those that it lacks are at their defaults.
+    workdir: gets config.json, rules.json, environment.json, metrics.jsonl,
+      summary.json, and probes.jsonl, predictions.jsonl and params/ where the
+      config asks for them. Records of a finished run of the same config are
+      replaced; another config is refused. Rules, and what the machine allows
+      (`config.machine`), may differ.
+    rules: how it is judged and what its report shows; None for the usual
+      report, under the work directory's name.
     data_dir: where prepared data sets are, see `bnjax.lab.data.load`.
     checkpoint_seconds: between checkpoints; 0: none, a stopped run starts
       afresh. So does one that times its arms (`config.interleave`).
@@ -77,15 +86,19 @@ def run(
   """
   workdir = Path(workdir)
   check_writers(writers)
-  parts = prepare(config, explicit)
+  config = complete(config)
+  if rules is None:
+    rules = results.Rules(title=workdir.resolve().name.replace("_", " "))
+  programs = prepare(config, rules, data_dir)
+  arms = resolve_arms(config)
   layout = processes.layout(mesh)
   first = processes.is_first()
   if first:
-    workdirs.check(workdir, config)
+    workdirs.check(workdir, config, arms)
   tell = lambda message: report_progress(Progress("", 0, 1, message))
-  loader = _Loader(data_dir, layout)
-  for own in parts:
-    loader.load(own[0].spec, tell)
+  loader = _Loader(data_dir, layout, config["machine"]["workers"])
+  for program in programs:
+    loader.load(program.parts[0].spec, tell)
   environment = describe_environment() | {
     "datasets": [dataset.describe() for dataset in loader.datasets.values()]
   }
@@ -95,9 +108,13 @@ def run(
     saved = None
     if first:
       stack.enter_context(locks.hold(workdir))
-      saved = journal.begin(config, environment, tell)
+      saved = journal.begin(config, arms, rules, environment, tell)
     saved = processes.share(saved)
-    networks = [n for own in parts for part in own for n in part.networks]
+    if saved is not None:
+      programs = _as_begun(programs, saved.position["parts"])
+    parts = [part for program in programs for part in program.parts]
+    sizes = [len(part.networks) for part in parts]
+    networks = [network for part in parts for network in part.networks]
     name = workdir.resolve().name
     told = writers if first else ()
     notify = lambda line: report_progress(
@@ -107,17 +124,16 @@ def run(
     stack.callback(writer.close)
     asked = stack.enter_context(preemption.watch())
     stack.enter_context(processes.together())
-    jobs = _jobs(parts, loader, timed, saved)
-    count = sum(map(len, parts))
+    jobs = _jobs(programs, loader, timed, saved, config["machine"]["across"])
     for job, records in _take_turns(jobs, together=timed):
       stop = processes.any_of(asked())
       if first:
         journal.add(job.networks, records)
         if stop or journal.due():
-          journal.save(job.part, records)
+          journal.save(job.part, sizes, records)
         writer.rows(records.rows)
         writer.probe_rows(records.probe_rows)
-      report_progress(_progress(job, records, count))
+      report_progress(_progress(job, records, len(parts)))
       if stop:
         raise preemption.Preempted(
           f"stopped as asked, at step {records.step} of "
@@ -126,34 +142,47 @@ def run(
         )
     if not first:
       return {}
-    return journal.finish(*loader.test_set(parts[0][0].spec))
+    return journal.finish(*loader.test_set(parts[0].spec))
 
 
 def prepare(
-  config: Mapping[str, Any], explicit: Collection[str]
-) -> list[list[Group]]:
-  """All that is to be trained, checked: by program, its parts in order.
+  config: Mapping[str, Any],
+  rules: results.Rules | None = None,
+  data_dir: str | None = None,
+) -> list[Checked]:
+  """All that is to be trained, checked: the programs in order.
+
+  Args:
+    config: of `bnjax.lab.config.complete`.
+    rules: as for `run`.
+    data_dir: likewise.
 
   Raises:
-    UserError: something is wrong with the config.
+    UserError: something is wrong with the config, or a rule asks for what the
+      run will not have.
   """
-  arms = resolve_arms(config, explicit)
-  for spec in arms.values():
-    validate(spec, shapes=False)  # those, a group at a time below
-  groups = plan.groups(plan.networks(arms, config["grid"]))
-  parts = [_parts(group, config) for group in groups]
+  check_machine(config["machine"])
+  networks = plan.networks(config)
+  programs = [
+    check_program(group, config["machine"], data_dir)
+    for group in plan.groups(networks)
+  ]
+  specs = {network.arm: network.spec for network in networks}
   try:
-    results.check_rules(config, metrics=recorded(arms.values()))
+    results.check_rules(
+      rules or results.Rules(), config, recorded(specs.values())
+    )
   except ValueError as error:
-    raise UserError(f"config: {error}") from None
-  return parts
+    raise UserError(f"rules: {error}") from None
+  return programs
 
 
 class _Loader:
   """Loads each data set once, and puts it on the device once a precision."""
 
-  def __init__(self, data_dir: str | None, layout: Layout):
+  def __init__(self, data_dir: str | None, layout: Layout, workers: int):
     self._data_dir = data_dir
+    self._workers = workers
     self.layout = layout
     self._sources: dict[str, Source] = {}
     self.datasets: dict[str, data.Dataset | data.Files] = {}
@@ -174,12 +203,10 @@ class _Loader:
   def source(self, spec: Mapping[str, Any]) -> Source:
     """What trains on the data set."""
     found = self.load(spec)
-    key = json.dumps(
-      [found.describe(), spec["precision"], spec["workers"]], sort_keys=True
-    )
+    key = json.dumps([found.describe(), spec["precision"]], sort_keys=True)
     if key not in self._sources:
       if isinstance(found, data.Files):
-        feed: Feed = FromFiles(found, self.layout, spec["workers"])
+        feed: Feed = FromFiles(found, self.layout, self._workers)
         classes = found.spec.num_classes
       else:
         feed, classes = FromMemory(found, self.layout), found.num_classes
@@ -204,52 +231,62 @@ class _Job(NamedTuple):
   records: Iterator[Records]
 
 
-def _parts(group: Group, config: Mapping[str, Any]) -> list[Group]:
-  """The networks of a group, as many together as there is memory for.
+def _as_begun(
+  programs: Sequence[Checked], sizes: Sequence[int]
+) -> list[Checked]:
+  """The same networks in the parts that a stopped run began with.
 
-  Raises:
-    UserError: a point of the grid is not valid, or there is too little memory.
+  Its checkpoint is of one of these, and more or less memory is allowed now.
   """
-  points = {id(n.point): n.spec for n in group.networks}
-  for i, spec in enumerate(points.values()):
-    validate(spec, shapes=i == 0)
-  at_once = networks_at_once(group, config["memory_gb"])
-  return group.split(min(config["max_networks"] or at_once, at_once))
+  left, found = iter(sizes), []
+  for program in programs:
+    whole = plan.join(program.parts)
+    count, mine = len(whole.networks), list[int]()
+    while sum(mine) < count:
+      mine.append(next(left))
+    found.append(program._replace(parts=tuple(whole.cut(mine))))
+  return found
 
 
 def _jobs(
-  parts: Sequence[Sequence[Group]],
+  programs: Sequence[Checked],
   loader: _Loader,
   interleave: bool,
   saved: Checkpoint | None,
+  across: Across,
 ) -> list[_Job]:
   """What is still to be trained, in order.
 
-  The parts of a group share one program, made when the first one's turn comes.
+  The parts of a program share what is compiled: in the turn of the first one.
 
   Args:
-    parts: of every group.
+    programs: all of them.
     loader: of the data sets.
-    interleave: whether the groups alternate.
+    interleave: whether the programs alternate.
     saved: where to go on; None: at the beginning.
+    across: how the networks of a program are run.
   """
   begun = process_seconds()
   at = 0 if saved is None else saved.position["part"]
   number = itertools.count()
   jobs = []
-  for own in parts:
+  for program in programs:
     trainer = functools.cache(
-      lambda group=own[0]: Trainer(
-        group, loader.source(group.spec), loader.layout
+      lambda group=program.parts[0], task=program.task: Trainer(
+        group,
+        loader.source(group.spec),
+        loader.layout,
+        task=task,
+        across=across,
       )
     )
-    for turn, part in enumerate(own):
+    for turn, part in enumerate(program.parts):
       if (i := next(number)) < at:
         continue
       resume = saved.arrays if saved is not None and i == at else None
       records = _records(part, trainer, begun, resume)
       jobs.append((turn, _Job(i, part.networks, records)))
-  if interleave:  # first parts first, so that groups alternate
+  if interleave:  # first parts first, so that programs alternate
     jobs.sort(key=lambda pair: pair[0])
   return [job for _, job in jobs]
 

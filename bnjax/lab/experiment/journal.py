@@ -39,6 +39,8 @@ class Journal:
   def begin(
     self,
     config: Mapping[str, Any],
+    arms: Mapping[str, Any],
+    rules: results.Rules,
     environment: Mapping[str, Any],
     notify: Callable[[str], None],
   ) -> Checkpoint | None:
@@ -46,6 +48,8 @@ class Journal:
 
     Args:
       config: of the run.
+      arms: the complete specification of each arm.
+      rules: how it is to be judged.
       environment: for environment.json.
       notify: is told, in a line, where the run goes on, and what was damaged.
 
@@ -61,12 +65,12 @@ class Journal:
     if self._every and not (self._workdir / "summary.json").exists():
       found = self._checkpoints.restore(notify)
     if found is None:
-      workdirs.start(self._workdir, config, environment)
+      workdirs.start(self._workdir, config, arms, rules, environment)
       return None
     for name in _GROWING:
       self._cut(self._workdir / name, found.position["sizes"].get(name, 0))
     with self._writing():
-      workdirs.resume(self._workdir, environment)
+      workdirs.resume(self._workdir, rules, environment)
     self._predictions = Predictions.from_arrays(found.arrays)
     part, step = found.position["part"] + 1, found.position["step"]
     notify(f"going on from step {step} of part {part}")
@@ -93,11 +97,12 @@ class Journal:
     waited = time.monotonic() - self._saved
     return bool(self._every) and waited >= self._every
 
-  def save(self, part: int, records: Records) -> None:
+  def save(self, part: int, parts: Sequence[int], records: Records) -> None:
     """Writes a checkpoint, if the run has any.
 
     Args:
       part: number of the part of the run that is in training.
+      parts: how many networks each part has.
       records: the last that it gave.
 
     Raises:
@@ -110,7 +115,12 @@ class Journal:
       for name in _GROWING
       if (self._workdir / name).exists()
     }
-    position = {"part": part, "step": records.step, "sizes": sizes}
+    position = {
+      "part": part,
+      "parts": list(parts),
+      "step": records.step,
+      "sizes": sizes,
+    }
     arrays = records.snapshot() | self._predictions.to_arrays()
     self._checkpoints.save(Checkpoint(arrays, position))
     self._saved = time.monotonic()

@@ -30,7 +30,7 @@ def recorded(specs: Iterable[Mapping[str, Any]]) -> set[str]:
   """The metrics that rows of `metrics.jsonl` will have.
 
   Args:
-    specs: of all arms, see `bnjax.lab.arms.resolve_arms`.
+    specs: of all arms, see `bnjax.lab.config.resolve_arms`.
   """
   names = set(_ALWAYS)
   for spec in specs:

@@ -2,7 +2,7 @@
 
 Every arm is trained at every point of the grid for every seed. Networks whose
 specifications differ only in numbers that leave shapes and code alone (see
-`bnjax.lab.build.TRACEABLE`) are trained by one compiled program, together.
+`bnjax.lab.config.traceable`) are trained by one compiled program, together.
 """
 
 import itertools
@@ -10,8 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bnjax.lab.arms import override
-from bnjax.lab.build import TRACEABLE
+from bnjax.lab.config import resolve, traceable
 from bnjax.lab.errors import UserError
 
 Point = dict[str, Any]
@@ -54,33 +53,50 @@ class Group(NamedTuple):
     count = len(self.networks)
     size = -(-count // -(-count // at_once))
     size = next((s for s in range(size, size // 2, -1) if count % s == 0), size)
+    return self.cut([size] * -(-count // size))
+
+  def cut(self, sizes: Sequence[int]) -> list["Group"]:
+    """Parts of these sizes; the last one may be smaller."""
     parts = []
-    for start in range(0, count, size):
-      part = slice(start, start + size)
+    for end, size in zip(itertools.accumulate(sizes), sizes, strict=True):
+      part = slice(end - size, end)
       hyper = {field: values[part] for field, values in self.hyper.items()}
       parts.append(Group(self.spec, hyper, self.networks[part]))
     return parts
 
 
-def networks(
-  arms: Mapping[str, Mapping[str, Any]], grid: Mapping[str, Any]
-) -> list[Network]:
+def join(parts: Sequence[Group]) -> Group:
+  """The group that was split into these parts."""
+  return Group(
+    parts[0].spec,
+    {
+      field: tuple(value for part in parts for value in part.hyper[field])
+      for field in parts[0].hyper
+    },
+    tuple(network for part in parts for network in part.networks),
+  )
+
+
+def networks(config: Mapping[str, Any]) -> list[Network]:
   """Every network: arm by arm, point by point, seed by seed.
 
   Args:
-    arms: specifications, as `bnjax.lab.arms.resolve_arms` gives them.
-    grid: fields, nested as in the config, with their values.
+    config: the whole config, as `bnjax.lab.config.complete` gives it.
 
   Raises:
-    UserError: an axis is empty, names no field, or holds values of another
-      type than the field.
+    UserError: there is no arm, an axis of the grid is empty, names no field, or
+      holds values of another type than the field.
   """
-  axes = _axes(grid)
+  axes = _axes(config["grid"])
+  if not config["arms"]:
+    raise UserError("arms: there is none, so there is nothing to train")
   found = []
-  for arm, spec in arms.items():
+  for arm in config["arms"]:
     for values in itertools.product(*axes.values()):
       point = dict(zip(axes, values, strict=True))
-      own = override("grid", spec, nested(point))
+      own = resolve(config, arm, nested(point))
+      if own["seeds"] < 1:
+        raise UserError(f"seeds: {own['seeds']} is too small; at least 1")
       seeds = range(own["seed"], own["seed"] + own["seeds"])
       found += [Network(arm, point, seed, own) for seed in seeds]
   return found
@@ -138,8 +154,8 @@ def nested(point: Point) -> dict[str, Any]:
 
 def _group(members: list[Network]) -> Group:
   hyper = {}
-  for field in TRACEABLE:
-    values = tuple(_value(network.spec, field) for network in members)
+  for field in traceable(members[0].spec):
+    values = tuple(get(network.spec, field) for network in members)
     if len(set(values)) > 1:
       hyper[field] = values
   return Group(members[0].spec, hyper, tuple(members))
@@ -148,16 +164,6 @@ def _group(members: list[Network]) -> Group:
 def _shape(spec: Mapping[str, Any]) -> str:
   """What has to agree for two networks to share a program."""
   rest: dict[str, Any] = {**spec, "seed": 0, "seeds": 0}
-  for field in TRACEABLE:
-    value = _value(rest, field)
-    # Without dropout there is none in the program.
-    if isinstance(value, float) and (field != "model.dropout_rate" or value):
-      rest = replace(rest, field, 1.0)
+  for field in traceable(spec):
+    rest = replace(rest, field, "of its own")
   return json.dumps(rest, sort_keys=True, default=str)
-
-
-def _value(spec: Mapping[str, Any], field: str) -> Any:
-  try:
-    return get(spec, field)
-  except KeyError:  # not an argument of this arm's choice
-    return None

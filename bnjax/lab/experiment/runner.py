@@ -9,12 +9,12 @@ import jax
 import numpy as np
 
 from bnjax.lab import probes
-from bnjax.lab.build import make_task
+from bnjax.lab.config import make_task
 from bnjax.lab.experiment.clock import Clock
 from bnjax.lab.experiment.plan import Group, replace
 from bnjax.lab.experiment.recorder import Recorder, Row
 from bnjax.lab.feed import Feed, Networks
-from bnjax.lab.train.program import Program, make_program
+from bnjax.lab.train.program import Across, Program, make_program
 from bnjax.lab.train.sharding import Layout
 from bnjax.lab.train.state import TrainState, from_arrays, to_arrays
 from bnjax.lab.train.step import (
@@ -72,14 +72,31 @@ class Source(NamedTuple):
 class Trainer:
   """The compiled program of a group, for all of its parts."""
 
-  def __init__(self, group: Group, source: Source, layout: Layout):
+  def __init__(
+    self,
+    group: Group,
+    source: Source,
+    layout: Layout,
+    *,
+    task: Task,
+    across: Across = "vmap",
+  ):
+    """Compiles nothing yet.
+
+    Args:
+      group: one of the parts.
+      source: of examples.
+      layout: where arrays lie.
+      task: the first network's, the pixels' mean left at 0.
+      across: how the networks of the program are run.
+    """
     self.source = source
     self.layout = layout
     chosen = probes.make_probes(group.spec["probes"])
     self.program: Program = make_program(
-      functools.partial(_task, group.spec, source),
+      functools.partial(_task, group.spec, source, task),
       image_shape=source.feed.image_shape,
-      across=group.spec["across"],
+      across=across,
       layout=layout,
       observe=functools.partial(_observe, chosen) if chosen else None,
     )
@@ -126,7 +143,7 @@ class Trainer:
     keys = jax.vmap(jax.random.key)(place(np.asarray(seeds, np.uint32)))
     longest = min(_LONGEST, feed.steps_at_once(spec, len(seeds)))
     fed = Networks(seeds, keys, which)
-    population = feed.population(spec, fed) if _has_statistics(spec) else None
+    population = feed.population(spec, fed)
     batch = None
     if spec["probes"]:
       batch = feed.first_examples(spec["probe_examples"])
@@ -186,9 +203,15 @@ class Trainer:
 
 
 def _task(
-  spec: Mapping[str, Any], source: Source, hyper: Mapping[str, Any]
+  spec: Mapping[str, Any],
+  source: Source,
+  first: Task,
+  hyper: Mapping[str, Any],
 ) -> Task:
-  """The task of one network, its own values in place."""
+  """The task of one network: the first one's, or with values of its own."""
+  if not hyper:
+    centered = spec["dataset"]["center"]
+    return first._replace(pixel_mean=source.mean if centered else 0.0)
   for field, value in hyper.items():
     spec = replace(spec, field, value)
   return make_task(spec, num_classes=source.num_classes, pixel_mean=source.mean)
@@ -215,10 +238,6 @@ def _observe(chosen: Any, task: Task, state: TrainState, batch: Batch) -> Any:
     train=True,
     rngs={"dropout": jax.random.fold_in(state.key, PROBES)},
   )
-
-
-def _has_statistics(spec: Mapping[str, Any]) -> bool:
-  return spec["norm"]["name"] in ("batch_norm", "flax_batch_norm")
 
 
 def _probe_every(spec: Mapping[str, Any]) -> int:

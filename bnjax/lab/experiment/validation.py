@@ -1,31 +1,52 @@
 """What can be wrong with a specification, found before anything is run."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from bnjax.lab import data, probes
-from bnjax.lab.build import make_task
+from bnjax.lab.config import make_task
 from bnjax.lab.data.batches import SAMPLERS
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.experiment.plan import Group
 from bnjax.lab.train import memory
+from bnjax.lab.train.population import check_statistics
 from bnjax.lab.train.precision import PRECISIONS
-from bnjax.lab.train.step import Task, init_state
+from bnjax.lab.train.state import TrainState
+from bnjax.lab.train.step import Batch, Task, init_state
 
 _AT_LEAST = {
   "steps": 0,
   "batch_size": 1,
   "eval_every": 1,
-  "seeds": 1,
   "seed": 0,
-  "workers": 0,
   "population_batches": 0,
   "probe_every": 0,
   "probe_examples": 1,
 }
+
+
+class Checked(NamedTuple):
+  """A program to compile, nothing of it wrong.
+
+  Attributes:
+    parts: its networks, as many together as there is memory for, in order.
+    task: what is trained, of the first network; the pixels' mean is not known
+      before the data is read.
+    data: what is known of the data set before.
+    state: shapes and dtypes of what training changes.
+    batch: of a minibatch.
+    need: memory of a network.
+  """
+
+  parts: tuple[Group, ...]
+  task: Task
+  data: data.Spec
+  state: TrainState
+  batch: Batch
+  need: memory.Need
 
 
 def wide(spec: Mapping[str, Any]) -> Any:
@@ -33,47 +54,83 @@ def wide(spec: Mapping[str, Any]) -> Any:
   return jax.enable_x64(spec["precision"] == "float64")
 
 
-def validate(spec: Mapping[str, Any], *, shapes: bool = True) -> None:
+def check_machine(machine: Mapping[str, Any]) -> None:
+  """Raises UserError for a value that no machine allows."""
+  choice("machine.across", machine["across"], ("map", "vmap"))
+  for field in ("workers", "max_networks"):
+    if machine[field] < 0:
+      raise UserError(
+        f"machine.{field}: {machine[field]} is too small; at least 0"
+      )
+
+
+def check_spec(
+  spec: Mapping[str, Any], data_dir: str | None = None
+) -> tuple[Task, data.Spec]:
   """Checks a specification's values against each other and its data set.
 
   Args:
     spec: an arm's, or a point's of the grid.
-    shapes: whether to check also that the model fits the images and the probes
-      find their layers: once is enough for points that share a program.
+    data_dir: where prepared data sets are.
+
+  Returns:
+    What is trained, the pixels' mean left at 0, and what is known of its data.
 
   Raises:
-    UserError: a number is out of its range, a name is not known, the model
-      does not fit the images, or a probe finds no such layer.
+    UserError: a number is out of its range, or a name is not known.
   """
   for field, least in _AT_LEAST.items():
     if spec[field] < least:
       raise UserError(f"{field}: {spec[field]} is too small; at least {least}")
+  dataset = {k: v for k, v in spec["dataset"].items() if k != "center"}
   if spec["stream"]:
-    dataset = spec["dataset"]
-    data.check_streamed(
-      dataset["name"], dataset["transform"], dataset["examples"]
-    )
+    data.check_streamed(**dataset)
   choice("sampler", spec["sampler"], SAMPLERS)
   choice("precision", spec["precision"], PRECISIONS)
-  choice("across", spec["across"], ("map", "vmap"))
-  sizes = _sizes(spec)
-  if spec["batch_size"] > sizes.train:
+  known = data.sizes(**dataset, data_dir=data_dir)
+  if spec["batch_size"] > known.train:
     raise UserError(
-      f"batch_size: {spec['batch_size']} is more than the {sizes.train} "
+      f"batch_size: {spec['batch_size']} is more than the {known.train} "
       f"training examples of {spec['dataset']['name']}"
     )
-  chosen = probes.make_probes(spec["probes"])
-  task = _task(spec)
-  if not shapes:
-    return
+  probes.make_probes(spec["probes"])
   with wide(spec):
-    variables = jax.eval_shape(
-      lambda: _variables(task, jax.random.key(0), sizes.image_shape)
+    task = make_task(spec, num_classes=known.num_classes, pixel_mean=0.0)
+  return task, known
+
+
+def check_program(
+  group: Group, machine: Mapping[str, Any], data_dir: str | None = None
+) -> Checked:
+  """Checks all that one program would train, each specification once.
+
+  Args:
+    group: its networks.
+    machine: the config's, checked.
+    data_dir: where prepared data sets are.
+
+  Raises:
+    UserError: as `check_spec`; or the model does not fit the images, a probe
+      finds no such layer, statistics cannot be recomputed, or not even one
+      network fits into memory.
+  """
+  specs = {id(n.point): n.spec for n in group.networks}
+  (task, known), *_ = [check_spec(spec, data_dir) for spec in specs.values()]
+  spec = group.spec
+  with wide(spec):
+    state = jax.eval_shape(
+      lambda: init_state(task, jax.random.key(0), known.image_shape)
     )
-    if chosen:
-      shape = (min(spec["probe_examples"], sizes.train), *sizes.image_shape)
-      images = jax.ShapeDtypeStruct(shape, task.precision.activations)
-      probes.check_probes(chosen, task.model, variables, images, train=True)
+    _check_layers(spec, task, state, known)
+    shape: Any = jax.ShapeDtypeStruct
+    batch = Batch(
+      shape((spec["batch_size"], *known.image_shape), jnp.dtype(known.dtype)),
+      shape((spec["batch_size"],), jnp.int32),
+    )
+    need = memory.estimate(task, state, batch)
+  at_once = networks_at_once(need, machine)
+  parts = group.split(min(machine["max_networks"] or at_once, at_once))
+  return Checked(tuple(parts), task, known, state, batch, need)
 
 
 # Networks trained together on a CPU go slower once their states no longer stay
@@ -81,47 +138,41 @@ def validate(spec: Mapping[str, Any], *, shapes: bool = True) -> None:
 _CPU_CACHE = 20e6
 
 
-def networks_at_once(group: Group, memory_gb: float) -> int:
-  """How many networks of a group one program may hold.
+def networks_at_once(need: memory.Need, machine: Mapping[str, Any]) -> int:
+  """How many networks one program may hold.
 
   Args:
-    group: the networks.
-    memory_gb: the budget, in 1e9 bytes.
+    need: of one.
+    machine: the config's; its `memory_gb` are 1e9 bytes.
 
   Raises:
     UserError: not even one fits.
   """
-  spec = group.spec
-  sizes = _sizes(spec)
-  with wide(spec):
-    need = memory.estimate(
-      _task(spec), sizes.image_shape, spec["batch_size"], jnp.uint8
-    )
-  budget = memory_gb * 1e9
-  if spec["across"] == "map":  # one step at a time, states in and out
-    at_once = int((budget - need.step) // (2 * need.state))
-  else:
-    at_once = int(budget // (2 * need.state + need.step))
+  across, budget = machine["across"], machine["memory_gb"]
+  at_once = need.at_once(1e9 * budget, across)
   if at_once < 1:
     raise UserError(
-      f"memory_gb: {memory_gb:g} does not hold one network, which takes up to "
-      f"{(2 * need.state + need.step) / 1e9:.1f}; allow more or make "
+      f"machine.memory_gb: {budget:g} does not hold one network, which takes "
+      f"up to {need.together(1, across) / 1e9:.1f}; allow more or make "
       "batch_size smaller"
     )
-  if jax.default_backend() == "cpu" and spec["across"] == "vmap":
+  if jax.default_backend() == "cpu" and across == "vmap":
     at_once = min(at_once, max(1, int(_CPU_CACHE // need.state)))
   return at_once
 
 
-def _sizes(spec: Mapping[str, Any]) -> data.Spec:
-  fields = {k: v for k, v in spec["dataset"].items() if k != "center"}
-  return data.sizes(**fields)
-
-
-def _task(spec: Mapping[str, Any]) -> Task:
-  return make_task(spec, num_classes=_sizes(spec).num_classes, pixel_mean=0.0)
-
-
-def _variables(task: Task, key: jax.Array, shape: tuple[int, ...]) -> Any:
-  state = init_state(task, key, shape)
-  return {"params": state.params, "batch_stats": state.batch_stats}
+def _check_layers(
+  spec: Mapping[str, Any], task: Task, state: TrainState, known: data.Spec
+) -> None:
+  if spec["population_batches"]:
+    check_statistics(task, state, spec["norm"]["name"])
+  if spec["probes"]:
+    shape = (min(spec["probe_examples"], known.train), *known.image_shape)
+    images = jax.ShapeDtypeStruct(shape, task.precision.activations)
+    probes.check_probes(
+      probes.make_probes(spec["probes"]),
+      task.model,
+      {"params": state.params, "batch_stats": state.batch_stats},
+      images,
+      train=True,
+    )

@@ -9,7 +9,7 @@ from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
 
-# What a run writes; `config.json` and `environment.json` say how.
+# What a run writes; `config.json`, `rules.json`, `environment.json` say how.
 RECORDS = (
   "metrics.jsonl",
   "predictions.jsonl",
@@ -20,14 +20,23 @@ RECORDS = (
 FOLDERS = ("checkpoints", "params", "report")
 
 
-def check(workdir: Path, config: Mapping[str, Any]) -> None:
+def check(
+  workdir: Path, config: Mapping[str, Any], arms: Mapping[str, Any]
+) -> None:
   """Refuses a directory that holds something else than this experiment.
+
+  What is trained is compared: complete specifications, whoever set what.
+
+  Args:
+    workdir: the directory.
+    config: of the experiment.
+    arms: the complete specification of each arm.
 
   Raises:
     UserError: it holds other files, or an experiment with another config.
   """
   try:
-    old = results.read_json(workdir / "config.json").get("config", {})
+    old = results.read_json(workdir / "config.json")
   except ValueError as error:
     raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
   except (FileNotFoundError, NotADirectoryError):
@@ -36,7 +45,8 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
         f"--workdir: {workdir} exists and holds no experiment; name another"
       ) from None
     return
-  differences = results.differences(old, results.to_strict(config))
+  new = results.to_strict({"config": config, "arms": arms})
+  differences = results.differences(trained(old), trained(new))
   if differences:
     raise UserError(
       f"--workdir: {workdir} holds an experiment with another config "
@@ -44,10 +54,33 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
     )
 
 
+def trained(record: Mapping[str, Any]) -> dict[str, Any]:
+  """Of a config.json, what is trained: each arm, complete, at each point.
+
+  Whoever set what, and what the machine allowed, is no part of it.
+
+  >>> trained({"config": {"grid": {}, "machine": {}}, "arms": {"a": {}}})
+  {'arms': {'a': {}}, 'grid': {}}
+  """
+  config = record.get("config") or {}
+  shared = ("grid", "interleave")
+  return {
+    "arms": record.get("arms"),
+    **{field: config[field] for field in shared if field in config},
+  }
+
+
 def start(
-  workdir: Path, config: Mapping[str, Any], environment: Mapping[str, Any]
+  workdir: Path,
+  config: Mapping[str, Any],
+  arms: Mapping[str, Any],
+  rules: results.Rules,
+  environment: Mapping[str, Any],
 ) -> None:
-  """Writes config.json and environment.json; removes an earlier run's records.
+  """Writes the first files of a run; removes an earlier run's records.
+
+  Where the same was trained there before, the rules that this began with stay
+  in rules.json beside the new ones: its results may have been seen.
 
   Raises:
     UserError: the directory cannot be written to.
@@ -57,7 +90,10 @@ def start(
       (workdir / name).unlink(missing_ok=True)
     for name in FOLDERS:
       shutil.rmtree(workdir / name, ignore_errors=True)
-    results.write_json(workdir / "config.json", {"config": config})
+    record_rules(workdir, rules)
+    results.write_json(
+      workdir / "config.json", {"config": config, "arms": arms}
+    )
     results.write_json(workdir / "environment.json", environment)
   except OSError as error:
     raise UserError(
@@ -65,8 +101,18 @@ def start(
     ) from None
 
 
-def resume(workdir: Path, environment: Mapping[str, Any]) -> None:
+def record_rules(workdir: Path, rules: results.Rules) -> None:
+  """Writes rules.json; what training began with stays as it was."""
+  there = (workdir / "rules.json").exists()
+  first = results.read_rules(workdir).first if there else rules
+  results.write_rules(workdir, rules, first)
+
+
+def resume(
+  workdir: Path, rules: results.Rules, environment: Mapping[str, Any]
+) -> None:
   """Notes in environment.json with what a stopped run goes on."""
+  record_rules(workdir, rules)
   old = results.read_json(workdir / "environment.json")
   old["resumed"] = [*old.get("resumed", []), environment]
   results.write_json(workdir / "environment.json", old)
@@ -74,5 +120,11 @@ def resume(workdir: Path, environment: Mapping[str, Any]) -> None:
 
 def _others(workdir: Path) -> bool:
   """Whether there are files that a run did not begin with."""
-  begun = (locks.NAME, ".config.json.", ".environment.json.")
+  begun = (
+    locks.NAME,
+    ".config.json.",
+    ".environment.json.",
+    ".rules.json.",
+    "rules.json",
+  )
   return any(not p.name.startswith(begun) for p in workdir.iterdir())

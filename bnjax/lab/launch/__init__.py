@@ -2,7 +2,7 @@
 
 A trial is one network: an arm of the config, at a point of the sweep, with a
 seed. Trials whose shapes agree are vectorized in one compiled program, by
-`bnjax.lab.experiment.engine`, in groups sized to the config's `memory_gb`.
+`bnjax.lab.experiment.engine`, in groups sized to `config.machine.memory_gb`.
 """
 
 from bnjax.lab.launch.board import Board

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnjax.lab.errors import UserError
-from bnjax.lab.launch.fields import convert, lookup
+from bnjax.lab.launch.fields import Field, convert, lookup
 
 # Dotted fields of the config and a value of each: what a trial sets.
 Point = dict[str, Any]
@@ -65,11 +65,11 @@ def read_axis(
   {'seed': (0, 1, 2)}
   """
   field, values = _split(text)
-  old = lookup(config, field)
+  known = lookup(config, field)
   found = _range(field, values)
   if found is None:
-    return {field: _listed(field, values, old)}
-  return {field: _spaced(field, found, old)}
+    return {field: _listed(field, values, known)}
+  return {field: _spaced(field, found, known)}
 
 
 def read_zip(text: str, config: Mapping[str, Any]) -> list[Point]:
@@ -111,18 +111,18 @@ def draw_points(
   >>> draw_points(["l2=log:1e-4..1"], {"l2": 0.0}, count=2, seed=0)
   [{'l2': 0.2386}, {'l2': 0.1076}]
   """
-  fields: dict[str, tuple[Range | None, Sequence[Any], Any]] = {}
+  fields: dict[str, tuple[Range | None, Sequence[Any], Field]] = {}
   for text in texts:
     field, values = _split(text)
-    old = lookup(config, field)
+    known = lookup(config, field)
     found = _range(field, values)
     if found is not None and found.number is not None:
       raise UserError(
         f"{field}={values}: a distribution has no number of values; write "
         f"{values.rpartition(':')[0]}"
       )
-    listed = _listed(field, values, old) if found is None else ()
-    fields[field] = found, listed, old
+    listed = _listed(field, values, known) if found is None else ()
+    fields[field] = found, listed, known
   source = random.Random(seed)
   return [
     {field: _draw(field, how, source) for field, how in fields.items()}
@@ -166,8 +166,8 @@ def _split(text: str) -> tuple[str, str]:
   return field, values.strip()
 
 
-def _listed(field: str, text: str, old: Any) -> tuple[Any, ...]:
-  return tuple(convert(field, value, old) for value in text.split(","))
+def _listed(field: str, text: str, known: Field) -> tuple[Any, ...]:
+  return tuple(convert(field, value, known) for value in text.split(","))
 
 
 def _range(field: str, text: str) -> Range | None:
@@ -180,8 +180,8 @@ def _range(field: str, text: str) -> Range | None:
       )
     return None
   spacing, low, high, count = match.groups()
-  ends = [convert(field, end, 0.0) for end in (low, high)]
-  number = None if count is None else convert(field, count, 0)
+  ends = [convert(field, end, Field(float)) for end in (low, high)]
+  number = None if count is None else convert(field, count, Field(int))
   if ends[0] > ends[1]:
     raise UserError(f"{field}: {text!r} is empty; the lower end comes first")
   if spacing == "log" and ends[0] <= 0:
@@ -191,7 +191,7 @@ def _range(field: str, text: str) -> Range | None:
   return Range(spacing or "", ends[0], ends[1], number)
 
 
-def _spaced(field: str, found: Range, old: Any) -> tuple[Any, ...]:
+def _spaced(field: str, found: Range, known: Field) -> tuple[Any, ...]:
   spacing, low, high, count = found
   if not spacing:
     if not float(low).is_integer() or not float(high).is_integer():
@@ -199,29 +199,31 @@ def _spaced(field: str, found: Range, old: Any) -> tuple[Any, ...]:
         f"{field}: {low:g}..{high:g} counts whole numbers; write "
         f"log:{low:g}..{high:g}:N or linear:{low:g}..{high:g}:N"
       )
-    return tuple(_cast(field, v, old) for v in range(int(low), int(high) + 1))
+    return tuple(_cast(field, v, known) for v in range(int(low), int(high) + 1))
   if count is None:
     raise UserError(
       f"{field}: how many values from {low:g} to {high:g}? Write "
       f"{spacing}:{low:g}..{high:g}:N"
     )
   parts = [i / max(1, count - 1) for i in range(count)]
-  values = (_cast(field, _between(spacing, low, high, p), old) for p in parts)
+  values = (_cast(field, _between(spacing, low, high, p), known) for p in parts)
   return tuple(dict.fromkeys(values))  # whole numbers may coincide
 
 
 def _draw(
   field: str,
-  how: tuple[Range | None, Sequence[Any], Any],
+  how: tuple[Range | None, Sequence[Any], Field],
   source: random.Random,
 ) -> Any:
-  found, listed, old = how
+  found, listed, known = how
   if found is None:
     return source.choice(listed)
   if not found.spacing:
-    return _cast(field, source.randint(int(found.low), int(found.high)), old)
+    return _cast(field, source.randint(int(found.low), int(found.high)), known)
   part = source.random()
-  return _cast(field, _between(found.spacing, found.low, found.high, part), old)
+  return _cast(
+    field, _between(found.spacing, found.low, found.high, part), known
+  )
 
 
 def _between(spacing: str, low: float, high: float, part: float) -> float:
@@ -230,11 +232,12 @@ def _between(spacing: str, low: float, high: float, part: float) -> float:
   return low + part * (high - low)
 
 
-def _cast(field: str, value: float, old: Any) -> Any:
+def _cast(field: str, value: float, known: Field) -> Any:
   """A number of a range as the field's type; floats to four digits."""
-  if isinstance(old, bool) or not isinstance(old, int | float):
+  kind = known.kind or type(value)
+  if kind not in (int, float):
     raise UserError(
       f"{field}: a range of numbers cannot be its values; it holds "
-      f"{type(old).__name__} ({old!r})"
+      f"{kind.__name__} ({known.now})"
     )
-  return round(value) if isinstance(old, int) else float(f"{value:.4g}")
+  return round(value) if kind is int else float(f"{value:.4g}")

@@ -174,9 +174,14 @@ class _Worker:
 
 
 def environment(data_dir: str | None) -> dict[str, str]:
-  """The environment of a worker: this one's, and where bnjax and data are."""
+  """The environment of a worker: this one's, and where bnjax and data are.
+
+  It finds the modules that this process finds: those beside the config, too.
+  """
   root = str(Path(bnjax.__file__).parent.parent)
-  path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+  here = [str(Path(folder).absolute()) for folder in sys.path]
+  given = (os.environ.get("PYTHONPATH") or "").split(os.pathsep)
+  path = os.pathsep.join(filter(None, dict.fromkeys([root, *given, *here])))
   more = {"PYTHONPATH": path}
   if data_dir:
     more["BNJAX_SWEEP_DATA_DIR"] = str(Path(data_dir).absolute())

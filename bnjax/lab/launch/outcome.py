@@ -1,5 +1,6 @@
 """What a sweep found: its best trials as a table, and a figure."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from bnjax.lab.launch.rows import Row
 from bnjax.lab.report import Table
+from bnjax.lab.results import Field, Figure, HeatMap, Rules
 from bnjax.lab.results.intervals import estimate
 from bnjax.lab.results.points import point_of, short_names
 
@@ -77,9 +79,9 @@ def best_table(rows: Sequence[Row], metric: str) -> Table | None:
 
 
 def draw(
-  rows: Sequence[Row], config: Mapping[str, Any], metric: str, folder: Path
+  rows: Sequence[Row], config: Mapping[str, Any], rules: Rules, folder: Path
 ) -> list[Path]:
-  """Draws the metric over what was swept.
+  """Draws the rules' `grid_metric` over what was swept.
 
   One field: a line an arm. Two whose every combination was tried: a heat map
   an arm. Otherwise a panel a field with a dot a trial.
@@ -87,7 +89,7 @@ def draw(
   Args:
     rows: of finished trials.
     config: the sweep's.
-    metric: what is drawn.
+    rules: they say what is drawn.
     folder: where the figures go.
 
   Returns:
@@ -96,40 +98,37 @@ def draw(
   from bnjax.lab.launch import scatter
   from bnjax.lab.report import figures
 
+  metric = rules.grid_metric
   shown = [row for row in rows if metric in row]
   fields = swept_fields(shown)
   if not shown or not fields:
     return []
   kind = _kind(shown, fields, metric)
-  if not kind:
+  if kind is None:
     return scatter.draw(shown, fields, metric, folder)
-  whole = {
-    **config,
-    "grid": _axes(shown, fields),
-    "grid_metric": metric,
-    "figures": {"sweep": kind},
-  }
+  whole = {**config, "grid": _axes(shown, fields)}
+  shown_rules = dataclasses.replace(rules, figures={"sweep": kind})
   used = [{k: v for k, v in row.items() if k != "trial"} for row in shown]
-  return figures.draw_figures(whole, {}, used, folder)
+  return figures.draw_figures(whole, {}, used, folder, rules=shown_rules)
 
 
 def _kind(
   rows: Sequence[Row], fields: Sequence[str], metric: str
-) -> dict[str, Any]:
-  """The figure of a config that shows the rows; {} if none does."""
+) -> Figure | None:
+  """The figure of a run that shows the rows; None if none does."""
   axes = _axes(rows, fields)
   steps = {row["step"] for row in rows}
   if len(steps) > 1 or is_loss(metric):
-    return {}
+    return None
   if len(fields) == 1:
     (values,) = axes.values()
     numeric = all(isinstance(v, int | float) for v in values)
     log = numeric and min(values) > 0 and max(values) >= 10 * min(values)
-    return {"kind": "field", "x": fields[0], "metrics": (metric,), "log_x": log}
+    return Field(x=fields[0], metrics=(metric,), log_x=log)
   every = {point_of(row) for row in rows}
   if len(fields) == 2 and len(every) == math.prod(map(len, axes.values())):
-    return {"kind": "heat_map", "x": fields[0], "y": fields[1]}
-  return {}
+    return HeatMap(x=fields[0], y=fields[1])
+  return None
 
 
 def _axes(rows: Sequence[Row], fields: Sequence[str]) -> dict[str, list[Any]]:

@@ -1,10 +1,10 @@
 """The points of a sweep, from a file's `sweep(add)` and the command line."""
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bnjax.lab import config_file
 from bnjax.lab.errors import UserError
 from bnjax.lab.launch.axes import (
   Point,
@@ -62,12 +62,7 @@ def read_points(
 
 
 def _sweep_of(file: Path, required: bool) -> Any:
-  spec = importlib.util.spec_from_file_location("sweep_file", file)
-  if spec is None or spec.loader is None or not file.exists():
-    raise UserError(f"--sweep: there is no Python file {file}")
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  function = getattr(module, "sweep", None)
+  function = getattr(config_file.load(file, "--sweep"), "sweep", None)
   if function is None and required:
     raise UserError(f"--sweep: {file} does not define sweep(add)")
   return function

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from bnjax.lab import results
+from bnjax.lab.config import resolve_arms
 from bnjax.lab.experiment import locks, workdirs
 from bnjax.lab.experiment.environment import describe_environment
 from bnjax.lab.launch import outcome, rows as rows_of
@@ -63,6 +64,7 @@ def run(
   workdir: Path,
   launcher: Launcher,
   *,
+  rules: results.Rules | None = None,
   per_unit: int = 0,
   board: Board | None = None,
 ) -> Outcome:
@@ -71,10 +73,11 @@ def run(
   Args:
     config: the sweep's base config.
     trials: of `bnjax.lab.launch.trials.make_trials`.
-    workdir: gets config.json, environment.json, trials.jsonl, and a folder for
-      each unit. An earlier run of the same config is gone on with, whatever
-      its trials are.
+    workdir: gets config.json, rules.json, environment.json, trials.jsonl, and
+      a folder for each unit. An earlier run of the same config is gone on
+      with, whatever its trials are.
     launcher: trains units.
+    rules: their `grid_metric` says which trial is best.
     per_unit: trials in a unit at most; 0 for all that share a program.
     board: where progress is shown.
 
@@ -85,13 +88,18 @@ def run(
     UserError: `workdir` holds something else, or another process uses it.
     KeyboardInterrupt: it was interrupted; what is done is kept.
   """
-  workdirs.check(workdir, config)
+  arms = resolve_arms(config)
+  workdirs.check(workdir, config, arms)
   with contextlib.ExitStack() as stack:
     stack.enter_context(locks.hold(workdir))
-    results.write_json(workdir / "config.json", {"config": config})
+    rules = rules or results.Rules()
+    results.write_json(
+      workdir / "config.json", {"config": config, "arms": arms}
+    )
+    workdirs.record_rules(workdir, rules)
     results.write_json(workdir / "environment.json", describe_environment())
     board = stack.enter_context(board or Board())
-    sweep = _Sweep(config, trials, workdir, launcher, board)
+    sweep = _Sweep(config, rules, trials, workdir, launcher, board)
     stack.enter_context(_terminated())
     try:
       sweep.run(per_unit)
@@ -107,6 +115,7 @@ class _Sweep:
   def __init__(
     self,
     config: Mapping[str, Any],
+    rules: results.Rules,
     trials: Sequence[Trial],
     workdir: Path,
     launcher: Launcher,
@@ -115,7 +124,7 @@ class _Sweep:
     self.config, self.workdir = config, workdir
     self.launcher, self.board = launcher, board
     self.trials = {trial.id: trial for trial in trials}
-    self.metric = str(config["grid_metric"])
+    self.metric = rules.grid_metric
     self.rows = {
       key: row
       for key, row in rows_of.read_trials(workdir).items()

@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bnjax.lab.arms import NOT_FOR_ARMS, override, resolve_arms
+from bnjax.lab.config import GROUPS, NOT_FOR_ARMS, override, resolve
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.plan import nested
-from bnjax.lab.experiment.validation import validate
+from bnjax.lab.experiment.validation import check_spec
 from bnjax.lab.launch.axes import Point, cross, product
 from bnjax.lab.launch.fields import lookup
 from bnjax.lab.results import to_strict
@@ -26,7 +26,6 @@ class Trial(NamedTuple):
     arm: name of its arm.
     seed: its seed.
     point: what the sweep sets, by dotted field, but the seed.
-    overrides: the point and the arm's own fields, nested as in the config.
     spec: its complete specification; {} where that is not valid.
     error: what is wrong with it; "" if nothing is.
   """
@@ -35,7 +34,6 @@ class Trial(NamedTuple):
   arm: str
   seed: int
   point: Point
-  overrides: dict[str, Any]
   spec: dict[str, Any]
   error: str = ""
 
@@ -68,7 +66,7 @@ def make_trials(
   points: Sequence[Point],
   *,
   arms: Sequence[str] = (),
-  explicit: frozenset[str] = frozenset(),
+  data_dir: str | None = None,
 ) -> list[Trial]:
   """Every trial, point by point, arm by arm, seed by seed, each once.
 
@@ -76,11 +74,11 @@ def make_trials(
   its arm is any better.
 
   Args:
-    config: nested dicts with the fields of `config.base()`. Its own grid
-      is crossed with the points.
+    config: of `bnjax.lab.config.complete`. Its own grid is crossed with the
+      points.
     points: what the sweep sets.
     arms: those to train; all if empty.
-    explicit: fields that the user set by hand, as for `resolve_arms`.
+    data_dir: where prepared data sets are.
 
   Raises:
     UserError: a point sets a field that does not exist or has another type, or
@@ -92,7 +90,7 @@ def make_trials(
     _check(config, chosen, point)
   trials: dict[str, Trial] = {}
   for point in whole:
-    for trial in _at(config, chosen, point, explicit):
+    for trial in _at(config, chosen, point, data_dir):
       trials.setdefault(trial.id, trial)
   for arm in chosen:
     own = [trial for trial in trials.values() if trial.arm == arm]
@@ -131,7 +129,8 @@ def _check(
         raise UserError(
           f"{field}: arm {arm!r} sets it itself; choose others with --arms"
         )
-  override("sweep", config, nested(point))
+  plain = {f: v for f, v in point.items() if f.partition(".")[0] not in GROUPS}
+  override("sweep", config, nested(plain))
 
 
 def _sets(own: Mapping[str, Any], field: str) -> bool:
@@ -147,51 +146,26 @@ def _at(
   config: Mapping[str, Any],
   arms: Mapping[str, Any],
   point: Point,
-  explicit: frozenset[str],
+  data_dir: str | None,
 ) -> list[Trial]:
   """The trials of one point."""
-  first = point.get("seed", config["seed"])
-  count = 1 if "seed" in point else config["seeds"]
   rest = {k: v for k, v in point.items() if k != "seed"}
-  own = override("sweep", config, nested(rest))
   trials = []
-  for arm, fields in arms.items():
-    # What is swept is as if set by hand: where it has no effect, it is wrong.
-    set_here = explicit | frozenset(rest)
-    whole = _merge(nested(rest), fields)
+  for arm in arms:
+    own, error = {**point, "arm": arm}, ""
     spec: dict[str, Any] = {}
-    error = ""
     try:
-      spec = resolve_arms({**own, "arms": {arm: fields}}, set_here)[arm]
-      for field in rest:
-        _check_applies(spec, arm, field)
-      validate(spec, shapes=False)
+      spec = resolve(config, arm, nested(rest), source="sweep")
+      check_spec(spec, data_dir)
     except UserError as wrong:
       spec, error = {}, str(wrong)
+    known = spec or config
+    first = point.get("seed", known["seed"])
+    count = 1 if "seed" in point else known["seeds"]
     for seed in range(first, first + count):
-      key = _digest(arm, seed, spec or whole)
-      trials.append(Trial(key, arm, seed, rest, whole, spec, error))
+      key = _digest(arm, seed, spec or own)
+      trials.append(Trial(key, arm, seed, rest, spec, error))
   return trials
-
-
-def _check_applies(spec: Mapping[str, Any], arm: str, field: str) -> None:
-  value: Any = spec
-  for key in field.split("."):
-    if key not in value:
-      raise UserError(
-        f"{field}: arm {arm!r} does not have it; choose others with --arms"
-      )
-    value = value[key]
-
-
-def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-  merged = dict(base)
-  for key, value in top.items():
-    old = merged.get(key)
-    if isinstance(old, Mapping) and isinstance(value, Mapping):
-      value = _merge(old, value)
-    merged[key] = value
-  return merged
 
 
 def _digest(arm: str, seed: int, spec: Mapping[str, Any]) -> str:

@@ -107,19 +107,21 @@ def begun_units(
 
 
 def write_unit(unit: Unit, config: Mapping[str, Any]) -> None:
-  """Writes what a worker needs; leaves that of an earlier run as it is."""
+  """Writes what a worker needs; leaves that of an earlier run as it is.
+
+  Args:
+    unit: of trials, each an arm with a complete specification.
+    config: of the sweep.
+  """
   (unit.folder / "status.json").unlink(missing_ok=True)
   path = unit.folder / "unit.json"
   if path.exists():
     return
   arms = {
-    trial.id: {**trial.overrides, "seed": trial.seed, "seeds": 1}
+    trial.id: {**trial.spec, "seed": trial.seed, "seeds": 1}
     for trial in unit.trials
   }
-  nothing: dict[str, Any] = {
-    field: {} for field in ("grid", "published", "claims", "figures", "tables")
-  }
-  whole = {**config, **nothing, "arms": arms, "notes": ()}
+  whole = {**config, "grid": {}, "arms": arms}
   ids = [trial.id for trial in unit.trials]
   results.write_json(path, {"config": whole, "trials": ids})
 

@@ -1,43 +1,55 @@
-"""Inception with batch norm, its control, and the same for small images."""
+"""The Inception network of the 2015 paper, Figure 5, and one for small images.
 
-from collections.abc import Sequence
+`BNInception` is the network with batch norm, `inception` its control, and
+`SmallInception` the same for images of 32x32.
+"""
+
+import math
 from typing import Any
 
+import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
   ACTIVATIONS,
   check_at_least,
   check_dropout_rate,
+  is_static_zero,
 )
-from bnjax.lab.models.inception_blocks import FIGURE_5, Row, Style
-from bnjax.lab.models.inception_network import Inception
+from bnjax.lab.models.dropout import dropout, words_shape
+from bnjax.lab.models.inception_blocks import (
+  FIGURE_5,
+  Block,
+  Row,
+  Style,
+  scale_features,
+  scale_row,
+)
 from bnjax.lab.models.initializers import INITIALIZERS
-from bnjax.lab.models.norms import NoNorm, Norm
-from bnjax.lab.registry import lookup
+from bnjax.lab.models.local_response import local_response_norm
+from bnjax.lab.models.norms import Norm
+from bnjax.lab.models.pools import max_pool
+from bnjax.lab.models.tap import Tap
+from bnjax.lab.registry import Traced, lookup
 
 PLACEMENTS = ("before", "after")
 BIASES = ("auto", "always", "never")
 # None: as the images and parameters are, which keeps float64.
 DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
+_MULTIPLIER = 8  # filters for each color of the first convolution
 
 
-def bn_inception(
-  *,
-  num_classes: int,
-  norm: Norm,
-  activation: str = "relu",
-  init: str = "he",
-  init_scale: Any = 1.0,
-  placement: str = "before",
-  bias: str = "auto",
-  dropout_rate: Any = 0.0,
-  local_response_norm: bool = False,
-  per_activation_blocks: int = 0,
-  dtype: str = "float32",
-) -> Inception:
+class BNInception(nn.Module):
   """BN-Inception, for images of 224x224.
+
+  Three convolutions, ten blocks, the mean over the image, and a linear
+  classifier. Taps name what enters the activation of layer i,
+  "preactivation_i", and what leaves the layer, "activation_i": layers 0 to 2
+  are the convolutions, 3 to 12 the blocks. A block's preactivations are those
+  at the ends of its branches.
 
   Its convolutions have 10,143,384 weights, its classifier of 1000 classes
   1,025,000, and batch norm 9,952 scales and as many biases: 11.2 million in
@@ -45,20 +57,24 @@ def bn_inception(
   learning rate, and the six of the ensemble this one with a larger
   `init_scale`, a `dropout_rate` of 0.05 or 0.1, or `per_activation_blocks`.
 
-  Args:
+  Attributes:
     num_classes: number of logits.
-    norm: the normalization, see `bnjax.lab.models.norms`.
+    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     activation: a name in `ACTIVATIONS`.
-    init: a name in `INITIALIZERS`, for every kernel; the paper names none.
+    initializer: a name in `INITIALIZERS`, for every kernel; the paper names
+      none.
     init_scale: multiplies the initial kernels.
     placement: the norm `before` or `after` the activation.
     bias: whether convolutions have one: `always`, `never`, or `auto`: unless a
       norm follows them at once, which makes it redundant.
-    dropout_rate: probability to drop a feature before the classifier.
-    local_response_norm: local response normalization in the first layers,
-      which the paper removed together with dropout.
-    per_activation_blocks: how many of the last blocks have per-activation
-      instead of convolutional batch norm; the paper does not say how many.
+    dropout_rate: probability to drop a feature before the classifier. A Python
+      0 leaves dropout out of the program.
+    local_response_norm: local response normalization after the first pool and
+      after the third convolution, where GoogLeNet has it, and which the paper
+      removed together with dropout.
+    per_activation_blocks: how many of the last blocks normalize each place of
+      the image by itself, like the units of a dense layer, instead of
+      convolutional batch norm; the paper does not say how many.
     dtype: `float32`, or `bfloat16` for the activations; parameters and
       statistics are float32 either way.
 
@@ -68,35 +84,237 @@ def bn_inception(
   Reference:
     Ioffe and Szegedy 2015, arXiv:1502.03167, section 4.2 and Figure 5.
   """
-  return Inception(
-    num_classes=num_classes,
-    style=_style(norm, activation, init, init_scale, placement, bias, dtype),
-    **_regularization(dropout_rate, local_response_norm, per_activation_blocks),
-  )
+
+  num_classes: int
+  norm: Norm | None
+  activation: str = "relu"
+  initializer: str = "he"
+  init_scale: Traced[float] = 1.0
+  placement: str = "before"
+  bias: str = "auto"
+  dropout_rate: Traced[float] = 0.0
+  local_response_norm: bool = False
+  per_activation_blocks: int = 0
+  dtype: str = "float32"
+
+  def __post_init__(self) -> None:
+    """Checks names and ranges."""
+    lookup("model.activation", self.activation, ACTIVATIONS)
+    lookup("model.init", self.initializer, INITIALIZERS)
+    choice("model.placement", self.placement, PLACEMENTS)
+    choice("model.bias", self.bias, BIASES)
+    choice("model.dtype", self.dtype, DTYPES)
+    check_dropout_rate(self.dropout_rate)
+    blocks = self.per_activation_blocks
+    check_at_least("model.per_activation_blocks", blocks, 0)
+    if blocks > len(FIGURE_5):
+      raise UserError(
+        f"model.per_activation_blocks: {blocks} is more than the "
+        f"{len(FIGURE_5)} blocks there are"
+      )
+    super().__post_init__()
+
+  @property
+  def rows(self) -> tuple[Row, ...]:
+    """The blocks."""
+    return FIGURE_5
+
+  @property
+  def width(self) -> float:
+    """How many times the features of Figure 5 every convolution has."""
+    return 1.0
+
+  @property
+  def is_small(self) -> bool:
+    """Whether images are 32x32.
+
+    They start with a 3x3 convolution and one pool, which halves the image once,
+    instead of a separable 7x7 one of stride 2 and two pools, which halve it
+    three times.
+    """
+    return False
+
+  @property
+  def style(self) -> Style:
+    """What the layers have in common."""
+    redundant = self.placement == "before" and not layers.is_none(self.norm)
+    use_bias = {"auto": not redundant, "always": True, "never": False}
+    return Style(
+      norm=self.norm,
+      activation=ACTIVATIONS[self.activation],
+      kernel_init=INITIALIZERS[self.initializer](self.init_scale),
+      placement=self.placement,
+      use_bias=use_bias[self.bias],
+      dtype=DTYPES[self.dtype],
+    )
+
+  @nn.compact
+  def __call__(
+    self, x: jax.Array, *, train: bool, mask: jax.Array | None = None
+  ) -> jax.Array:
+    """Maps images to logits.
+
+    Args:
+      x: images `[n, height, width, channels]`, 224x224 in the paper.
+      train: batch statistics and dropout (needs the `dropout` rng) or not.
+      mask: `[n]` of bool, True where the row is an image and not padding.
+
+    Returns:
+      Logits `[n, num_classes]`, float32 for bfloat16 activations.
+
+    Raises:
+      UserError: the examples are no images, or smaller than the network needs.
+    """
+    self._check_size(x.shape)
+    style = self.style
+    x = self._stem(style, x, train, mask)
+    first = len(self.rows) - self.per_activation_blocks
+    for i, row in enumerate(self.rows):
+      block = Block(
+        scale_row(row, self.width),
+        style,
+        per_activation=i >= first,
+        name=f"block_{row.name}",
+      )
+      tap = Tap(name=f"preactivation_{i + 3}")
+      x = Tap(name=f"activation_{i + 3}")(
+        block(x, train=train, mask=mask, tap=tap)
+      )
+    x = jnp.mean(x, axis=(1, 2))
+    if train and not is_static_zero(self.dropout_rate):
+      shape = words_shape(x.shape, self.dropout_rate)
+      words = jax.random.bits(self.make_rng("dropout"), shape, jnp.uint32)
+      x = dropout(x, words, self.dropout_rate)
+    logits = nn.Dense(
+      self.num_classes,
+      kernel_init=style.kernel_init,
+      dtype=style.dtype,
+      name="output",
+    )(x)
+    return logits.astype(_at_least_float32(logits.dtype))
+
+  def _stem(
+    self, style: Style, x: jax.Array, train: bool, mask: jax.Array | None
+  ) -> jax.Array:
+    """Applies what comes before the blocks."""
+    narrow, wide = (scale_features(f, self.width) for f in (64, 192))
+
+    def finish(i: int, x: jax.Array) -> jax.Array:
+      tap = Tap(name=f"preactivation_{i}")
+      parts = {f"norm_{i}": x}
+      y = style.finish(parts, train=train, mask=mask, tap=tap)
+      return Tap(name=f"activation_{i}")(y)
+
+    if self.is_small:
+      x = style.conv(x, narrow, "conv_0", 3)
+    else:
+      x = style.depthwise(x, _MULTIPLIER, "depthwise_0", 7, 2)
+      x = style.conv(x, narrow, "conv_0")
+    x = self._respond(max_pool(finish(0, x), window=3, stride=2))
+    x = finish(1, style.conv(x, narrow, "conv_1"))
+    x = self._respond(finish(2, style.conv(x, wide, "conv_2", 3)))
+    return x if self.is_small else max_pool(x, window=3, stride=2)
+
+  def _respond(self, x: jax.Array) -> jax.Array:
+    if not self.local_response_norm:
+      return x
+    # In bfloat16 what is added to the constant would be lost.
+    wide = x.astype(_at_least_float32(x.dtype))
+    return local_response_norm(wide).astype(x.dtype)
+
+  def _check_size(self, shape: tuple[int, ...]) -> None:
+    if len(shape) != 4:
+      raise UserError(
+        "model.name: an Inception takes images [n, height, width, channels], "
+        f"and these examples are of shape {shape[1:]}"
+      )
+    stem = 2 if self.is_small else 8
+    smallest = stem * math.prod(row.stride for row in self.rows)
+    if min(shape[1:3]) < smallest:
+      other = "" if self.is_small else " or model.name='small_inception'"
+      raise UserError(
+        f"model.name: images of {shape[1]}x{shape[2]} are too small, since the "
+        f"network makes {smallest}x{smallest} one place; take larger images"
+        f"{other}"
+      )
+
+
+class SmallInception(BNInception):
+  """BN-Inception for images of 32x32, which trains on a CPU.
+
+  All blocks, with an eighth of the features, on grids of 16x16, 8x8 and 4x4:
+  162,442 parameters for 10 classes and 3 colors, 8.5 million multiplications an
+  image. On two CPU cores an epoch of 45,000 took two minutes.
+
+  Attributes:
+    width_factor: how many times the features of Figure 5 every convolution
+      has, rounded.
+    blocks: names of the blocks of Figure 5 to keep, in its order, such as
+      `("3a", "3c", "5b")`: compiled in a third of the time; () for all ten.
+
+  Raises:
+    UserError: a name is unknown, or a value out of its range.
+  """
+
+  width_factor: float = 1 / 8
+  blocks: tuple[str, ...] = ()
+
+  def __post_init__(self) -> None:
+    """Checks names and ranges."""
+    if self.width_factor <= 0:
+      raise UserError(
+        f"model.width_factor: {self.width_factor} is not positive; the paper's "
+        "is 1"
+      )
+    names = [row.name for row in FIGURE_5]
+    chosen = [choice("model.blocks", name, names) for name in self.blocks]
+    in_order = [name for name in names if name in chosen]
+    if chosen != in_order:
+      raise UserError(
+        f"model.blocks: {', '.join(chosen)} is not in the order of Figure 5, "
+        f"each once: {', '.join(in_order)}"
+      )
+    super().__post_init__()
+
+  @property
+  def rows(self) -> tuple[Row, ...]:
+    """The blocks."""
+    kept = self.blocks or [row.name for row in FIGURE_5]
+    return tuple(row for row in FIGURE_5 if row.name in kept)
+
+  @property
+  def width(self) -> float:
+    """How many times the features of Figure 5 every convolution has."""
+    return self.width_factor
+
+  @property
+  def is_small(self) -> bool:
+    """Images are 32x32."""
+    return True
 
 
 def inception(
   *,
   num_classes: int,
-  norm: Norm,
+  norm: Norm | None,
   activation: str = "relu",
   init: str = "he",
-  init_scale: Any = 1.0,
+  init_scale: Traced[float] = 1.0,
   placement: str = "before",
   bias: str = "auto",
   dtype: str = "float32",
-) -> Inception:
+) -> BNInception:
   """Inception, what BN-Inception is compared with: `norm` is to be `none`.
 
   It has what the paper removes thanks to batch norm: 40% dropout before the
   classifier, and local response normalization. With batch norm as its `norm`
-  it is BN-Baseline. The arguments are those of `bn_inception`.
+  it is BN-Baseline. The arguments are those of `BNInception`.
   """
-  return bn_inception(
+  return BNInception(
     num_classes=num_classes,
     norm=norm,
     activation=activation,
-    init=init,
+    initializer=init,
     init_scale=init_scale,
     placement=placement,
     bias=bias,
@@ -106,108 +324,5 @@ def inception(
   )
 
 
-def small_inception(
-  *,
-  num_classes: int,
-  norm: Norm,
-  activation: str = "relu",
-  init: str = "he",
-  init_scale: Any = 1.0,
-  placement: str = "before",
-  bias: str = "auto",
-  dropout_rate: Any = 0.0,
-  local_response_norm: bool = False,
-  per_activation_blocks: int = 0,
-  width_factor: float = 1 / 8,
-  blocks: tuple[str, ...] = (),
-  dtype: str = "float32",
-) -> Inception:
-  """BN-Inception for images of 32x32, which trains on a CPU.
-
-  All blocks, with an eighth of the features, on grids of 16x16, 8x8 and 4x4:
-  162,442 parameters for 10 classes and 3 colors, 8.5 million multiplications an
-  image. On two CPU cores an epoch of 45,000 took two minutes.
-
-  Args:
-    width_factor: how many times the features of Figure 5 every convolution
-      has, rounded.
-    blocks: names of the blocks of Figure 5 to keep, in its order, such as
-      `("3a", "3c", "5b")`: compiled in a third of the time; () for all ten.
-    num_classes: this and the others are those of `bn_inception`.
-    norm: see there.
-    activation: see there.
-    init: see there.
-    init_scale: see there.
-    placement: see there.
-    bias: see there.
-    dropout_rate: see there.
-    local_response_norm: see there.
-    per_activation_blocks: see there.
-    dtype: see there.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
-  """
-  if width_factor <= 0:
-    raise UserError(
-      f"model.width_factor: {width_factor} is not positive; the paper's is 1"
-    )
-  return Inception(
-    num_classes=num_classes,
-    style=_style(norm, activation, init, init_scale, placement, bias, dtype),
-    width_factor=width_factor,
-    small_images=True,
-    rows=_rows(blocks),
-    **_regularization(dropout_rate, local_response_norm, per_activation_blocks),
-  )
-
-
-def _style(
-  norm: Norm,
-  activation: str,
-  init: str,
-  init_scale: Any,
-  placement: str,
-  bias: str,
-  dtype: str,
-) -> Style:
-  after = choice("model.placement", placement, PLACEMENTS) == "after"
-  redundant = not after and not isinstance(norm, NoNorm)
-  use_bias = {"auto": not redundant, "always": True, "never": False}
-  return Style(
-    norm=norm,
-    activation=lookup("model.activation", activation, ACTIVATIONS),
-    kernel_init=lookup("model.init", init, INITIALIZERS)(init_scale),
-    norm_after=after,
-    use_bias=use_bias[choice("model.bias", bias, BIASES)],
-    dtype=DTYPES[choice("model.dtype", dtype, DTYPES)],
-  )
-
-
-def _rows(blocks: Sequence[str]) -> tuple[Row, ...]:
-  table = {row.name: row for row in FIGURE_5}
-  chosen = [choice("model.blocks", name, table) for name in blocks]
-  in_order = [name for name in table if name in chosen]
-  if chosen and chosen != in_order:
-    raise UserError(
-      f"model.blocks: {', '.join(chosen)} is not in the order of Figure 5, "
-      f"each once: {', '.join(in_order)}"
-    )
-  return tuple(table[name] for name in chosen or table)
-
-
-def _regularization(
-  dropout_rate: Any, local_response_norm: bool, per_activation_blocks: int
-) -> dict[str, Any]:
-  check_dropout_rate(dropout_rate)
-  check_at_least("model.per_activation_blocks", per_activation_blocks, 0)
-  if per_activation_blocks > len(FIGURE_5):
-    raise UserError(
-      f"model.per_activation_blocks: {per_activation_blocks} is more than the "
-      f"{len(FIGURE_5)} blocks there are"
-    )
-  return {
-    "dropout_rate": dropout_rate,
-    "local_response_norm": local_response_norm,
-    "per_activation_blocks": per_activation_blocks,
-  }
+def _at_least_float32(dtype: Any) -> Any:
+  return jnp.promote_types(dtype, jnp.float32)

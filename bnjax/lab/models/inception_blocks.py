@@ -1,6 +1,6 @@
 """What an Inception network is built of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from bnjax.lab.models import layers
 from bnjax.lab.models.conv import Conv
 from bnjax.lab.models.initializers import Initializer
+from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import average_pool, max_pool
 from bnjax.lab.models.tap import Tap
 
@@ -86,21 +87,31 @@ class Style:
   """What all layers of a network have in common.
 
   Attributes:
-    norm: the normalization to insert, see `bnjax.lab.models.norms`.
+    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     activation: elementwise function.
     kernel_init: initializer of every kernel; biases start at zero.
-    norm_after: normalize after the activation rather than before it.
+    placement: the norm "before" or "after" the activation.
     use_bias: whether convolutions have a bias.
     dtype: of the convolutions and the activations between layers; None: what
       the images and the parameters promote to. Parameters are float32.
   """
 
-  norm: Any  # a bnjax.lab.models.norms.Norm
+  norm: Norm | None
   activation: Callable[[jax.Array], jax.Array]
   kernel_init: Initializer
-  norm_after: bool = False
+  placement: str = "before"
   use_bias: bool = False
   dtype: Any = None
+
+  @property
+  def finish(self) -> Callable[..., jax.Array]:
+    """What follows convolutions, `layers.finish` in this style."""
+    return partial(
+      layers.finish,
+      norm=self.norm,
+      placement=self.placement,
+      activation=self.activation,
+    )
 
   def conv(
     self, x: jax.Array, features: int, name: str, size: int = 1, stride: int = 1
@@ -132,46 +143,6 @@ class Style:
       name=name,
     )
     return module(x)
-
-  def finish(
-    self,
-    parts: Mapping[str, jax.Array],
-    *,
-    train: bool,
-    mask: jax.Array | None,
-    tap: Tap | None = None,
-    per_activation: bool = False,
-  ) -> jax.Array:
-    """Joins results of convolutions, with their norms and the activation.
-
-    Args:
-      parts: name of a norm -> what it belongs to, `[n, height, width, f]`.
-      train: normalize by the batch or not.
-      mask: `[n]`, True where a row is an image.
-      tap: shows what enters the activation.
-      per_activation: normalize each place of the image by itself, like the
-        units of a dense layer.
-
-    Returns:
-      `[n, height, width, features]` of all parts, side by side.
-    """
-
-    def normalize(name: str, x: jax.Array) -> jax.Array:
-      rows = x.reshape(x.shape[0], -1) if per_activation else x
-      where = mask if mask is None else mask.reshape(-1, *[1] * (rows.ndim - 1))
-      y = self.norm(rows, train=train, mask=where, name=name)
-      return y.reshape(x.shape).astype(x.dtype)
-
-    if not self.norm_after:
-      parts = {name: normalize(name, x) for name, x in parts.items()}
-    x = jnp.concatenate([*parts.values()], axis=-1)
-    x = self.activation(x if tap is None else tap(x))
-    if self.norm_after:
-      ends = np.cumsum([part.shape[-1] for part in parts.values()])
-      pieces = jnp.split(x, ends[:-1], axis=-1)
-      each = zip(parts, pieces, strict=True)
-      x = jnp.concatenate([normalize(*pair) for pair in each], axis=-1)
-    return x
 
 
 class Block(nn.Module):

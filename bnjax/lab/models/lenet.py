@@ -1,8 +1,6 @@
 """Small convolutional networks, from LeNet to the manner of VGG."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+import functools
 
 import flax.linen as nn
 import jax
@@ -10,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
   ACTIVATIONS,
   check_at_least,
@@ -19,12 +18,12 @@ from bnjax.lab.models.arguments import (
 )
 from bnjax.lab.models.conv import PADDINGS, Conv
 from bnjax.lab.models.dropout import dropout, words_shape
-from bnjax.lab.models.initializers import INITIALIZERS, Initializer
+from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import lookup
+from bnjax.lab.registry import Traced, lookup
 
 PLACEMENTS = ("after_pool", "after", "before")
 
@@ -38,38 +37,63 @@ class LeNet(nn.Module):
   Taps name what enters the activation of layer i, "preactivation_i", and what
   leaves the layer before dropout, "activation_i".
 
+  The defaults are the network of the report on batch norm in PyTorch, whose
+  images are 32x32 with 3 channels. In the manner of VGG, for CIFAR-10:
+  channels=(32, 32, 64, 64, 128, 128), kernel_size=3, padding="SAME",
+  pool_every=2, hidden=(128,), placement="before", norm_dense=True.
+
   Attributes:
-    num_classes: how many logits.
+    num_classes: number of logits.
+    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     channels: features of each convolution.
-    hidden: units of each dense layer.
+    hidden: units of each dense layer before the classifier.
     kernel_size: rows and columns of every kernel.
-    padding: of the convolutions, "VALID" or "SAME".
+    padding: `VALID`, or `SAME` for convolutions that keep the image's size.
     pool_every: a 2x2 maximum after every so many convolutions.
-    activation: elementwise function.
-    kernel_init: initializer of every kernel; biases start at zero.
-    norm: the normalization to insert, see `bnjax.lab.models.norms`.
-    placement: a name in `PLACEMENTS`. Where there is no pool, and in dense
-      layers, `after_pool` is `after`.
+    activation: a name in `ACTIVATIONS`.
+    initializer: a name in `INITIALIZERS`, for every kernel; biases start at
+      zero.
+    init_scale: multiplies the initial kernels.
+    placement: the norm `before` or `after` the activation, or `after_pool`.
+      Where there is no pool, and in dense layers, `after_pool` is `after`.
     norm_dense: whether hidden dense layers have the norm, too.
-    use_bias: whether convolutions and hidden dense layers have a bias.
-    dropout_rate: probability to drop a hidden dense unit in training.
-    local_response_norm: whether local response normalization follows each pool.
+    use_bias: whether all but the classifier have a bias; that always has.
+    dropout_rate: probability to drop a unit of a hidden dense layer.
+    local_response_norm: local response normalization after each pool, before
+      a norm that comes `after_pool`; the 2015 paper took it out of Inception.
+
+  Raises:
+    UserError: a name is unknown, or a value out of its range.
   """
 
   num_classes: int
-  channels: tuple[int, ...]
-  hidden: tuple[int, ...]
-  kernel_size: int
-  padding: str
-  pool_every: int
-  activation: Callable[[jax.Array], jax.Array]
-  kernel_init: Initializer
-  norm: Any  # a bnjax.lab.models.norms.Norm
+  norm: Norm | None
+  channels: tuple[int, ...] = (6, 16)
+  hidden: tuple[int, ...] = (120, 84)
+  kernel_size: int = 5
+  padding: str = "VALID"
+  pool_every: int = 1
+  activation: str = "relu"
+  initializer: str = "torch_default"
+  init_scale: Traced[float] = 1.0
   placement: str = "after_pool"
   norm_dense: bool = False
   use_bias: bool = True
-  dropout_rate: Any = 0.0
+  dropout_rate: Traced[float] = 0.0
   local_response_norm: bool = False
+
+  def __post_init__(self) -> None:
+    """Checks names and ranges."""
+    check_sizes("model.channels", self.channels)
+    check_sizes("model.hidden", self.hidden)
+    check_at_least("model.kernel_size", self.kernel_size, 1)
+    check_at_least("model.pool_every", self.pool_every, 1)
+    check_dropout_rate(self.dropout_rate)
+    choice("model.padding", self.padding, PADDINGS)
+    choice("model.placement", self.placement, PLACEMENTS)
+    lookup("model.activation", self.activation, ACTIVATIONS)
+    lookup("model.init", self.initializer, INITIALIZERS)
+    super().__post_init__()
 
   @nn.compact
   def __call__(
@@ -90,45 +114,41 @@ class LeNet(nn.Module):
     """
     self._check_size(x.shape)
     drop = train and not is_static_zero(self.dropout_rate)
-    layers = len(self.channels)
+    finish = functools.partial(
+      layers.finish,
+      placement=self.placement,
+      activation=ACTIVATIONS[self.activation],
+      train=train,
+      mask=mask,
+    )
     words = self._draw_words(x.shape[0]) if drop else []
     for i, features in enumerate(self.channels):
-      x = self._conv(features, f"conv_{i}")(x)
-      x = self._finish(i, x, train, mask, pool=(i + 1) % self.pool_every == 0)
+      x = finish(
+        {f"norm_{i}": self._conv(features, f"conv_{i}")(x)},
+        norm=self.norm,
+        tap=Tap(name=f"preactivation_{i}"),
+        pool=None if (i + 1) % self.pool_every else self._pool,
+      )
+      x = Tap(name=f"activation_{i}")(x)
     x = x.reshape(x.shape[0], -1)
-    for i, features in enumerate(self.hidden, start=layers):
-      x = self._dense(features, self.use_bias, f"dense_{i}")(x)
-      x = self._finish(i, x, train, mask, norm=self.norm_dense)
+    first = len(self.channels)
+    for i, features in enumerate(self.hidden, start=first):
+      x = finish(
+        {f"norm_{i}": self._dense(features, self.use_bias, f"dense_{i}")(x)},
+        norm=self.norm if self.norm_dense else None,
+        tap=Tap(name=f"preactivation_{i}"),
+      )
+      x = Tap(name=f"activation_{i}")(x)
       if drop:
-        x = dropout(x, words[i - layers], self.dropout_rate)
+        x = dropout(x, words[i - first], self.dropout_rate)
     return self._dense(self.num_classes, True, "output")(x)
 
-  def _finish(
-    self,
-    i: int,
-    x: jax.Array,
-    train: bool,
-    mask: jax.Array | None,
-    *,
-    pool: bool = False,
-    norm: bool = True,
-  ) -> jax.Array:
-    """Applies what follows the kernel of layer i."""
-    if mask is not None:
-      mask = mask.reshape(-1, *[1] * (x.ndim - 1))
-    normalize = partial(self.norm, train=train, mask=mask, name=f"norm_{i}")
-    if norm and self.placement == "before":
-      x = normalize(x)
-    x = self.activation(Tap(name=f"preactivation_{i}")(x))
-    if norm and self.placement == "after":
-      x = normalize(x)
-    if pool:
-      x = _halve(x)
-      if self.local_response_norm:
-        x = local_response_norm(x)
-    if norm and self.placement == "after_pool":
-      x = normalize(x)
-    return Tap(name=f"activation_{i}")(x)
+  @nn.nowrap
+  def _pool(self, x: jax.Array) -> jax.Array:
+    """Returns the maxima of 2x2 windows; an odd last row is dropped."""
+    height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
+    x = max_pool(x[:, :height, :width], window=2, stride=2)
+    return local_response_norm(x) if self.local_response_norm else x
 
   def _conv(self, features: int, name: str) -> Conv:
     return Conv(
@@ -136,14 +156,13 @@ class LeNet(nn.Module):
       (self.kernel_size, self.kernel_size),
       padding=self.padding,
       use_bias=self.use_bias,
-      kernel_init=self.kernel_init,
+      kernel_init=INITIALIZERS[self.initializer](self.init_scale),
       name=name,
     )
 
   def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
-    return nn.Dense(
-      features, use_bias=use_bias, kernel_init=self.kernel_init, name=name
-    )
+    init = INITIALIZERS[self.initializer](self.init_scale)
+    return nn.Dense(features, use_bias=use_bias, kernel_init=init, name=name)
 
   def _draw_words(self, n: int) -> list[jax.Array]:
     """Returns each dense layer's random words, all from one draw."""
@@ -175,78 +194,3 @@ class LeNet(nn.Module):
           "images, fewer channels, a smaller model.kernel_size or "
           "model.padding='SAME'"
         )
-
-
-def _halve(x: jax.Array) -> jax.Array:
-  """Returns the maxima of 2x2 windows; an odd last row or column is dropped."""
-  height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
-  return max_pool(x[:, :height, :width], window=2, stride=2)
-
-
-def lenet(
-  *,
-  num_classes: int,
-  norm: Norm,
-  channels: tuple[int, ...] = (6, 16),
-  hidden: tuple[int, ...] = (120, 84),
-  kernel_size: int = 5,
-  padding: str = "VALID",
-  pool_every: int = 1,
-  activation: str = "relu",
-  init: str = "torch_default",
-  init_scale: Any = 1.0,
-  placement: str = "after_pool",
-  norm_dense: bool = False,
-  use_bias: bool = True,
-  dropout_rate: Any = 0.0,
-  local_response_norm: bool = False,
-) -> LeNet:
-  """The `LeNet` that these names describe; see its attributes.
-
-  The defaults are the network of the report on batch norm in PyTorch, whose
-  images are 32x32 with 3 channels. In the manner of VGG, for CIFAR-10:
-  channels=(32, 32, 64, 64, 128, 128), kernel_size=3, padding="SAME",
-  pool_every=2, hidden=(128,), placement="before", norm_dense=True.
-
-  Args:
-    num_classes: number of logits.
-    norm: the normalization, see `bnjax.lab.models.norms`.
-    channels: features of each convolution.
-    hidden: units of each dense layer before the classifier.
-    kernel_size: rows and columns of the kernels.
-    padding: `VALID`, or `SAME` for convolutions that keep the image's size.
-    pool_every: a 2x2 maximum after every so many convolutions.
-    activation: a name in `ACTIVATIONS`.
-    init: a name in `INITIALIZERS`, for every kernel; biases start at zero.
-    init_scale: multiplies the initial kernels.
-    placement: the norm `before` or `after` the activation, or `after_pool`.
-    norm_dense: whether the hidden dense layers have the norm, too.
-    use_bias: whether all but the classifier have a bias; that always has.
-    dropout_rate: probability to drop a unit of a hidden dense layer.
-    local_response_norm: local response normalization after each pool, before
-      a norm that comes `after_pool`; the 2015 paper took it out of Inception.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
-  """
-  check_sizes("model.channels", channels)
-  check_sizes("model.hidden", hidden)
-  check_at_least("model.kernel_size", kernel_size, 1)
-  check_at_least("model.pool_every", pool_every, 1)
-  check_dropout_rate(dropout_rate)
-  return LeNet(
-    num_classes=num_classes,
-    channels=tuple(channels),
-    hidden=tuple(hidden),
-    kernel_size=kernel_size,
-    padding=choice("model.padding", padding, PADDINGS),
-    pool_every=pool_every,
-    activation=lookup("model.activation", activation, ACTIVATIONS),
-    kernel_init=lookup("model.init", init, INITIALIZERS)(init_scale),
-    norm=norm,
-    placement=choice("model.placement", placement, PLACEMENTS),
-    norm_dense=norm_dense,
-    use_bias=use_bias,
-    dropout_rate=dropout_rate,
-    local_response_norm=local_response_norm,
-  )

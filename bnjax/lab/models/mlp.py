@@ -1,55 +1,90 @@
 """The multilayer perceptron of the 2015 and 2016 experiments."""
 
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from bnjax.lab.models.arguments import is_static_zero
+from bnjax.lab.errors import UserError, choice
+from bnjax.lab.models import layers
+from bnjax.lab.models.arguments import (
+  ACTIVATIONS,
+  check_at_least,
+  check_dropout_rate,
+  is_static_zero,
+)
 from bnjax.lab.models.dropout import dropout, words_shape
-from bnjax.lab.models.initializers import Initializer
-from bnjax.lab.models.norms import BatchNormalization
+from bnjax.lab.models.initializers import INITIALIZERS
+from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.published import Normalized, reroute_gradient
 from bnjax.lab.models.tap import Tap
+from bnjax.lab.registry import Traced, lookup
+
+PLACEMENTS = ("before", "after")
+DERIVATIVES = ("corrected", "as_published")
 
 
 class MLP(nn.Module):
   """`depth` hidden layers of `width` units and a linear classifier.
 
-  A hidden layer is dense, norm, activation, dropout (`norm_after` False) or
-  dense, activation, norm, dropout (`norm_after` True). The classifier has no
-  norm. Taps name what enters the activation of layer i, "preactivation_i", and
-  what leaves the layer before dropout, "activation_i".
+  A hidden layer is dense, norm, activation, dropout (`placement="before"`) or
+  dense, activation, norm, dropout. The classifier has no norm. Taps name what
+  enters the activation of layer i, "preactivation_i", and what leaves the layer
+  before dropout, "activation_i".
 
   Attributes:
-    num_classes: how many logits.
+    num_classes: number of logits.
+    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     width: units in each hidden layer.
     depth: number of hidden layers.
-    activation: elementwise function.
-    kernel_init: initializer of every kernel; biases start at zero.
-    norm: the normalization to insert, see `bnjax.lab.models.norms`.
-    norm_after: normalize after the activation rather than before it.
+    activation: a name in `ACTIVATIONS`.
+    initializer: a name in `INITIALIZERS`, for every kernel; biases start at
+      zero.
+    init_scale: multiplies the initial kernels; for `normal` it is their
+      standard deviation, for `uniform` their largest magnitude.
+    placement: the norm `before` or `after` the activation.
     dropout_rate: probability to drop a hidden unit in training. A Python 0
       leaves dropout out of the program.
     use_bias: whether hidden layers have their own bias, which a batch norm
       right after them makes redundant.
-    published_derivative: back-propagate with the error of the 2016 code, see
-      `bnjax.lab.models.published`; needs `norm` to be the batch norm.
+    derivative: `corrected`, or `as_published` for the backward pass of the
+      2016 code (batch norm before the activation only), see
+      `bnjax.lab.models.published`.
+
+  Raises:
+    UserError: a name is unknown, or a value out of its range.
   """
 
   num_classes: int
-  width: int
-  depth: int
-  activation: Callable[[jax.Array], jax.Array]
-  kernel_init: Initializer
-  norm: Any  # a bnjax.lab.models.norms.Norm
-  norm_after: bool = False
-  dropout_rate: Any = 0.0
+  norm: Norm | None
+  width: int = 256
+  depth: int = 2
+  activation: str = "relu"
+  initializer: str = "he"
+  init_scale: Traced[float] = 1.0
+  placement: str = "before"
+  dropout_rate: Traced[float] = 0.0
   use_bias: bool = True
-  published_derivative: bool = False
+  derivative: str = "corrected"
+
+  def __post_init__(self) -> None:
+    """Checks names and ranges."""
+    check_at_least("model.width", self.width, 1)
+    check_at_least("model.depth", self.depth, 0)
+    check_dropout_rate(self.dropout_rate)
+    lookup("model.init", self.initializer, INITIALIZERS)
+    lookup("model.activation", self.activation, ACTIVATIONS)
+    choice("model.placement", self.placement, PLACEMENTS)
+    published = choice("model.derivative", self.derivative, DERIVATIVES)
+    published = published != "corrected"
+    before = self.placement == "before"
+    if published and not (before and layers.is_batch_norm(self.norm)):
+      raise UserError(
+        "model.derivative: 'as_published' is the backward pass of a network "
+        "with norm.name='batch_norm' and model.placement='before'"
+      )
+    super().__post_init__()
 
   @nn.compact
   def __call__(
@@ -65,17 +100,22 @@ class MLP(nn.Module):
     Returns:
       Logits `[n, num_classes]`.
     """
-    row_mask = None if mask is None else mask[:, None]
     drop = train and not is_static_zero(self.dropout_rate)
-    reroute = self.published_derivative and train and not self.is_initializing()
-    fused = (
-      isinstance(self.norm, BatchNormalization)
-      and self.activation is nn.relu
-      and not self.norm_after
+    published = self.derivative == "as_published"
+    reroute = published and train and not self.is_initializing()
+    finish = functools.partial(
+      layers.finish,
+      norm=self.norm,
+      placement=self.placement,
+      activation=ACTIVATIONS[self.activation],
+      train=train,
+      mask=mask,
+      fuse=layers.is_batch_norm(self.norm)
+      and self.activation == "relu"
+      and self.placement == "before"
       # Who collects intermediates wants the preactivations, too.
-      and not self.is_mutable_collection("intermediates")
+      and not self.is_mutable_collection("intermediates"),
     )
-    norm = functools.partial(self.norm, relu=True) if fused else self.norm
     previous = None
     x = x.reshape(x.shape[0], -1)
     if drop:  # one draw for all layers: on a CPU each draw has its overhead
@@ -87,23 +127,32 @@ class MLP(nn.Module):
       if reroute:
         this = Normalized(x, **self.get_variable("params", f"norm_{i}"))
         if previous is not None:
-          x = reroute_gradient(
-            this, previous, epsilon=self.norm.epsilon, mask=row_mask
-          )
+          x = self._reroute(this, previous, mask)
         previous = this
-      if self.norm_after:
-        x = self.activation(Tap(name=f"preactivation_{i}")(x))
-      x = norm(x, train=train, mask=row_mask, name=f"norm_{i}")
-      if not self.norm_after and not fused:
-        x = self.activation(Tap(name=f"preactivation_{i}")(x))
-      if reroute and i + 1 < self.depth:
-        x = jax.lax.stop_gradient(x)
+      cut = reroute and i + 1 < self.depth
+      x = finish(
+        {f"norm_{i}": x},
+        tap=Tap(name=f"preactivation_{i}"),
+        pool=jax.lax.stop_gradient if cut else None,
+      )
       x = Tap(name=f"activation_{i}")(x)
       if drop:
         x = dropout(x, words[i], self.dropout_rate)
     return self._dense(self.num_classes, True, "output")(x)
 
   def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
-    return nn.Dense(
-      features, use_bias=use_bias, kernel_init=self.kernel_init, name=name
+    init = INITIALIZERS[self.initializer](self.init_scale)
+    return nn.Dense(features, use_bias=use_bias, kernel_init=init, name=name)
+
+  @nn.nowrap
+  def _reroute(
+    self, this: Normalized, previous: Normalized, mask: jax.Array | None
+  ) -> jax.Array:
+    assert self.norm is not None
+    module: nn.Module = self.norm(parent=None)
+    return reroute_gradient(
+      this,
+      previous,
+      epsilon=module.epsilon,
+      mask=None if mask is None else mask[:, None],
     )

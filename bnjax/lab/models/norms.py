@@ -1,107 +1,252 @@
 """Normalizations by name: what `config.norm.name` may be.
 
-An entry is a class whose fields are the arguments of its config group; an
-instance is what a model calls inside its `@nn.compact` method. Models never
-name a normalization: a new one is a class here and a line in `NORMS`.
+An entry makes a Flax module from the arguments of the config's group, which are
+its keywords, and from fields that the model sets, such as `name`. A model gets
+a partial of it and calls `norm(name=...)(x, use_running_average, mask=mask)`. A
+new norm is a line in `NORMS`, or any Flax module that is called like this.
 """
 
+import functools
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ParamSpec, TypeVar
 
 import flax.linen as nn
 import jax
 
-from bnjax.lab.models import batch_norms, example_norms, feature_norm
-from bnjax.linen import BatchNorm
+from bnjax import linen, ops
+from bnjax.lab.errors import UserError, choice
+from bnjax.lab.registry import Traced
+
+P = ParamSpec("P")
+Module = TypeVar("Module", bound=nn.Module)
+Norm = Callable[..., nn.Module]
 
 
-class Norm(Protocol):
-  """What a model calls: `norm(x, train=..., mask=..., name=...)`."""
+class NoNorm(nn.Module):
+  """No normalization."""
 
+  @nn.compact
   def __call__(
     self,
     x: jax.Array,
+    use_running_average: bool | None = None,
     *,
-    train: bool,
     mask: jax.Array | None = None,
-    name: str | None = None,
   ) -> jax.Array:
-    """Normalizes `x`, whose last axis is the features.
-
-    Args:
-      x: activations `[n, ..., features]`.
-      train: normalize by this batch (and update running statistics) or not.
-      mask: broadcastable to `x`, True where a value counts.
-      name: of the Flax module that holds the parameters.
-    """
-
-
-@dataclass(frozen=True)
-class NoNorm:
-  """No normalization."""
-
-  def __call__(self, x, *, train, mask=None, name=None):  # type: ignore[no-untyped-def]
     """Returns `x`."""
     return x
 
 
-@dataclass(frozen=True)
-class BatchNormalization:
-  """Batch normalization by `bnjax.linen.BatchNorm`.
+def _entry(function: Callable[P, Module]) -> Callable[P, Module]:
+  """Hides from configs that the function takes any field of its module."""
 
-  Attributes:
-    epsilon: added to the variance.
-    decay: of the running statistics: `new = decay * old + (1 - decay) * batch`.
-  """
+  @functools.wraps(function)
+  def entry(*args: P.args, **kwargs: P.kwargs) -> Module:
+    return function(*args, **kwargs)
 
-  epsilon: Any = 1e-5
-  decay: Any = 0.99
+  own = inspect.signature(function)
+  named = [p for p in own.parameters.values() if p.kind is p.KEYWORD_ONLY]
+  signature = own.replace(parameters=named)
+  entry.__signature__ = signature  # type: ignore[attr-defined]
+  return entry
 
-  def __call__(self, x, *, train, mask=None, name=None, relu=False):  # type: ignore[no-untyped-def]
-    """Normalizes over all axes but the last; then `relu`, in one derivative."""
-    module = BatchNorm(
-      momentum=self.decay,
-      epsilon=self.epsilon,
-      dtype=x.dtype,  # not that of x and the parameters together
-      activation="relu" if relu else None,
-      name=name,
+
+@_entry
+def batch_norm(
+  *, epsilon: Traced[float] = 1e-5, decay: Traced[float] = 0.99, **fields: Any
+) -> linen.BatchNorm:
+  """Batch normalization."""
+  return linen.BatchNorm(epsilon=epsilon, momentum=decay, **fields)
+
+
+@_entry
+def flax_batch_norm(
+  *, epsilon: Traced[float] = 1e-5, decay: Traced[float] = 0.99, **fields: Any
+) -> nn.BatchNorm:
+  """Flax's own batch normalization, to compare with."""
+  return nn.BatchNorm(epsilon=epsilon, momentum=decay, **fields)
+
+
+@_entry
+def ghost_batch_norm(
+  *,
+  epsilon: Traced[float] = 1e-5,
+  decay: Traced[float] = 0.99,
+  ghost_groups: int = 4,
+  **fields: Any,
+) -> linen.GhostBatchNorm:
+  """Batch norm of groups of the batch; their number divides its size."""
+  if ghost_groups < 1:
+    raise UserError(f"norm.ghost_groups: {ghost_groups} must be at least 1")
+  return linen.GhostBatchNorm(
+    epsilon=epsilon, momentum=decay, groups=ghost_groups, **fields
+  )
+
+
+@_entry
+def batch_renorm(
+  *,
+  epsilon: Traced[float] = 1e-5,
+  decay: Traced[float] = 0.99,
+  r_max: float = 3.0,
+  d_max: float = 5.0,
+  renorm_start: int = 5_000,
+  r_end: int = 40_000,
+  d_end: int = 25_000,
+  **fields: Any,
+) -> linen.BatchRenorm:
+  """Batch norm until `renorm_start`, then corrected up to the limits."""
+  if not renorm_start < min(r_end, d_end):
+    raise UserError(
+      f"norm.renorm_start: {renorm_start} must come before norm.r_end {r_end} "
+      f"and norm.d_end {d_end}"
     )
-    return module(x, use_running_average=not train, mask=mask)
+  return linen.BatchRenorm(
+    epsilon=epsilon,
+    momentum=decay,
+    r_max=r_max,
+    d_max=d_max,
+    schedule=functools.partial(
+      ops.renorm_schedule, start=renorm_start, r_end=r_end, d_end=d_end
+    ),
+    **fields,
+  )
 
 
-@dataclass(frozen=True)
-class FlaxBatchNormalization:
-  """Batch normalization by Flax's own `nn.BatchNorm`, to compare with."""
-
-  epsilon: Any = 1e-5
-  decay: Any = 0.99
-
-  def __call__(self, x, *, train, mask=None, name=None):  # type: ignore[no-untyped-def]
-    """Normalizes over all axes but the last."""
-    module = nn.BatchNorm(
-      momentum=self.decay, epsilon=self.epsilon, dtype=x.dtype, name=name
-    )
-    return module(x, use_running_average=not train, mask=mask)
+@_entry
+def l1_batch_norm(
+  *, epsilon: Traced[float] = 1e-5, decay: Traced[float] = 0.99, **fields: Any
+) -> linen.L1BatchNorm:
+  """Batch norm by mean absolute deviation."""
+  return linen.L1BatchNorm(epsilon=epsilon, momentum=decay, **fields)
 
 
-NORMS: dict[str, Callable[..., Norm]] = {
+@_entry
+def evonorm_b0(
+  *, epsilon: Traced[float] = 1e-5, decay: Traced[float] = 0.99, **fields: Any
+) -> linen.EvoNormB0:
+  """EvoNorm-B0, an activation, too: take model.activation='identity'."""
+  return linen.EvoNormB0(epsilon=epsilon, momentum=decay, **fields)
+
+
+@_entry
+def whitening(
+  *,
+  epsilon: Traced[float] = 1e-5,
+  decay: Traced[float] = 0.99,
+  group_size: int | None = 16,
+  **fields: Any,
+) -> linen.Whitening:
+  """Whitening by the covariance's root, in groups of so many features."""
+  _check_group_size(group_size)
+  return linen.Whitening(
+    epsilon=epsilon, momentum=decay, group_size=group_size, **fields
+  )
+
+
+@_entry
+def iter_norm(
+  *,
+  epsilon: Traced[float] = 1e-5,
+  decay: Traced[float] = 0.99,
+  group_size: int | None = 16,
+  newton_steps: int = 5,
+  **fields: Any,
+) -> linen.IterNorm:
+  """Whitening by Newton's iteration."""
+  _check_group_size(group_size)
+  return linen.IterNorm(
+    epsilon=epsilon,
+    momentum=decay,
+    group_size=group_size,
+    steps=newton_steps,
+    **fields,
+  )
+
+
+@_entry
+def evonorm_s0(
+  *, epsilon: Traced[float] = 1e-5, groups: int | None = None, **fields: Any
+) -> linen.EvoNormS0:
+  """EvoNorm-S0, an activation, too: take model.activation='identity'."""
+  return linen.EvoNormS0(epsilon=epsilon, num_groups=groups, **fields)
+
+
+@_entry
+def group_norm(
+  *, epsilon: Traced[float] = 1e-6, groups: int | None = None, **fields: Any
+) -> linen.GroupNorm:
+  """Group normalization; without `groups` as many as fit, at most 32."""
+  return linen.GroupNorm(epsilon=epsilon, num_groups=groups, **fields)
+
+
+@_entry
+def filter_response_norm(
+  *, epsilon: Traced[float] = 1e-6, **fields: Any
+) -> linen.FilterResponseNorm:
+  """An activation, too: take model.activation='identity'."""
+  return linen.FilterResponseNorm(epsilon=epsilon, **fields)
+
+
+@_entry
+def instance_norm(
+  *, epsilon: Traced[float] = 1e-6, **fields: Any
+) -> linen.InstanceNorm:
+  """Instance normalization, for convolutions."""
+  return linen.InstanceNorm(epsilon=epsilon, **fields)
+
+
+@_entry
+def layer_norm(
+  *, epsilon: Traced[float] = 1e-6, **fields: Any
+) -> linen.LayerNorm:
+  """Layer normalization."""
+  return linen.LayerNorm(epsilon=epsilon, **fields)
+
+
+@_entry
+def rms_norm(*, epsilon: Traced[float] = 1e-6, **fields: Any) -> linen.RMSNorm:
+  """Division by the root mean square."""
+  return linen.RMSNorm(epsilon=epsilon, **fields)
+
+
+@_entry
+def feature_norm(
+  *, derivative: str = "corrected", **fields: Any
+) -> linen.FeatureNorm:
+  """The 2018 post's norm, `corrected` or `as_published`."""
+  choice("norm.derivative", derivative, ("as_published", "corrected"))
+  return linen.FeatureNorm(derivative=derivative, **fields)
+
+
+def _check_group_size(size: int | None) -> None:
+  if size is not None and size < 1:
+    raise UserError(f"norm.group_size: {size} must be at least 1")
+
+
+NORMS: dict[str, Norm] = {
   "none": NoNorm,
-  "batch_norm": BatchNormalization,
-  "flax_batch_norm": FlaxBatchNormalization,
-  # Of the batch, with running statistics.
-  "batch_renorm": batch_norms.BatchRenormalization,
-  "evonorm_b0": batch_norms.EvoNormB0,
-  "ghost_batch_norm": batch_norms.GhostBatchNormalization,
-  "iter_norm": batch_norms.IterativeNormalization,
-  "l1_batch_norm": batch_norms.L1BatchNormalization,
-  "whitening": batch_norms.Whitening,
-  # Of each example.
-  "evonorm_s0": example_norms.EvoNormS0,
-  "feature_norm": feature_norm.FeatureNormalization,
-  "filter_response_norm": example_norms.FilterResponseNormalization,
-  "group_norm": example_norms.GroupNormalization,
-  "instance_norm": example_norms.InstanceNormalization,
-  "layer_norm": example_norms.LayerNormalization,
-  "rms_norm": example_norms.RMSNormalization,
+  **{
+    function.__name__: function
+    for function in (
+      batch_norm,
+      flax_batch_norm,
+      # Of the batch, with running statistics.
+      batch_renorm,
+      evonorm_b0,
+      ghost_batch_norm,
+      iter_norm,
+      l1_batch_norm,
+      whitening,
+      # Of each example.
+      evonorm_s0,
+      feature_norm,
+      filter_response_norm,
+      group_norm,
+      instance_norm,
+      layer_norm,
+      rms_norm,
+    )
+  },
 }

@@ -1,15 +1,15 @@
 """A probe: which measure of what, at which layers; made from a config."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from bnjax.lab import registry
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.probes.measures import MEASURES
-from bnjax.lab.registry import accepted_arguments
 
 # What is measured -> what it is compared with if it is `relative`.
 KINDS = {
@@ -27,7 +27,7 @@ class Probe:
 
   Attributes:
     name: of the probe.
-    measure: a name in `MEASURES`.
+    measure: a name in `MEASURES`, or "package.module:function".
     of: "output" of a layer, "output_gradient" (the loss's gradient with respect
       to it), "parameter", "gradient" (with respect to it), or "update" (what
       the optimizer adds to it).
@@ -51,7 +51,15 @@ class Probe:
     """Measures an array `[..., features]`."""
     if self.unit is not None:
       x = x[..., self.unit : self.unit + 1]
-    return MEASURES[self.measure](x, mask=mask, **dict(self.arguments))
+    measure = registry.lookup("measure", self.measure, MEASURES)
+    arguments = dict(self.arguments)
+    if registry.takes(measure)("mask"):
+      arguments["mask"] = mask
+    elif mask is not None:
+      raise UserError(
+        f"measure: {self.measure!r} takes no mask, and these examples have one"
+      )
+    return measure(x, **arguments)
 
 
 _FIELDS = tuple(
@@ -87,9 +95,9 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
   given = {key: _frozen(group[key]) for key in group}
   if "measure" not in given:
     raise UserError(f"{field}.measure: missing; one of {', '.join(MEASURES)}")
-  measure = choice(f"{field}.measure", given["measure"], MEASURES)
-  takes = accepted_arguments(MEASURES[measure])
-  takes = tuple(argument for argument in takes if argument not in ("x", "mask"))
+  name_of_measure = given["measure"]
+  measure = registry.lookup(f"{field}.measure", name_of_measure, MEASURES)
+  takes = _arguments(measure)
   for key in given:
     choice(f"{field}.{key}", key, (*_FIELDS, *takes))
   layers = given.get("layers", "*")
@@ -104,7 +112,7 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
     )
   probe = Probe(
     name=name,
-    measure=measure,
+    measure=name_of_measure,
     of=choice(f"{field}.of", given.get("of", "output"), KINDS),
     layers=layers,
     unit=given.get("unit"),
@@ -113,6 +121,12 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
   )
   _check(field, probe)
   return probe
+
+
+def _arguments(measure: Callable[..., Any]) -> tuple[str, ...]:
+  """A measure's own: not the array, its first, nor the mask."""
+  _, *rest = registry.parameters(measure)
+  return tuple(argument for argument in rest if argument != "mask")
 
 
 def _check(field: str, probe: Probe) -> None:

@@ -13,6 +13,7 @@ from bnjax.lab.report.page.sections import facts
 from bnjax.lab.report.render import Table, escape_markdown, to_markdown
 from bnjax.lab.report.style import METADATA
 from bnjax.lab.report.tables import summary_tables
+from bnjax.lab.results.rules import Rules
 
 
 class Report(NamedTuple):
@@ -36,7 +37,10 @@ class Report(NamedTuple):
 
 
 def write_report(
-  workdir: str | os.PathLike[str], *, formats: Sequence[str] = ("png",)
+  workdir: str | os.PathLike[str],
+  *,
+  formats: Sequence[str] = ("png",),
+  rules: Rules | None = None,
 ) -> Report:
   """Draws the report of a run into its `report/`, from its records alone.
 
@@ -47,18 +51,21 @@ def write_report(
     workdir: the work directory of a run.
     formats: of the figures: png, pdf, svg; png is always among them, as the
       page and the Markdown show it.
+    rules: to judge it by, and to draw; those recorded there if None. The
+      records are left as they are.
 
   Returns:
     The report's files and tables.
 
   Raises:
-    UserError: a file is missing, damaged or cannot be written.
+    UserError: a file is missing, damaged or cannot be written, or a rule asks
+      for what was not recorded.
   """
   folder = pathlib.Path(workdir)
   formats = [choice("format", form, METADATA) for form in formats]
   formats = list(dict.fromkeys(["png", *formats]))
   try:
-    return _write(folder, formats)
+    return _write(folder, formats, rules)
   except FileNotFoundError as error:
     name = pathlib.Path(error.filename or "").name
     what = f"holds no {name}" if folder.is_dir() else "is not a directory"
@@ -73,8 +80,10 @@ def write_report(
     raise UserError(f"{folder}: {error}") from None
 
 
-def _write(folder: pathlib.Path, formats: Sequence[str]) -> Report:
-  one = read_experiment(folder)
+def _write(
+  folder: pathlib.Path, formats: Sequence[str], rules: Rules | None
+) -> Report:
+  one = read_experiment(folder, rules)
   run, summary = one.records, one.summary
   try:
     tables = summary_tables(summary)
@@ -86,7 +95,13 @@ def _write(folder: pathlib.Path, formats: Sequence[str]) -> Report:
     ) from None
   out = folder / "report"
   figures = draw_figures(
-    run.config, run.environment, run.rows, out, formats, run.probes
+    run.config,
+    run.environment,
+    run.rows,
+    out,
+    formats,
+    run.probes,
+    rules=run.rules,
   )
   shown = [path for path in figures if path.suffix == ".png"]
   notices = list(one.notices)

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from bnjax.lab.report.style import GREY, NARROW, WIDTH, Look, looks
 from bnjax.lab.results.measured import Measured
 from bnjax.lab.results.names import Metric, StepsTo, is_fraction, parse_name
-from bnjax.lab.results.parse import published
-from bnjax.lab.results.rules import PublishedCurve, PublishedNumber
+from bnjax.lab.results.published import PublishedCurve, PublishedNumber
+from bnjax.lab.results.rules import Rules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +48,16 @@ def read_run(
   environment: Mapping[str, Any],
   rows: Sequence[Mapping[str, Any]],
   probes: Sequence[Mapping[str, Any]],
+  rules: Rules,
 ) -> Run:
   """Groups the records of a run; raises ValueError as `Measured` does."""
-  measured = Measured(config, rows, probes)
-  numbers, lines = published(config)
+  measured = Measured(config, rows, probes, rules)
   sizes = {
     str(data.get("name", "")): int(data.get("train") or 0)
     for data in environment.get("datasets") or []
   }
   arms = looks(measured.arms)
-  return Run(measured, arms, sizes, tuple(numbers), tuple(lines))
+  return Run(measured, arms, sizes, rules.numbers, rules.curves)
 
 
 def page_width() -> float:

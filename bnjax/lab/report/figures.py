@@ -1,4 +1,4 @@
-"""The figures of a run: those its config asks for, or the usual ones."""
+"""The figures of a run: those its rules ask for, or the usual ones."""
 
 import logging
 import pathlib
@@ -12,6 +12,8 @@ from bnjax.lab.report.kinds import KINDS
 from bnjax.lab.report.style import METADATA, TIGHT, WIDTH, settings
 from bnjax.lab.results.figure_kinds import Curves, Field, Figure, HeatMap
 from bnjax.lab.results.figures import figures
+from bnjax.lab.results.grids import PLAIN
+from bnjax.lab.results.rules import Rules
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -24,18 +26,19 @@ def draw_figures(
   formats: Sequence[str] = ("png",),
   probes: Rows = (),
   width: float = WIDTH,
+  rules: Rules = PLAIN,
 ) -> list[pathlib.Path]:
   """Draws every figure that the rows have something for.
 
   Args:
-    config: the resolved config; the order of its arms gives their colours, and
-      its `figures` say what is drawn (see `bnjax.lab.results.figures`).
+    config: the resolved config; the order of its arms gives their colours.
     environment: its `datasets` are named where published ones are others.
     rows: the rows of `metrics.jsonl`.
     folder: where the files go; made if missing.
     formats: names in `METADATA`.
     probes: the rows of `probes.jsonl`.
     width: of the figures, in inches.
+    rules: they say what is drawn.
 
   Returns:
     The files, by figure and then by format.
@@ -46,10 +49,10 @@ def draw_figures(
   # It tells each step of embedding a font in a PDF to whoever logs at INFO.
   logging.getLogger("fontTools").setLevel(logging.WARNING)
   folder.mkdir(parents=True, exist_ok=True)
-  run = read_run(config, environment, rows, probes)
+  run = read_run(config, environment, rows, probes, rules)
   files = []
   with matplotlib.rc_context(settings(width)):
-    for name, options in (figures(config) or usual(run)).items():
+    for name, options in (figures(rules, config) or usual(run)).items():
       try:
         figure = KINDS[type(options)](run, options)
       except ValueError as error:
@@ -66,7 +69,7 @@ def draw_figures(
 
 
 def usual(run: Run) -> dict[str, Figure]:
-  """The figures of a run whose config asks for none."""
+  """The figures of a run whose rules ask for none."""
   found: dict[str, Figure] = {}
   for grid in list(run.measured.grids.values())[:1]:
     if len(grid.fields) > 1:

@@ -2,8 +2,8 @@
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
@@ -15,12 +15,11 @@ from bnjax.lab.report.gallery_sections import (
 )
 from bnjax.lab.report.page.experiment import FINDING
 from bnjax.lab.report.render import TIMES
-from bnjax.lab.results.figures import figures
 
 HEADING = """# Results
 
 Every experiment with what was published beside what was measured, and a
-verdict that follows from a rule in its config: *holds*, *does not hold*,
+verdict that follows from a rule in its config file: *holds*, *does not hold*,
 *undecided* (a claim whose 95% interval lies on both sides of its margin) or
 *cannot be compared*. `bnjax/lab/results/verdicts.py` says how. Numbers are
 mean ± standard deviation over seeds; {times} is a ratio of two arms. This page
@@ -89,9 +88,13 @@ def _read(path: pathlib.Path) -> Experiment:
   except ValueError as error:
     raise UserError(f"--gallery: {path}: {error}") from None
   config = records["config"].get("config") or {}
+  try:
+    names = list(results.read_rules(path).rules.figures)
+  except ValueError as error:
+    raise UserError(f"--gallery: {path}: {error}") from None
   finding = path / FINDING
   text = finding.read_text(encoding="utf-8") if finding.exists() else ""
-  drawn = sorted(path.rglob("*.png"), key=lambda p: _order(p.stem, config))
+  drawn = sorted(path.rglob("*.png"), key=lambda p: _order(p.stem, names))
   return Experiment(
     path.name,
     records["summary"],
@@ -102,12 +105,8 @@ def _read(path: pathlib.Path) -> Experiment:
   )
 
 
-def _order(name: str, config: Mapping[str, Any]) -> tuple[int, str]:
-  """Figures as the config lists them, any others after them."""
-  try:
-    names = list(figures(config))
-  except ValueError:
-    names = []
+def _order(name: str, names: Sequence[str]) -> tuple[int, str]:
+  """Figures as the rules list them, any others after them."""
   return (names.index(name) if name in names else len(names)), name
 
 

@@ -13,7 +13,7 @@ from bnjax.lab.report.labels import Label
 from bnjax.lab.report.style import Look
 from bnjax.lab.results.aggregate import Curve
 from bnjax.lab.results.names import is_fraction
-from bnjax.lab.results.rules import PublishedCurve, PublishedNumber
+from bnjax.lab.results.published import PublishedCurve, PublishedNumber
 
 _DASHED: Any = {"linewidth": 1, "linestyle": (0, (4, 3))}
 

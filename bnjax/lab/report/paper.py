@@ -17,6 +17,7 @@ def write_figures(
   *,
   formats: Sequence[str] = ("pdf",),
   width: float = COLUMN,
+  rules: results.Rules | None = None,
 ) -> list[pathlib.Path]:
   """Draws the figures of a run into its `report/paper/`.
 
@@ -27,6 +28,7 @@ def write_figures(
     workdir: the work directory of a run, or what is kept of it.
     formats: png, pdf, svg.
     width: in inches.
+    rules: they say what is drawn; those recorded there if None.
 
   Returns:
     The files.
@@ -44,6 +46,8 @@ def write_figures(
     )
   try:
     run = results.read_workdir(folder)
+    if rules is not None:
+      run = run.with_rules(rules)
     return draw_figures(
       run.config,
       run.environment,
@@ -52,6 +56,7 @@ def write_figures(
       formats,
       run.probes,
       width,
+      run.rules,
     )
   except OSError as error:
     raise UserError(f"{error.filename or folder}: {error.strerror}") from None

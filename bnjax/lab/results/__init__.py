@@ -1,12 +1,31 @@
-"""Records on disk, aggregation over seeds, and verdicts on published numbers.
+"""Records on disk, rules, aggregation over seeds, and verdicts.
 
-Standard library, NumPy and SciPy only: a work directory can be read, and
+NumPy and SciPy only, and pandas for `frame`: a work directory can be read, and
 judged, on a machine without JAX.
 """
 
 from bnjax.lab.results.aggregate import Curve, curves, diverged_steps
 from bnjax.lab.results.checks import check_rules
+from bnjax.lab.results.figure_kinds import (
+  Curves,
+  Field,
+  Figure,
+  Final,
+  HeatMap,
+  Histograms,
+  Layers,
+  Percentiles,
+  StepsTo,
+)
+from bnjax.lab.results.frame import frame, probe_frame, write_table
 from bnjax.lab.results.measured import Measured
+from bnjax.lab.results.published import PublishedCurve, PublishedNumber
+from bnjax.lab.results.recorded import (
+  Recorded,
+  digest,
+  read_rules,
+  write_rules,
+)
 from bnjax.lab.results.records import (
   append_rows,
   read_json,
@@ -14,6 +33,7 @@ from bnjax.lab.results.records import (
   to_strict,
   write_json,
 )
+from bnjax.lab.results.rules import Claim, Rules, greater, less, within
 from bnjax.lab.results.summary import summarize
 from bnjax.lab.results.thin import thick, thin
 from bnjax.lab.results.workdir import (
@@ -24,21 +44,44 @@ from bnjax.lab.results.workdir import (
 )
 
 __all__ = [
+  "Claim",
   "Curve",
+  "Curves",
+  "Field",
+  "Figure",
+  "Final",
+  "HeatMap",
+  "Histograms",
+  "Layers",
   "Measured",
+  "Percentiles",
+  "PublishedCurve",
+  "PublishedNumber",
+  "Recorded",
+  "Rules",
+  "StepsTo",
   "Workdir",
   "append_rows",
   "check_rules",
   "curves",
   "differences",
+  "digest",
   "diverged_steps",
+  "frame",
+  "greater",
+  "less",
+  "probe_frame",
   "read_json",
   "read_rows",
+  "read_rules",
   "read_workdir",
   "summarize",
   "thick",
   "thin",
   "to_strict",
+  "within",
   "write_json",
+  "write_rules",
   "write_summary",
+  "write_table",
 ]

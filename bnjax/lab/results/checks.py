@@ -1,15 +1,11 @@
-"""Finds what is wrong with a config's rules before anything is trained."""
+"""Finds rules that ask for what a run does not have, before it is trained."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from bnjax.lab.results.figures import (
-  figures,
-  layer_tables,
-  named_metrics,
-  recorded_metrics,
-)
-from bnjax.lab.results.grids import BEST, LARGEST, METRIC, THRESHOLD, TRAINED
+from bnjax.lab.results.figure_kinds import Figure
+from bnjax.lab.results.figures import figures
+from bnjax.lab.results.grids import BEST, LARGEST, TRAINED
 from bnjax.lab.results.names import (
   Extreme,
   Growth,
@@ -19,91 +15,90 @@ from bnjax.lab.results.names import (
   StepsTo,
   parse_name,
 )
-from bnjax.lab.results.parse import claims, published
-from bnjax.lab.results.points import (
-  grid_axes,
-  is_number,
-  same_value,
-  short_names,
-)
+from bnjax.lab.results.points import grid_axes, same_value, short_names
+from bnjax.lab.results.rules import Rules
 
 
 def check_rules(
-  config: Mapping[str, Any], metrics: Collection[str] = ()
+  rules: Rules, config: Mapping[str, Any], metrics: Collection[str] = ()
 ) -> None:
-  """Checks published numbers, claims, figures and tables before training.
+  """Checks that a run will have, or has, all that its rules ask for.
 
   Args:
-    config: the whole config as nested dicts.
+    rules: the rules.
+    config: what is trained, as nested dicts.
     metrics: the metrics that rows of this run will have; where they are given,
       a rule that names another one is an error.
 
   Raises:
-    ValueError: a rule has a field that is missing, unknown or of the wrong
-      kind; or it names an arm, a grid's field or value, a probe or a metric
-      that the run will not have. The message is one line that names the field.
+    ValueError: a rule names an arm, a grid's field or value, a probe or a
+      metric that the run will not have. The message is one line that names the
+      field.
   """
-  _check_grid(config, metrics)
+  if grid_axes(config):
+    _check_recorded("grid_metric", rules.grid_metric, metrics)
   arms = list(config.get("arms") or {})
-  for path, arm in _named_arms(config):
+  for path, arm in _named_arms(rules):
     if arm not in arms:
       raise ValueError(
         f"{path} names no arm: {arm!r}; valid: {', '.join(arms) or 'none'}"
       )
-  for name, figure in figures(config).items():
-    for metric in recorded_metrics(figure):
+  drawn = figures(rules, config)
+  for name, figure in drawn.items():
+    for metric in figure.recorded_metrics():
       if isinstance(parse_name(metric), Metric):
         _check_recorded(f"figures.{name}", metric, metrics)
-  for path, name in _named_metrics(config):
+  probes = list(config.get("probes") or {})
+  for path, probe in _named_probes(rules):
+    if probe not in probes:
+      raise ValueError(
+        f"{path} is {probe!r}; valid: {', '.join(probes) or 'none'}"
+      )
+  for path, metric in _named_metrics(rules):
     try:
-      _check_name(parse_name(name), config, metrics)
+      _check_name(parse_name(metric), config, metrics)
     except ValueError as error:
       raise ValueError(f"{path}: {error}") from None
 
 
-def _check_grid(config: Mapping[str, Any], metrics: Collection[str]) -> None:
-  threshold = config.get("grid_threshold", THRESHOLD)
-  if not is_number(threshold):
-    raise ValueError(f"grid_threshold is {threshold!r}, but should be a number")
-  metric = config.get("grid_metric", METRIC)
-  if not isinstance(metric, str):
-    raise ValueError(f"grid_metric is {metric!r}, but should be a metric")
-  if grid_axes(config):
-    _check_recorded("grid_metric", metric, metrics)
-
-
-def _named_arms(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-  numbers, lines = published(config)
-  for number in numbers:
-    yield f"published.{number.arm}", number.arm
+def _named_arms(rules: Rules) -> Iterator[tuple[str, str]]:
+  """Where an arm is named, and which."""
+  for published in rules.published:
+    yield f"published.{published.arm}.arm", published.arm
+  for number in rules.numbers:
     if number.relative_to is not None:
       path = f"published.{number.arm}.{number.metric}.relative_to"
       yield path, number.relative_to
-  for line in lines:
-    yield f"published.{line.arm}", line.arm
-  for claim in claims(config):
-    yield f"claims.{claim.name}.arm", claim.arm
+  for name, claim in rules.claims.items():
+    yield f"claims.{name}.arm", claim.arm
     if isinstance(claim.versus, str):
-      yield f"claims.{claim.name}.versus", claim.versus
-  for name, figure in figures(config).items():
-    yield from ((f"figures.{name}.arms", arm) for arm in figure.arms)
-  for name, table in layer_tables(config).items():
-    yield from ((f"tables.{name}.arms", arm) for arm in table.arms)
+      yield f"claims.{name}.versus", claim.versus
+  for path, figure in _shown(rules):
+    yield from ((f"{path}.arms", arm) for arm in figure.arms)
 
 
-def _named_metrics(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-  numbers, lines = published(config)
-  for arm, metric in [(n.arm, n.metric) for n in numbers] + [
-    (line.arm, line.metric) for line in lines
-  ]:
-    yield f"published.{arm}.{metric}", metric
-  for claim in claims(config):
-    yield f"claims.{claim.name}.metric", claim.metric
+def _named_metrics(rules: Rules) -> Iterator[tuple[str, str]]:
+  for published in rules.published:
+    yield f"published.{published.arm}.{published.metric}", published.metric
+  for name, claim in rules.claims.items():
+    yield f"claims.{name}.metric", claim.metric
     if claim.versus_metric is not None:
-      yield f"claims.{claim.name}.versus_metric", claim.versus_metric
-  for name, figure in figures(config).items():
-    for metric in named_metrics(figure):
-      yield f"figures.{name}", metric
+      yield f"claims.{name}.versus_metric", claim.versus_metric
+  for path, figure in _shown(rules):
+    yield from ((path, metric) for metric in figure.named_metrics())
+
+
+def _named_probes(rules: Rules) -> Iterator[tuple[str, str]]:
+  for path, figure in _shown(rules):
+    if (probe := getattr(figure, "probe", None)) is not None:
+      yield f"{path}.probe", probe
+
+
+def _shown(rules: Rules) -> Iterator[tuple[str, Figure]]:
+  for name, figure in rules.figures.items():
+    yield f"figures.{name}", figure
+  for name, table in rules.tables.items():
+    yield f"tables.{name}", table
 
 
 def _check_name(

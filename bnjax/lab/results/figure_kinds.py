@@ -1,15 +1,24 @@
-"""The kinds of figures that a config may ask for, and their options.
+"""The kinds of figures that rules may ask for, and their options.
 
-Classes alone: `figures` reads them, `bnjax.lab.report` draws them. Metrics are
-named as `names` says.
+`bnjax.lab.report` draws them. Metrics are named as `names` says.
+
+>>> Curves(metrics=("loss",), log_x=True).log_x
+True
+>>> Curves(metrics="loss")
+Traceback (most recent call last):
+ValueError: Curves.metrics is 'loss', but should be a list, each of it a text
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from bnjax.lab.results.checked import Checked
+from bnjax.lab.results.names import expand, parse_name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Figure:
+class Figure(Checked):
   """What every figure has.
 
   Attributes:
@@ -19,6 +28,23 @@ class Figure:
 
   title: str = ""
   arms: tuple[str, ...] = ()
+
+  def named_metrics(self) -> list[str]:
+    """The names of metrics that it needs.
+
+    Those that it looks at point by point are not among them: see
+    `recorded_metrics`.
+    """
+    return []
+
+  def recorded_metrics(self) -> list[str]:
+    """The metrics of the rows that it looks at point by point."""
+    return []
+
+  def check(self) -> None:
+    """Checks the names of metrics and layers."""
+    for name in self.named_metrics():
+      _check_name(f"{type(self).__name__}.metrics", name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +62,8 @@ class Curves(Figure):
     label: of the y axis; the metric's unit if empty.
   """
 
+  kind: ClassVar[str] = "curves"
+
   metrics: tuple[str, ...]
   log_x: bool = False
   log_y: bool | None = None
@@ -44,6 +72,10 @@ class Curves(Figure):
   epochs: bool = False
   titles: tuple[str, ...] = ()
   label: str = ""
+
+  def named_metrics(self) -> list[str]:
+    """See `Figure`."""
+    return list(self.metrics)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,10 +89,16 @@ class Final(Figure):
     titles: of the panels; the metrics in words if empty.
   """
 
+  kind: ClassVar[str] = "final"
+
   metrics: tuple[str, ...]
   step: int | None = None
   log_x: bool = False
   titles: tuple[str, ...] = ()
+
+  def named_metrics(self) -> list[str]:
+    """See `Figure`."""
+    return list(self.metrics)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,6 +121,8 @@ class Field(Figure):
     label: of the x axis; the field's name if empty.
   """
 
+  kind: ClassVar[str] = "field"
+
   x: str
   metrics: tuple[str, ...]
   steps: tuple[int, ...] = ()
@@ -94,6 +134,10 @@ class Field(Figure):
   low: float | None = None
   high: float | None = None
   label: str = ""
+
+  def recorded_metrics(self) -> list[str]:
+    """See `Figure`."""
+    return list(self.metrics)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,6 +156,8 @@ class Percentiles(Figure):
     label: of the y axis.
   """
 
+  kind: ClassVar[str] = "percentiles"
+
   probe: str
   layer: str
   unit: int = 0
@@ -120,6 +166,10 @@ class Percentiles(Figure):
   low: float | None = None
   high: float | None = None
   label: str = ""
+
+  def named_metrics(self) -> list[str]:
+    """See `Figure`."""
+    return [f"{self.probe}/{self.layer}"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,6 +188,8 @@ class HeatMap(Figure):
     y_label: likewise.
   """
 
+  kind: ClassVar[str] = "heat_map"
+
   x: str = ""
   y: str = ""
   metric: str = ""
@@ -147,6 +199,10 @@ class HeatMap(Figure):
   high: float | None = None
   x_label: str = ""
   y_label: str = ""
+
+  def recorded_metrics(self) -> list[str]:
+    """See `Figure`."""
+    return [self.metric] if self.metric else []
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -167,6 +223,8 @@ class Layers(Figure):
     label: of the y axis.
   """
 
+  kind: ClassVar[str] = "layers"
+
   probe: str
   layers: tuple[str, ...] = ()
   step: int | None = None
@@ -175,6 +233,10 @@ class Layers(Figure):
   reference_text: str = ""
   reference_arm: str = ""
   label: str = ""
+
+  def check(self) -> None:
+    """Writes ranges of layers out."""
+    object.__setattr__(self, "layers", _expanded(self, self.layers))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -190,12 +252,18 @@ class Histograms(Figure):
     label: of the x axis.
   """
 
+  kind: ClassVar[str] = "histograms"
+
   probe: str
   layers: tuple[str, ...] = ()
   step: int | None = None
   log_counts: bool = False
   shared: bool = True
   label: str = ""
+
+  def check(self) -> None:
+    """Writes ranges of layers out."""
+    object.__setattr__(self, "layers", _expanded(self, self.layers))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,10 +277,16 @@ class StepsTo(Figure):
     log_x: logarithmic steps.
   """
 
+  kind: ClassVar[str] = "steps_to"
+
   metric: str
   thresholds: tuple[float, ...]
   at_least: bool = True
   log_x: bool = False
+
+  def named_metrics(self) -> list[str]:
+    """See `Figure`."""
+    return self.names()
 
   def names(self) -> list[str]:
     """The metric that each bar shows, see `bnjax.lab.results.names`."""
@@ -220,13 +294,15 @@ class StepsTo(Figure):
     return [f"steps_to:{self.metric}{sign}{t}" for t in self.thresholds]
 
 
-KINDS: dict[str, type[Figure]] = {
-  "curves": Curves,
-  "field": Field,
-  "final": Final,
-  "heat_map": HeatMap,
-  "histograms": Histograms,
-  "layers": Layers,
-  "percentiles": Percentiles,
-  "steps_to": StepsTo,
-}
+def _check_name(path: str, name: str) -> None:
+  try:
+    parse_name(name)
+  except ValueError as error:
+    raise ValueError(f"{path}: {error}") from None
+
+
+def _expanded(figure: Figure, patterns: Iterable[str]) -> tuple[str, ...]:
+  try:
+    return tuple(name for p in patterns for name in expand(p))
+  except ValueError as error:
+    raise figure.wrong("layers", f"has {error}") from None

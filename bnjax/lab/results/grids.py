@@ -1,11 +1,11 @@
 """Runs of a grid: every arm at every point of it, for every seed.
 
-From the final value of `grid_metric` (validation accuracy unless the config
-says otherwise) at every point follow, for each seed of an arm:
+From the final value of `grid_metric` (validation accuracy unless the rules say
+otherwise) at every point follow, for each seed of an arm:
 
     trained_fraction     the share of points at which it is at least
-                         `grid_threshold` (.9 unless the config says otherwise);
-                         a point that diverged to a NaN is not trained
+                         `grid_threshold` (.9 unless the rules say otherwise); a
+                         point that diverged to a NaN is not trained
     best_<metric>        the greatest value of a metric over all points
     largest_<field>      the largest value of a field, such as learning_rate,
                          at which any point is trained, whatever the other
@@ -38,9 +38,9 @@ from bnjax.lab.results.points import (
   point_of,
   short_names,
 )
+from bnjax.lab.results.rules import Rules
 
-METRIC = "validation_accuracy"
-THRESHOLD = 0.9
+PLAIN = Rules()
 TRAINED = "trained_fraction"
 BEST = "best_"
 LARGEST = "largest_"
@@ -195,11 +195,14 @@ def _best(values: np.ndarray) -> tuple[np.ndarray, None]:
   return np.where(np.isneginf(greatest), np.nan, greatest), None
 
 
-def grids(config: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Grid]:
+def grids(
+  config: Mapping[str, Any], rows: Sequence[Row], rules: Rules = PLAIN
+) -> dict[str, Grid]:
   """The grid of every arm whose rows have points.
 
   Args:
     config: its `grid` says which points there should be.
+    rules: they say which points count as trained.
     rows: the rows of `metrics.jsonl`; those without a point are passed over.
 
   Returns:
@@ -235,15 +238,10 @@ def grids(config: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Grid]:
         diverged_steps(own[point]).get(arm, {}) for point in points
       ),
       missing=max(0, wanted - len(points)),
-      metric=str(config.get("grid_metric") or METRIC),
-      threshold=_threshold(config),
+      metric=rules.grid_metric,
+      threshold=rules.grid_threshold,
     )
   return found
-
-
-def _threshold(config: Mapping[str, Any]) -> float:
-  value = config.get("grid_threshold")
-  return THRESHOLD if value is None else float(value)
 
 
 def _order(values: Iterable[Any]) -> list[tuple[bool, float, str]]:

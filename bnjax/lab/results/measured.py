@@ -11,7 +11,7 @@ from bnjax.lab.results.aggregate import (
   diverged_steps,
   is_time,
 )
-from bnjax.lab.results.grids import LARGEST, Grid, grids
+from bnjax.lab.results.grids import LARGEST, PLAIN, Grid, grids
 from bnjax.lab.results.names import (
   Extreme,
   Growth,
@@ -23,6 +23,7 @@ from bnjax.lab.results.names import (
 )
 from bnjax.lab.results.points import point_of, short_names
 from bnjax.lab.results.probes import Probes
+from bnjax.lab.results.rules import Rules
 from bnjax.lab.results.settings import arm_names, setting
 
 
@@ -56,6 +57,7 @@ class Measured:
 
   Attributes:
     config: the resolved config.
+    rules: how it is judged and what is shown of it.
     arms: their names, in the config's order.
     steps: how many steps each arm is to train for.
     plain: curves by (arm, metric), of runs without a grid; times among them.
@@ -69,6 +71,7 @@ class Measured:
     config: Mapping[str, Any],
     rows: Sequence[Row],
     probes: Sequence[Row] = (),
+    rules: Rules = PLAIN,
   ):
     """Groups the rows.
 
@@ -76,15 +79,17 @@ class Measured:
       config: the resolved config as a nested dictionary.
       rows: of `metrics.jsonl`.
       probes: rows of `probes.jsonl`.
+      rules: how it is judged and what is shown of it.
 
     Raises:
       ValueError: a row lacks a field.
     """
     single = [row for row in rows if not point_of(row)]
     self.config = config
+    self.rules = rules
     self.plain = curves(single, times=True)
     self.diverged = diverged_steps(single)
-    self.grids = grids(config, rows)
+    self.grids = grids(config, rows, rules)
     self.probes = Probes(probes)
     self.arms = arm_names(config, [*rows, *probes])
     self.steps = {arm: setting(config, arm, "steps") or 0 for arm in self.arms}

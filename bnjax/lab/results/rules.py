@@ -1,90 +1,48 @@
-"""The rules of a config: published numbers and curves, and claims.
+"""Rules: how a run is judged and what of it is shown.
 
-    published = {arm: {metric: number or curve}}
-      number = {"mean": .8853, "std": .0079, "seeds": 5, "source": "...",
-                "dataset": "mnist", "step": 1000, "tolerance": 0.0}
-      curve = {"steps": [100, ...], "values": [...], "source": "...",
-               "dataset": "mnist"}
-    claims = {name: {"text": "...", "metric": "test_accuracy",
-                     "arm": "batch_norm", "versus": "no_batch_norm",
-                     "direction": "greater", "margin": 0.0, "step": 1000}}
+A config file's `get_rules(config)` returns them; what is trained is not part of
+them. They are recorded in `rules.json` when training begins.
 
-A number may be given in other ways than by its mean:
-
-    {"values": [.816, .826, .831], ...}  independent runs: their mean, standard
-                                         deviation and count
-    {"low": .956, "high": .975, ...}     a range: any number in it will do
-    {"mean": 1.31, "relative_to": "no_batch_norm", ...}
-                                         the arm's metric over the other's
-
-A key of a metric may be any word where the rule itself has a `metric`: for two
-rules about one metric, and for names with a dot in them. `names` says what a
-metric may be, and `verdicts` what follows from each field.
+>>> Rules(
+...   title="Two networks",
+...   claims={"better": greater("a is better", "a", "b")},
+...   published=(
+...     PublishedNumber(arm="a", metric="loss", mean=0.3, std=0.1, seeds=5,
+...                     dataset="mnist", step=100, source="a post"),
+...   ),
+... ).claims["better"].direction
+'greater'
+>>> greater("a is better", "a", "b", margin=-1)
+Traceback (most recent call last):
+ValueError: Claim.margin is -1, but should be at least 0
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
-DIFFERENCES = ("greater", "less", "within")
+from bnjax.lab.results.checked import Checked
+from bnjax.lab.results.figure_kinds import Figure, Layers
+from bnjax.lab.results.points import is_number
+from bnjax.lab.results.published import (
+  PublishedCurve,
+  PublishedNumber,
+  at_least,
+  check_name,
+)
+
+Direction = Literal["greater", "less", "within", "ratio_greater", "ratio_less"]
+DIRECTIONS: tuple[str, ...] = get_args(Direction)
 RATIOS = ("ratio_greater", "ratio_less")
-DIRECTIONS = (*DIFFERENCES, *RATIOS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PublishedNumber:
-  """A published mean over seeds of one metric at one step.
-
-  Attributes:
-    arm: the arm that has its settings.
-    metric: the metric's name, see `names`.
-    mean: the published mean; of `values` (their geometric mean, if it is a
-      ratio) or the middle of a range where those are given.
-    dataset: the name of the data set it was measured on.
-    step: the number of training steps it was measured after.
-    source: where it was published.
-    std: standard deviation over seeds, divided by n as `np.std` does.
-    seeds: how many runs it is of.
-    tolerance: added to both sides of the interval of the difference; half of a
-      range's width is part of it.
-    values: of independent runs, where they are known one by one.
-    low: the least number of a range.
-    high: its greatest.
-    relative_to: an arm: the number is the ratio of this arm's metric to that
-      one's.
-  """
-
-  arm: str
-  metric: str
-  mean: float
-  dataset: str
-  step: int
-  source: str
-  std: float | None = None
-  seeds: int | None = None
-  tolerance: float | None = None
-  values: tuple[float, ...] = ()
-  low: float | None = None
-  high: float | None = None
-  relative_to: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PublishedCurve:
-  """Published values of one metric over steps."""
-
-  arm: str
-  metric: str
-  steps: tuple[int, ...]
-  values: tuple[float, ...]
-  source: str = ""
-  dataset: str = ""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(Checked):
   """A statement about one arm against another arm or against a number.
 
+  `greater`, `less` and `within` write it in a line.
+
   Attributes:
-    name: its key in the config.
     text: the statement in words.
     metric: the metric it is about, see `names`.
     arm: the arm it is about.
@@ -94,24 +52,47 @@ class Claim:
     direction: "greater": arm - versus > margin; "less": versus - arm >
       margin; "within": |arm - versus| < margin; "ratio_greater": arm / versus
       > margin; "ratio_less": versus / arm > margin.
-    margin: at least 0; of a ratio the factor, at least 1, which is what it is
-      if not given.
+    margin: at least 0; of a ratio the factor, at least 1.
     step: the step at which it is judged; the last one if None.
     dataset: where it was claimed; measured on another, it cannot be compared.
     published: what the source says, in words, to be shown beside it.
   """
 
-  name: str
   text: str
   metric: str
   arm: str
   versus: str | float | None = None
   versus_metric: str | None = None
-  direction: str = "greater"
+  direction: Direction = "greater"
   margin: float = 0.0
   step: int | None = None
   dataset: str | None = None
   published: str = ""
+
+  def check(self) -> None:
+    """Checks the fields against each other."""
+    check_name(self, "metric")
+    if self.versus_metric is not None:
+      check_name(self, "versus_metric")
+    at_least(self, 0, "margin", "step")
+    if self.is_ratio and self.margin < 1:
+      raise self.wrong(
+        "margin",
+        f"is {self.margin}, but is the factor of a ratio and should be at "
+        "least 1",
+      )
+    if self.versus is None and self.versus_metric is None:
+      raise self.wrong(
+        "versus",
+        "is None, but should be an arm or a number, or versus_metric a metric "
+        "of the same arm",
+      )
+    if is_number(self.versus):
+      if self.versus_metric is not None:
+        raise self.wrong("versus", "is a number and has no versus_metric")
+      if self.is_ratio and float(self.versus or 0) <= 0:
+        raise self.wrong("versus", f"is {self.versus}: a ratio needs more than "
+                         "0")  # fmt: skip
 
   @property
   def is_ratio(self) -> bool:
@@ -124,3 +105,103 @@ class Claim:
     if self.versus is None:
       return self.arm
     return self.versus if isinstance(self.versus, str) else None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rules(Checked):
+  """How a run is judged, and what its report shows.
+
+  Attributes:
+    title: of the report.
+    notes: lines for the report.
+    published: numbers and curves to compare with.
+    claims: name -> what should be so.
+    figures: the file's name -> what it shows; the usual ones if empty.
+    tables: name -> tables of a probe's layers, beside the usual ones.
+    grid_metric: what says whether a point of the grid is trained.
+    grid_threshold: from which value of it on it is.
+  """
+
+  title: str = ""
+  notes: tuple[str, ...] = ()
+  published: tuple[PublishedNumber | PublishedCurve, ...] = ()
+  claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
+  figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
+  tables: Mapping[str, Layers] = dataclasses.field(default_factory=dict)
+  grid_metric: str = "validation_accuracy"
+  grid_threshold: float = 0.9
+
+  @property
+  def numbers(self) -> tuple[PublishedNumber, ...]:
+    """The published numbers."""
+    return tuple(p for p in self.published if isinstance(p, PublishedNumber))
+
+  @property
+  def curves(self) -> tuple[PublishedCurve, ...]:
+    """The published curves."""
+    return tuple(p for p in self.published if isinstance(p, PublishedCurve))
+
+
+def greater(
+  text: str,
+  arm: str,
+  versus: str | float | None,
+  metric: str = "test_accuracy",
+  *,
+  times: float | None = None,
+  **fields: Any,
+) -> Claim:
+  """The claim that `arm` has more of a metric than `versus`.
+
+  Args:
+    text: the claim in words.
+    arm: of the config.
+    versus: another arm, or a number; None for the arm itself, with a
+      `versus_metric`.
+    metric: what is compared, at the last step.
+    times: more than so many times as much; more by any difference if None.
+    **fields: further fields of `Claim`.
+  """
+  return _claim("greater", text, arm, versus, metric, times, fields)
+
+
+def less(
+  text: str,
+  arm: str,
+  versus: str | float | None,
+  metric: str = "test_accuracy",
+  *,
+  times: float | None = None,
+  **fields: Any,
+) -> Claim:
+  """The claim that `arm` has less of a metric than `versus`: see `greater`."""
+  return _claim("less", text, arm, versus, metric, times, fields)
+
+
+def within(
+  margin: float,
+  text: str,
+  arm: str,
+  versus: str | float | None,
+  metric: str = "test_accuracy",
+  **fields: Any,
+) -> Claim:
+  """The claim that two arms differ by less than a margin: see `greater`."""
+  fields["margin"] = margin
+  return _claim("within", text, arm, versus, metric, None, fields)
+
+
+def _claim(
+  direction: Any,
+  text: str,
+  arm: str,
+  versus: str | float | None,
+  metric: str,
+  times: float | None,
+  fields: dict[str, Any],
+) -> Claim:
+  if times is not None:
+    direction = f"ratio_{direction}"
+    fields["margin"] = times
+  own = {"text": text, "metric": metric, "arm": arm, "versus": versus}
+  return Claim(direction=direction, **own, **fields)

@@ -5,9 +5,10 @@
                   "sample_std", "interval", "seeds", "finite", "bounds",
                   "diverged", "published", "difference",
                   "difference_interval", "ratio", "ratio_interval", "verdict",
-                  "reason"}],
+                  "reason", "changed"}],
      "claims": [{"name", "text", ..., "difference", "interval", "ratio",
-                 "ratio_interval", "bound", "seeds", "verdict", "reason"}],
+                 "ratio_interval", "bound", "seeds", "verdict", "reason",
+                 "changed"}],
      "curves": [{"arm", "metric", "source", "dataset", "measured_on",
                  "points": [{"step", "published", "ours", ...}]}],
      "grids": see `grid_summary`, "layers": see below}
@@ -22,7 +23,9 @@ known only to be "at_least" or "at_most" the one that enters the mean, which
 then has no interval. `diverged` counts runs of the arm and names their seeds
 and steps; their metrics are among the values all the same.
 
-`layers` holds the tables that `config.tables` asks for:
+`changed` says what of a rule was changed after the run; "" if nothing was.
+
+`layers` holds the tables that `rules.tables` asks for:
 
     [{"name", "title", "probe", "step", "layers": [...],
       "arms": {arm: [number of each layer]}, "seeds"}]
@@ -33,16 +36,25 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bnjax.lab.results import aggregate, parse, rules, verdicts
+from bnjax.lab.results import aggregate, verdicts
 from bnjax.lab.results.claims import judge_claim
-from bnjax.lab.results.figures import layer_tables
 from bnjax.lab.results.grid_summary import grid_summary
 from bnjax.lab.results.intervals import estimate
 from bnjax.lab.results.layers import profiles
 from bnjax.lab.results.measured import Measured
 from bnjax.lab.results.missing import missing_rows
+from bnjax.lab.results.published import PublishedCurve, PublishedNumber
+from bnjax.lab.results.recorded import (
+  Recorded,
+  change,
+  changes,
+  of_first,
+)
 from bnjax.lab.results.records import to_strict
+from bnjax.lab.results.rules import Claim, Rules
 from bnjax.lab.results.settings import setting
+
+NONE = Recorded()
 
 
 def summarize(
@@ -50,6 +62,7 @@ def summarize(
   environment: Mapping[str, Any],
   rows: Iterable[Mapping[str, Any]],
   probes: Iterable[Mapping[str, Any]] = (),
+  recorded: Recorded = NONE,
 ) -> dict[str, Any]:
   """Summarizes the rows of a run and judges its published numbers and claims.
 
@@ -58,31 +71,35 @@ def summarize(
     environment: holds `datasets`, a list of what describes each.
     rows: the rows of `metrics.jsonl`, of a finished run or of a part of one.
     probes: the rows of `probes.jsonl`.
+    recorded: the rules, and those that training began with.
 
   Returns:
     The dictionary described above, strict JSON.
 
   Raises:
-    ValueError: a rule of the config, or a row, is not as it should be.
+    ValueError: a row is not as it should be, or a rule asks for what there
+      cannot be.
   """
   rows = list(rows)
-  measured = Measured(config, rows, list(probes))
-  numbers, lines = parse.published(config)
+  rules, first = recorded.rules, recorded.first
+  measured = Measured(config, rows, list(probes), rules)
   summary = {
-    "title": str(config.get("title") or "Results"),
+    "title": rules.title or "Results",
     "datasets": list(environment.get("datasets") or []),
     "seconds": aggregate.total_seconds(rows),
-    "notes": [str(note) for note in config.get("notes") or []],
-    "notices": missing_rows(measured),
-    "entries": _entries(measured, numbers),
+    "notes": list(rules.notes),
+    "notices": [*missing_rows(measured), *changes(recorded)],
+    "entries": _entries(measured, recorded),
     "claims": [
-      _claim(claim, judge_claim(claim, measured))
-      for claim in parse.claims(config)
+      {"name": name}
+      | _claim(claim, judge_claim(claim, measured))
+      | {"changed": change(claim, first.claims.get(name))}
+      for name, claim in rules.claims.items()
     ],
     "curves": [
       _points(line, measured)
       | {"measured_on": setting(config, line.arm, "dataset", "name")}
-      for line in lines
+      for line in rules.curves
     ],
     "grids": [grid_summary(grid) for grid in measured.grids.values()],
     "layers": _layers(measured),
@@ -91,10 +108,9 @@ def summarize(
   return strict
 
 
-def _entries(
-  measured: Measured, numbers: Sequence[rules.PublishedNumber]
-) -> list[dict[str, Any]]:
+def _entries(measured: Measured, recorded: Recorded) -> list[dict[str, Any]]:
   entries = []
+  numbers, first = recorded.rules.numbers, recorded.first
   for arm in measured.arms:
     left = [rule for rule in numbers if rule.arm == arm]
     for metric in measured.metrics(arm):
@@ -105,16 +121,18 @@ def _entries(
         left.remove(rule)
       else:
         rule = None
-      entries.append(_entry(arm, metric, curve.last_step, rule, measured))
+      entries.append(
+        _entry(arm, metric, curve.last_step, rule, measured, first)
+      )
     entries += [
-      _entry(arm, rule.metric, step, rule, measured)
+      _entry(arm, rule.metric, step, rule, measured, first)
       for rule in left
       if (step := _step(rule, measured)) is not None
     ]
   return entries
 
 
-def _step(rule: rules.PublishedNumber, measured: Measured) -> int | None:
+def _step(rule: PublishedNumber, measured: Measured) -> int | None:
   """The published step, or the last one where there are no rows of that."""
   curve = measured.curve(rule.arm, rule.metric)
   if curve is None:
@@ -126,8 +144,9 @@ def _entry(
   arm: str,
   metric: str,
   step: int,
-  rule: rules.PublishedNumber | None,
+  rule: PublishedNumber | None,
   measured: Measured,
+  first: Rules,
 ) -> dict[str, Any]:
   values = measured.values(arm, metric, step)
   ours = estimate(list(values.numbers.values()))
@@ -154,6 +173,7 @@ def _entry(
     "ratio_interval": None,
     "verdict": None,
     "reason": "",
+    "changed": "",
   }
   if rule is not None:
     theirs = None
@@ -175,6 +195,7 @@ def _entry(
       "ratio_interval": _listed(judged.ratio_interval),
       "verdict": judged.verdict,
       "reason": judged.reason,
+      "changed": change(rule, of_first(rule, first)),
     }
   return entry
 
@@ -188,7 +209,7 @@ def _diverged(arm: str, measured: Measured) -> dict[str, Any]:
   return {"count": len(runs), "runs": listed}
 
 
-def _claim(claim: rules.Claim, judged: verdicts.Verdict) -> dict[str, Any]:
+def _claim(claim: Claim, judged: verdicts.Verdict) -> dict[str, Any]:
   return dataclasses.asdict(claim) | {
     "difference": judged.difference,
     "interval": _listed(judged.interval),
@@ -201,7 +222,7 @@ def _claim(claim: rules.Claim, judged: verdicts.Verdict) -> dict[str, Any]:
   }
 
 
-def _points(line: rules.PublishedCurve, measured: Measured) -> dict[str, Any]:
+def _points(line: PublishedCurve, measured: Measured) -> dict[str, Any]:
   """A published curve, and ours at its steps; a loss also in its parts."""
   metrics = {"ours": line.metric}
   if line.metric == "loss":
@@ -227,7 +248,7 @@ def _points(line: rules.PublishedCurve, measured: Measured) -> dict[str, Any]:
 
 def _layers(measured: Measured) -> list[dict[str, Any]]:
   tables = []
-  for name, wanted in layer_tables(measured.config).items():
+  for name, wanted in measured.rules.tables.items():
     found = profiles(measured, wanted)
     layers = list(dict.fromkeys(layer for p in found for layer in p.layers))
     arms = {}

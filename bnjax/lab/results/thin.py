@@ -5,20 +5,22 @@
      "grids": [{"arm", "fields", "points": [[...]], "seeds", "step",
                 "values": {metric: [[value of each seed] of each point]},
                 "diverged": [[[seed, step], ...] of each point]}],
-     "diverged": {arm: [[seed, step], ...]}}
+     "diverged": {arm: [[seed, step], ...]},
+     "judged": see `judged`}
 
 Values have six digits; null where one was not finite or not recorded. Of a
 curve with many steps some are left out, never the first or the last; of a grid
-there is the last step alone.
+there is the last step alone. What the rules look at is there whole.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bnjax.lab.results.aggregate import Curve, is_time
 from bnjax.lab.results.grids import Grid
+from bnjax.lab.results.judged import judged, judged_rows
 from bnjax.lab.results.measured import Measured
 
 # Numbers of all curves together: about a quarter of a megabyte.
@@ -27,7 +29,7 @@ _STEPS = 60
 
 
 def thin(measured: Measured) -> dict[str, Any]:
-  """What is kept of a run's metrics, strict JSON; no times."""
+  """What is kept of a run's metrics, strict JSON; times only if judged."""
   curves = [
     curve for (_, name), curve in measured.plain.items() if not is_time(name)
   ]
@@ -39,11 +41,26 @@ def thin(measured: Measured) -> dict[str, Any]:
     "diverged": {
       arm: _pairs(runs) for arm, runs in measured.diverged.items() if runs
     },
+    "judged": judged(measured),
   }
 
 
-def thick(kept: Mapping[str, Any]) -> list[dict[str, Any]]:
-  """Rows, such as those of `metrics.jsonl`, of what `thin` has kept.
+class Thick(NamedTuple):
+  """Rows such as those of a run's files.
+
+  Attributes:
+    rows: as of `metrics.jsonl`, thinned out.
+    judged: likewise, of what rules look at, whole.
+    probes: as of `probes.jsonl`, of what rules look at.
+  """
+
+  rows: list[dict[str, Any]]
+  judged: list[dict[str, Any]]
+  probes: list[dict[str, Any]]
+
+
+def thick(kept: Mapping[str, Any]) -> Thick:
+  """Rows of what `thin` has kept.
 
   Raises:
     ValueError: it is not as `thin` makes it.
@@ -61,11 +78,12 @@ def thick(kept: Mapping[str, Any]) -> list[dict[str, Any]]:
       for arm, runs in kept.get("diverged", {}).items()
       for seed, step in runs
     ]
+    judged_metrics, probes = judged_rows(kept.get("judged", ()))
   except (KeyError, TypeError, AttributeError):
     raise ValueError(
       "metrics.json is not as this version writes it: export the run again"
     ) from None
-  return rows
+  return Thick(rows, judged_metrics, probes)
 
 
 def _rows_of_grid(grid: Mapping[str, Any]) -> list[dict[str, Any]]:

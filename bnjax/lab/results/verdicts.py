@@ -30,7 +30,7 @@ from bnjax.lab.results.intervals import (
   welch_interval,
 )
 from bnjax.lab.results.measured import Values
-from bnjax.lab.results.rules import PublishedNumber
+from bnjax.lab.results.published import PublishedNumber
 
 HOLDS = "holds"
 FAILS = "does not hold"

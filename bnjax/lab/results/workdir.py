@@ -5,19 +5,27 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from bnjax.lab.results.aggregate import KEYS
+from bnjax.lab.results.checks import check_rules
+from bnjax.lab.results.recorded import Recorded, read_rules
 from bnjax.lab.results.records import read_json, read_rows, write_json
+from bnjax.lab.results.rules import Rules
 from bnjax.lab.results.summary import summarize
+from bnjax.lab.results.thin import thick
+
+METRICS = "metrics.json"  # what is kept of a run's metrics, see `thin`
 
 
 class Workdir(NamedTuple):
-  """What a run left, finished or not.
+  """What a run left, finished or not, or what was kept of it.
 
   Attributes:
-    config: the resolved config.
+    config: what was trained, resolved.
     environment: versions, devices, data sets, command.
     rows: the rows of `metrics.jsonl`.
     notices: what was odd about the files, one line each.
     probes: the rows of `probes.jsonl`; none where there is no such file.
+    recorded: its rules, and those that training began with.
   """
 
   config: dict[str, Any]
@@ -25,10 +33,37 @@ class Workdir(NamedTuple):
   rows: list[dict[str, Any]]
   notices: list[str]
   probes: list[dict[str, Any]]
+  recorded: Recorded = Recorded()
+
+  @property
+  def rules(self) -> Rules:
+    """How it is judged."""
+    return self.recorded.rules
+
+  def with_rules(self, rules: Rules) -> "Workdir":
+    """The same run, to be judged by other rules.
+
+    Raises:
+      ValueError: a rule asks for what was not recorded.
+    """
+    names = {name for row in self.rows for name in row} - {*KEYS}
+    check_rules(rules, self.config, names)
+    return self._replace(recorded=self.recorded._replace(rules=rules))
+
+  def summarize(self) -> dict[str, Any]:
+    """Its summary, see `bnjax.lab.results.summary`."""
+    summary = summarize(
+      self.config, self.environment, self.rows, self.probes, self.recorded
+    )
+    summary["notices"] = [*self.notices, *summary["notices"]]
+    return summary
 
 
 def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
-  """Reads `config.json`, `environment.json`, `metrics.jsonl`, `probes.jsonl`.
+  """Reads the records of a run, or what was kept of one.
+
+  They are `config.json`, `rules.json`, `environment.json`, `metrics.jsonl` (or
+  `metrics.json`, where that alone was kept) and `probes.jsonl`.
 
   Raises:
     FileNotFoundError: one of them is missing; its `filename` says which.
@@ -39,12 +74,25 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
   if not isinstance(config, dict):
     raise ValueError("config.json does not hold a config")
   environment = read_json(folder / "environment.json")
-  rows, notices = read_rows(folder / "metrics.jsonl")
+  recorded = read_rules(folder)
+  notices = list(recorded.notices)
+  if is_kept(folder):
+    kept = thick(read_json(folder / METRICS))
+    rows = kept.rows + kept.judged
+    return Workdir(config, environment, rows, notices, kept.probes, recorded)
   probes: list[dict[str, Any]] = []
+  rows, more = read_rows(folder / "metrics.jsonl")
+  notices += more
   if (folder / "probes.jsonl").exists():
     probes, more = read_rows(folder / "probes.jsonl")
     notices += more
-  return Workdir(config, environment, rows, notices, probes)
+  return Workdir(config, environment, rows, notices, probes, recorded)
+
+
+def is_kept(folder: pathlib.Path) -> bool:
+  """Whether a folder holds only what was kept of a run."""
+  whole = (folder / "metrics.jsonl").exists()
+  return not whole and (folder / METRICS).exists()
 
 
 def write_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
@@ -59,9 +107,7 @@ def write_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
   Raises:
     FileNotFoundError, ValueError: as `read_workdir` and `summarize`.
   """
-  run = read_workdir(workdir)
-  summary = summarize(run.config, run.environment, run.rows, run.probes)
-  summary["notices"] = [*run.notices, *summary["notices"]]
+  summary = read_workdir(workdir).summarize()
   write_json(pathlib.Path(workdir) / "summary.json", summary)
   return summary
 

@@ -3,10 +3,10 @@
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jax.extend.core import jaxprs_in_params
 
-from bnjax.lab.train.step import Batch, Task, init_state, train_step
+from bnjax.lab.train.state import TrainState
+from bnjax.lab.train.step import Batch, Task, train_step
 
 
 class Need(NamedTuple):
@@ -20,19 +20,31 @@ class Need(NamedTuple):
   state: int
   step: int
 
+  def together(self, networks: int, across: str) -> int:
+    """Bytes of a program of several networks, its data aside.
 
-def estimate(
-  task: Task, image_shape: tuple[int, ...], batch_size: int, image_dtype: Any
-) -> Need:
-  """An upper bound by shapes alone: nothing is computed or compiled."""
-  state = jax.eval_shape(
-    lambda: init_state(task, jax.random.key(0), image_shape)
-  )
-  shape: Any = jax.ShapeDtypeStruct
-  batch = Batch(
-    shape((batch_size, *image_shape), image_dtype),
-    shape((batch_size,), jnp.int32),
-  )
+    Args:
+      networks: how many.
+      across: "map", one step at a time, states in and out; or "vmap".
+    """
+    steps = 1 if across == "map" else networks
+    return 2 * networks * self.state + steps * self.step
+
+  def at_once(self, budget: float, across: str) -> int:
+    """How many networks' program fits into so many bytes: see `together`."""
+    if across == "map":
+      return int((budget - self.step) // (2 * self.state))
+    return int(budget // (2 * self.state + self.step))
+
+
+def estimate(task: Task, state: TrainState, batch: Batch) -> Need:
+  """An upper bound by shapes alone: nothing is computed or compiled.
+
+  Args:
+    task: of the network.
+    state: its shapes and dtypes.
+    batch: a minibatch's.
+  """
   step = jax.make_jaxpr(
     lambda state, key, batch: train_step(task, state, key, batch)
   )(state, jax.eval_shape(lambda: jax.random.key(0)), batch)

@@ -1,20 +1,25 @@
 """Optimizers by name, from optax, every hyperparameter an argument."""
 
+import functools
+import inspect
 from collections.abc import Callable
-from typing import Any
 
 import optax
 
+from bnjax.lab.registry import Traced
+
+Optimizer = Callable[..., optax.GradientTransformation]
+
 
 def sgd(
-  learning_rate: Any, momentum: float = 0.0, nesterov: bool = False
+  learning_rate: Traced[float], momentum: float = 0.0, nesterov: bool = False
 ) -> optax.GradientTransformation:
   """`optax.sgd`; a momentum of 0 is none, and keeps no state."""
   return optax.sgd(learning_rate, momentum or None, nesterov)
 
 
 def rmsprop(
-  learning_rate: Any,
+  learning_rate: Traced[float],
   decay: float = 0.9,
   eps: float = 1e-8,
   initial_scale: float = 0.0,
@@ -38,14 +43,29 @@ def rmsprop(
   )
 
 
-# The arguments are optax's own. RMSprop as published in 2016 has epsilon
-# outside the square root: eps_in_sqrt=False. Where two entries' defaults for an
-# argument differ, a config has the first one's (see `bnjax.lab.config.base`).
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
-  "adam": optax.adam,
-  "adamw": optax.adamw,
+def _traced_rate(optimizer: Optimizer) -> Optimizer:
+  """The optimizer with its learning rate annotated as `Traced`."""
+
+  @functools.wraps(optimizer)
+  def same(*args: object, **kwargs: object) -> optax.GradientTransformation:
+    return optimizer(*args, **kwargs)
+
+  signature = inspect.signature(optimizer)
+  parameters = dict(signature.parameters)
+  rate = parameters["learning_rate"]
+  parameters["learning_rate"] = rate.replace(annotation=Traced[float])
+  whole = signature.replace(parameters=list(parameters.values()))
+  same.__signature__ = whole  # type: ignore[attr-defined]
+  return same
+
+
+# The arguments and their defaults are optax's own. RMSprop as published in 2016
+# has epsilon outside the square root: eps_in_sqrt=False.
+OPTIMIZERS: dict[str, Optimizer] = {
+  "adam": _traced_rate(optax.adam),
+  "adamw": _traced_rate(optax.adamw),
   "rmsprop": rmsprop,
   "sgd": sgd,
-  "lion": optax.lion,
-  "adagrad": optax.adagrad,
+  "lion": _traced_rate(optax.lion),
+  "adagrad": _traced_rate(optax.adagrad),
 }

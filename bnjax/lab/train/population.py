@@ -1,13 +1,43 @@
 """A network with Algorithm 2's statistics in place of its running ones."""
 
+import functools
+import inspect
 from typing import Any
 
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from bnjax.lab import registry
+from bnjax.lab.errors import UserError
 from bnjax.lab.train.draw import Draws
 from bnjax.lab.train.minibatch import minibatch
 from bnjax.lab.train.sharding import ONE_DEVICE, Layout
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import Batch, Task, preprocess, working_variables
 from bnjax.tools import recalibrate_stacked
+
+# What norms call the weight of the old in a moving average.
+_DECAYS = ("decay", "momentum")
+
+
+def check_statistics(task: Task, state: TrainState, name: str) -> None:
+  """Refuses norms whose statistics cannot be computed anew.
+
+  Args:
+    task: what is trained.
+    state: of it, or its shapes.
+    name: of the norm in the config.
+
+  Raises:
+    UserError: it keeps running statistics by a rule of its own.
+  """
+  if state.batch_stats and not _is_batch_norm(task) and _decay(task) is None:
+    raise UserError(
+      f"population_batches: the running statistics of norm.name={name!r} "
+      f"cannot be computed anew: it takes neither {' nor '.join(_DECAYS)}, "
+      "which at 0 leaves a batch's own; set population_batches to 0"
+    )
 
 
 def with_population_statistics(
@@ -21,27 +51,79 @@ def with_population_statistics(
   """The state with statistics of some minibatches at its own parameters.
 
   Args:
-    task: what is trained.
-    state: of one network that has batch norms.
+    task: what is trained, passed by `check_statistics`.
+    state: of one network; without running statistics it stays as it is.
     train: the training set, as `bnjax.lab.train.loop.train_steps` takes it.
     draws: the minibatches, of one network: `rows` `[batches, batch]`.
     image_shape: of one image.
     layout: divides each minibatch over devices.
 
   Returns:
-    The state with `batch_stats` by the paper's Algorithm 2, lines 8 to 10.
+    The state with `batch_stats` by the paper's Algorithm 2, lines 8 to 10:
+    every norm normalizes by the minibatch, without dropout. Of batch norms they
+    are the means of the minibatches' means and unbiased variances, of other
+    norms the means of what each minibatch leaves.
   """
+  if not state.batch_stats:
+    return state
 
   def call(model: Any, draw: Draws) -> Any:
     batch = minibatch(train, draw, image_shape, layout)
     images = preprocess(task, batch.images)
     return model(images, train=False, mask=batch.mask)
 
+  variables = working_variables(task, state)
+  if not _is_batch_norm(task):
+    return state._replace(batch_stats=_averaged(task, variables, draws, call))
   recalibrated = recalibrate_stacked(
-    task.model,
-    working_variables(task, state),
-    draws,
-    call=call,
-    estimator="paper",
+    task.model, variables, draws, call=call, estimator="paper"
   )
   return state._replace(batch_stats=recalibrated["batch_stats"])
+
+
+def _averaged(task: Task, variables: Any, draws: Draws, call: Any) -> Any:
+  """What each minibatch leaves where the old has no weight, on average."""
+  model: Any = task.model
+  forgetful = functools.partial(model.norm, **{_decay(task) or "": 0.0})
+  run = nn.apply(call, model.clone(norm=forgetful), mutable=["batch_stats"])
+  old = variables["batch_stats"]
+
+  def add(sums: Any, draw: Draws) -> tuple[Any, None]:
+    with nn.intercept_methods(_by_batch):
+      _, left = run(variables, draw)
+    return jax.tree.map(jnp.add, sums, left["batch_stats"]), None
+
+  zeros = jax.tree.map(jnp.zeros_like, old)
+  sums, _ = jax.lax.scan(add, zeros, draws)
+  count = jax.tree.leaves(draws)[0].shape[0]
+  # What is counted, such as steps, is no average.
+  mean = lambda s, o: s / count if jnp.issubdtype(o.dtype, jnp.inexact) else o
+  return jax.tree.map(lambda s, o: mean(s, o).astype(o.dtype), sums, old)
+
+
+def _by_batch(
+  method: Any,
+  args: tuple[Any, ...],
+  kwargs: dict[str, Any],
+  context: nn.module.InterceptorContext,
+) -> Any:
+  """Calls a norm as in training, whatever the rest of the model does."""
+  if context.method_name == "__call__":
+    given = inspect.signature(context.orig_method).bind(*args, **kwargs)
+    if "use_running_average" in given.arguments:
+      given.arguments["use_running_average"] = False
+      return method(*given.args, **given.kwargs)
+  return method(*args, **kwargs)
+
+
+def _is_batch_norm(task: Task) -> bool:
+  """Whether the norm is a batch norm, whose moments are the input's."""
+  norm = getattr(task.model, "norm", None)
+  return norm is None or isinstance(norm(), nn.BatchNorm)
+
+
+def _decay(task: Task) -> str | None:
+  """The norm's name for the weight of the old in its statistics."""
+  model: Any = task.model
+  takes = registry.takes(model.norm)
+  return next(filter(takes, _DECAYS), None)

@@ -154,7 +154,9 @@ def make_program(
       task = make_task(hyper)
       sums = evaluate_splits(task, state, held_out, block=size, layout=layout)
       population: list[Sums] | list[None] = [None, None]
-      if draws is not None:
+      if draws is not None and not state.batch_stats:
+        population = sums  # there is nothing to compute anew
+      elif draws is not None:
         other = with_population_statistics(
           task, state, splits.train, draws, image_shape, layout
         )

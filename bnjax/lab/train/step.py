@@ -83,12 +83,16 @@ def init_state(
 ) -> TrainState:
   """A fresh `TrainState`; weights depend on the key, not on the norm."""
   images = jnp.zeros((2, *image_shape), jnp.uint8)
-  fresh = task.model.init(
-    jax.random.fold_in(key, PARAMS), preprocess(task, images), train=False
+  # A model may have a field that is called `init`.
+  fresh = nn.Module.init(
+    task.model,
+    jax.random.fold_in(key, PARAMS),
+    preprocess(task, images),
+    train=False,
   )
   if task.precision.params != jnp.float32:
     fresh = jax.tree.map(lambda x: x.astype(task.precision.params), fresh)
-  params = fresh["params"]
+  params = fresh.get("params", {})
   return TrainState(
     params,
     fresh.get("batch_stats", {}),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.registry import is_outside, lookup
 from bnjax.lab.writers.composite import Composite
 from bnjax.lab.writers.mlflow_store import MlflowRun
 from bnjax.lab.writers.per_network import PerNetwork
@@ -50,6 +51,17 @@ WRITERS: dict[str, _Kind] = {
 }
 
 
+def _find(name: str) -> _Kind:
+  """The kind of a name, or of "package.module:object" from outside.
+
+  What is outside is called as `open_run` is, and needs what it imports.
+  """
+  if is_outside(name):
+    opened = lookup("--writers", name, WRITERS)
+    return _Kind(name.partition(":")[0].partition(".")[0], "", opened, 200)
+  return WRITERS[choice("--writers", name, WRITERS)]
+
+
 def installed(names: Sequence[str] = ("tensorboard",)) -> tuple[str, ...]:
   """Those of `names` whose package is there."""
   return tuple(name for name in names if _is_there(WRITERS[name].package))
@@ -62,11 +74,11 @@ def _is_there(package: str) -> bool:
 def check(names: Sequence[str]) -> None:
   """Raises UserError for a name that is not known or whose package is missing.
 
-  Loads nothing and writes nothing.
+  Loads nothing but what is from outside, and writes nothing.
   """
   for name in names:
-    kind = WRITERS[choice("--writers", name, WRITERS)]
-    if not _is_there(kind.package):
+    kind = _find(name)
+    if not is_outside(name) and not _is_there(kind.package):
       raise UserError(
         f"--writers: {name} needs {kind.package}, which is not installed; "
         f"pip install 'bnjax[{kind.extra}]'"
@@ -88,7 +100,8 @@ def open_writers(
   """The writers of these names as one; it does nothing if there are none.
 
   Args:
-    names: keys of `WRITERS`.
+    names: keys of `WRITERS`, or "package.module:object": what makes a `Run`
+      of the work directory and what a network is `About`.
     workdir: the run's, where a writer leaves its files.
     experiment: the experiment's name.
     networks: all that will be told of, of `experiment.plan.networks`.
@@ -101,7 +114,7 @@ def open_writers(
   check(names)
   opened: dict[str, Writer] = {}
   for name in dict.fromkeys(names):
-    kind = WRITERS[name]
+    kind = _find(name)
     if len(networks) > kind.most:
       notify(
         f"writer {name} is left out: {len(networks):,} networks are more than "

@@ -9,7 +9,7 @@ import pytest
 import tiny_tfds
 
 from bnjax.lab import errors
-from bnjax.lab.data.cropping import CentralCrop, RandomCrop, crops
+from bnjax.lab.data.cropping import CentralCrop, RandomCrop
 
 pytest.importorskip("PIL", reason="PIL decodes images")
 
@@ -78,42 +78,6 @@ def test_grey_photographs_have_three_channels():
   grey = np.full((9, 9, 1), 77, np.uint8)
   y = CentralCrop(4, 4)(tiny_tfds.encode(grey))
   np.testing.assert_array_equal(y, np.full((4, 4, 3), 77))
-
-
-def test_crops_of_given_places():
-  encoded = tiny_tfds.encode(_ramp(20, 30))
-  seen = []
-
-  def places(height, width):
-    seen.append((height, width))
-    return [(20, 30, 3, 4, 8), (20, 30, 0, 0, 16)]
-
-  y = crops(encoded, places, size=8)
-  assert seen == [(20, 30)]
-  assert y.shape == (4, 8, 8, 3)
-  np.testing.assert_array_equal(y[0], _ramp(20, 30)[3:11, 4:12])
-  np.testing.assert_array_equal(y[1], y[0][:, ::-1])
-  assert abs(int(y[2][-1, -1, 0]) - 2 * 14.5) <= 2  # the square made smaller
-  np.testing.assert_array_equal(y[3], y[2][:, ::-1])
-
-
-def test_crops_are_those_of_the_device():
-  jnp = pytest.importorskip("jax.numpy")
-  from bnjax.lab.train.crops import crop_places, crops_144
-
-  rng = np.random.default_rng(0)
-  coarse = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
-  image = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
-  how = {"size": 24, "scales": [28, 32]}
-  ours = crops(
-    tiny_tfds.encode(image), lambda h, w: crop_places(h, w, **how), size=24
-  )
-  theirs = crops_144(jnp.asarray(image[None], jnp.float32), **how)[0]
-  assert ours.shape == theirs.shape == (72, 24, 24, 3)
-  # Of the same pixels by two libraries: they round and place alike.
-  difference = np.abs(ours - np.asarray(theirs))
-  assert np.mean(difference) < 1
-  assert np.quantile(difference, 0.99) < 12
 
 
 @pytest.mark.parametrize(

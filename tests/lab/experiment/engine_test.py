@@ -5,12 +5,12 @@ import json
 
 import numpy as np
 import pytest
+from bnjax.lab.shorthands import greater
 
 from bnjax.lab import experiment, results
 from bnjax.lab.config import base
 from bnjax.lab.errors import UserError
 from bnjax.lab.literature import number
-from bnjax.lab.shorthands import greater
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
@@ -206,9 +206,12 @@ def test_what_is_wrong_is_told_before_anything_is_written(
       r"probes\.p\.layers: 'dense_7'.*dense_0",
     ),
     ({"probes": {"p": {"measure": "nrom"}}}, r"probes\.p\.measure: 'nrom'"),
-    ({"memory_gb": 1e-6}, "memory_gb: 1e-06 does not hold one network"),
+    (
+      {"machine": {"memory_gb": 1e-6}},
+      "machine.memory_gb: 1e-06 does not hold one network",
+    ),
     ({"precision": "float16"}, "precision: 'float16'"),
-    ({"across": "both"}, "across: 'both'"),
+    ({"machine": {"across": "both"}}, "machine.across: 'both'"),
     ({"figures": {"f": {"kind": "curve"}}}, r"figures\.f\.kind"),
   ],
 )
@@ -296,7 +299,9 @@ def test_groups_split_to_a_budget_and_taking_turns_change_nothing(
   whole, tmp_path
 ):
   workdir, config = whole
-  experiment.run(config | {"max_networks": 3, "interleave": True}, tmp_path)
+  experiment.run(
+    config | {"machine": {"max_networks": 3}, "interleave": True}, tmp_path
+  )
   key = lambda r: (r["step"], r["seed"], sorted(r["point"].items()))
   first = sorted(_untimed(_lines(workdir / "metrics.jsonl")), key=key)
   other = sorted(_untimed(_lines(tmp_path / "metrics.jsonl")), key=key)

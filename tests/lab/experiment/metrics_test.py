@@ -1,13 +1,12 @@
 """What is known of a run's metrics before it is trained."""
 
 import pytest
+from bnjax.lab.shorthands import greater
 
 from bnjax.lab import experiment
-from bnjax.lab.arms import resolve_arms
-from bnjax.lab.config import base
+from bnjax.lab.config import base, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.metrics import recorded
-from bnjax.lab.shorthands import greater
 
 
 def test_algorithm_2_is_recorded_where_it_is_asked_for():

@@ -30,7 +30,7 @@ def _config():
   config.steps = 300
   config.eval_every = 30
   config.seeds = 2
-  config.max_networks = 1  # two parts an arm
+  config.machine.max_networks = 1  # two parts an arm
   config.save_params = True
   config.predictions = True
   config.probes = {"spread": {"measure": "variance", "layers": "activation_*"}}

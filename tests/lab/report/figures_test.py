@@ -5,6 +5,7 @@ import math
 import matplotlib
 import numpy as np
 import pytest
+from bnjax.lab.results.parse import published
 from hypothesis import given, settings, strategies as st
 from matplotlib import colors
 from matplotlib.figure import Figure
@@ -14,7 +15,6 @@ from bnjax.lab.report.labels import spread
 from bnjax.lab.report.panels import draw_panel, draw_published
 from bnjax.lab.report.style import looks
 from bnjax.lab.results.aggregate import curves
-from bnjax.lab.results.parse import published
 
 ARMS = ["batch_norm", "no_batch_norm", "$x^{<script>|"]
 CONFIG = {

@@ -2,21 +2,24 @@ import copy
 
 import pytest
 
-from bnjax.lab.results import check_rules
+from bnjax.lab.results import Rules, check_rules
 from bnjax.lab.results.figure_kinds import Field, HeatMap, Layers
-from bnjax.lab.results.figures import figures, layer_tables, named_metrics
+from bnjax.lab.results.figures import figures
 
-NUMBER = {"mean": 0.5, "dataset": "mnist", "step": 10, "source": "a post"}
+NUMBER = {"kind": "number", "arm": "a", "metric": "test_accuracy", "mean": 0.5,
+          "dataset": "mnist", "step": 10, "source": "a post"}  # fmt: skip
 CONFIG = {
   "arms": {"a": {}, "b": {}},
   "probes": {"variance": {"measure": "variance"}},
-  "published": {"a": {"test_accuracy": NUMBER}},
+}
+RULES = {
+  "published": [NUMBER],
   "claims": {
     "c": {"text": "t", "metric": "variance/h_1", "arm": "a", "versus": "b"}
   },
   "figures": {
     "both": {"kind": "curves", "metrics": ["loss", "max:test_accuracy"]},
-    "deep": {"kind": "layers", "probe": "variance", "layers": "h_{1..3}"},
+    "deep": {"kind": "layers", "probe": "variance", "layers": ["h_{1..3}"]},
     "bars": {"kind": "steps_to", "metric": "loss", "thresholds": [0.5],
              "at_least": False, "arms": ["b"]},
   },
@@ -24,41 +27,48 @@ CONFIG = {
 }  # fmt: skip
 GRID = CONFIG | {
   "grid": {"optimizer.learning_rate": (0.1, 1.0), "model.init_scale": (1, 5)},
-  "published": {
-    "a": {
-      "point": NUMBER | {"metric": "loss@learning_rate=1,init_scale=5"},
-      "trained_fraction": NUMBER,
-      "best_test_accuracy": NUMBER,
-      "largest_learning_rate": NUMBER,
-    }
-  },
-  "claims": {},
+}
+GRID_RULES = {
+  "published": [
+    NUMBER | {"metric": "loss@learning_rate=1,init_scale=5"},
+    NUMBER | {"metric": "trained_fraction"},
+    NUMBER | {"metric": "best_test_accuracy"},
+    NUMBER | {"metric": "largest_learning_rate"},
+  ],
   "figures": {"map": {"kind": "heat_map", "x": "model.init_scale"}},
 }
 
 
-def changed(config, path, value):
-  config = copy.deepcopy(config)
-  *groups, last = path.split(".")
-  place = config
+def check(rules, config, metrics=()):
+  check_rules(Rules.from_json(rules), config, metrics)
+
+
+def changed(rules, path, value):
+  rules = copy.deepcopy(rules)
+  *groups, last = (int(p) if p.isdigit() else p for p in path.split("."))
+  place = rules
   for group in groups:
     place = place[group]
   place[last] = value
-  return config
+  return rules
 
 
 def test_right_rules_pass():
-  check_rules(CONFIG)
-  check_rules(CONFIG, ["loss", "test_accuracy"])
-  check_rules(GRID)
-  check_rules({"arms": {"a": {}}})
+  check(RULES, CONFIG)
+  check(RULES, CONFIG, ["loss", "test_accuracy"])
+  check(GRID_RULES, GRID)
+  check({}, {"arms": {"a": {}}})
 
 
 @pytest.mark.parametrize(
   ("path", "value", "message"),
   [
-    ("published.a.test_accuracy.relative_to", "c",
+    ("published.0.arm", "c",
+     "published.c.arm names no arm: 'c'; valid: a, b"),
+    ("published.0.relative_to", "c",
      "published.a.test_accuracy.relative_to names no arm: 'c'; valid: a, b"),
+    ("claims.c.versus", "c", "claims.c.versus names no arm: 'c'"),
+    ("claims.c.arm", "c", "claims.c.arm names no arm: 'c'"),
     ("claims.c.metric", "norm/h_1",
      "claims.c.metric: no probe is called 'norm'; valid: variance"),
     ("claims.c.versus_metric", "growth:norm/h_{1..2}",
@@ -67,38 +77,19 @@ def test_right_rules_pass():
      "claims.c.metric: no probe is called 'x'; valid: variance"),
     ("claims.c.metric", "loss@l2=1",
      "claims.c.metric: there is no grid, so a metric has no point"),
-    ("figures.both.kind", "lines",
-     "figures.both.kind is 'lines'; valid: curves, field, final, heat_map"),
-    ("figures.both.metric", "loss",
-     "figures.both.metric is unknown; valid: title, arms, metrics, log_x"),
-    ("figures.both.metrics", 3,
-     "figures.both.metrics should be a name or a list of names"),
-    ("figures.both.metrics", ["loss>=1"],
-     "figures.both: 'loss>=1' names several layers or a threshold"),
-    ("figures.both.low", "x", "figures.both.low is 'x', but should be a num"),
     ("figures.both.arms", ["c"], "figures.both.arms names no arm: 'c'"),
-    ("figures.both", 3, "figures.both is 3, but should be a mapping"),
-    ("figures.deep.layers", "h_{1}",
-     "figures.deep.layers: 'h_{1}': write a range of layers as {1..18}"),
     ("figures.deep.probe", "norm",
      "figures.deep.probe is 'norm'; valid: variance"),
-    ("figures.deep.reference", "pi",
-     "figures.deep.reference is 'pi', but should be a number"),
-    ("figures.bars.thresholds", 0.5,
-     "figures.bars.thresholds should be a list of numbers"),
-    ("figures.both.kind", "heat_map",
-     "figures.both.metrics is unknown; valid: title, arms, x, y, metric"),
+    ("tables.deep.probe", "norm",
+     "tables.deep.probe is 'norm'; valid: variance"),
     ("figures.map", {"kind": "heat_map"},
      "figures.map: a heat map needs a grid of two fields"),
-    ("tables.deep.kind", "curves", "tables.deep.kind is 'curves'; valid: lay"),
-    ("tables.deep.arms", "c", "tables.deep.arms names no arm: 'c'; valid: a"),
-    ("grid_threshold", "x", "grid_threshold is 'x', but should be a number"),
-    ("grid_metric", 3, "grid_metric is 3, but should be a metric"),
+    ("tables.deep.arms", ["c"], "tables.deep.arms names no arm: 'c'; valid: a"),
   ],
 )  # fmt: skip
 def test_what_is_wrong_is_found_before_training(path, value, message):
   with pytest.raises(ValueError) as caught:  # noqa: PT011
-    check_rules(changed(CONFIG, path, value))
+    check(changed(RULES, path, value), CONFIG)
   assert str(caught.value).startswith(message)
   assert "\n" not in str(caught.value)
 
@@ -117,39 +108,39 @@ def test_what_is_wrong_is_found_before_training(path, value, message):
   ],
 )  # fmt: skip
 def test_names_that_no_run_of_a_grid_can_have(metric, message):
-  config = changed(GRID, "published.a.point.metric", metric)
+  rules = changed(GRID_RULES, "published.0.metric", metric)
   with pytest.raises(ValueError) as caught:  # noqa: PT011
-    check_rules(config)
+    check(rules, GRID)
   assert str(caught.value) == f"published.a.{metric}: {message}"
 
 
 def test_percentiles_of_a_grid_are_at_a_point():
   figure = {"kind": "percentiles", "probe": "variance"}
   layer = "h_1@learning_rate=1,init_scale=5"
-  check_rules(changed(GRID, "figures.map", figure | {"layer": layer}))
+  check(changed(GRID_RULES, "figures.map", figure | {"layer": layer}), GRID)
   with pytest.raises(
     ValueError, match=r"figures.map: the point lacks learning"
   ):
-    check_rules(changed(GRID, "figures.map", figure | {"layer": "h_1"}))
+    check(changed(GRID_RULES, "figures.map", figure | {"layer": "h_1"}), GRID)
 
 
 def test_a_heat_map_has_axes_of_the_grid():
-  (drawn,) = figures(GRID).values()
+  (drawn,) = figures(Rules.from_json(GRID_RULES), GRID).values()
   x, y = "model.init_scale", "optimizer.learning_rate"
   assert drawn == HeatMap(x=x, y=y)
   with pytest.raises(
     ValueError, match=r"map.x is 'l2'; valid: optimizer.learn"
   ):
-    check_rules(changed(GRID, "figures.map.x", "l2"))
+    check(changed(GRID_RULES, "figures.map.x", "l2"), GRID)
   with pytest.raises(ValueError, match=r"map.y is 'model.init_scale', which"):
-    check_rules(changed(GRID, "figures.map.y", x))
+    check(changed(GRID_RULES, "figures.map.y", x), GRID)
 
 
 def test_a_metric_that_no_run_has_is_found_where_they_are_known():
   with pytest.raises(ValueError, match="no run has 'test_accuracy'; valid: lo"):
-    check_rules(CONFIG, ["loss"])
+    check(RULES, CONFIG, ["loss"])
   with pytest.raises(ValueError, match="no run has 'test_accuracy'; valid: lo"):
-    check_rules(GRID, ["loss", "validation_accuracy"])
+    check(GRID_RULES, GRID, ["loss", "validation_accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -163,18 +154,17 @@ def test_a_metric_that_no_run_has_is_found_where_they_are_known():
 )  # fmt: skip
 def test_a_figure_of_every_point_is_of_what_runs_have(path, value, message):
   known = ["loss", "test_accuracy", "validation_accuracy"]
-  check_rules(GRID, known)
+  check(GRID_RULES, GRID, known)
   with pytest.raises(ValueError) as caught:  # noqa: PT011
-    check_rules(changed(GRID, path, value), known)
+    check(changed(GRID_RULES, path, value), GRID, known)
   assert str(caught.value).startswith(message)
 
 
-def test_options_are_read_with_their_defaults():
-  found = figures(CONFIG)
+def test_figures_know_what_they_need():
+  found = figures(Rules.from_json(RULES), CONFIG)
   assert list(found) == ["both", "deep", "bars"]
   assert found["deep"] == Layers(probe="variance", layers=("h_1", "h_2", "h_3"))
-  assert named_metrics(found["both"]) == ["loss", "max:test_accuracy"]
-  assert named_metrics(found["bars"]) == ["steps_to:loss<=0.5"]
-  assert layer_tables(CONFIG) == {"deep": Layers(probe="variance")}
-  assert figures({}) == {}
+  assert found["both"].named_metrics() == ["loss", "max:test_accuracy"]
+  assert found["bars"].named_metrics() == ["steps_to:loss<=0.5"]
+  assert Field(x="l2", metrics=("loss",)).recorded_metrics() == ["loss"]
   assert Field(x="l2", metrics=("loss",)).groups == {}

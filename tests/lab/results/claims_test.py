@@ -7,10 +7,13 @@ from scipy import stats
 
 from bnjax.lab.results.claims import judge_claim
 from bnjax.lab.results.measured import Measured
-from bnjax.lab.results.rules import Claim
+from bnjax.lab.results.rules import Claim, Rules
 
 OURS = [0.951, 0.948, 0.955, 0.949, 0.953]
 B = [0.93, 0.95, 0.94, 0.92, 0.96]
+
+
+RULES = Rules(grid_metric="acc")
 
 
 def rows(values, arm, step=10, metric="acc"):
@@ -20,14 +23,15 @@ def rows(values, arm, step=10, metric="acc"):
   ]
 
 
-def measured(rows, steps=None, **config):
+def measured(rows, steps=None, rules=RULES, **config):
   arms = {a: {"steps": n} for a, n in (steps or {"a": 10, "b": 10}).items()}
-  return Measured({"arms": arms, "dataset": {"name": "mnist"}} | config, rows)
+  config = {"arms": arms, "dataset": {"name": "mnist"}} | config
+  return Measured(config, rows, rules=rules)
 
 
 def claim(a, b, versus="b", steps=None, **fields):
   fields = {"metric": "acc", "arm": "a"} | fields
-  rule = Claim(name="c", text="a against b", versus=versus, **fields)
+  rule = Claim(text="a against b", versus=versus, **fields)
   return judge_claim(rule, measured([*rows(a, "a"), *rows(b, "b")], steps))
 
 
@@ -41,7 +45,7 @@ def test_claim_interval_is_that_of_the_paired_t_test():
 
 def test_claim_is_paired_by_seed_not_by_order():
   found = measured([*rows(OURS, "a"), *rows(OURS, "b")[::-1]])
-  rule = Claim(name="c", text="", metric="acc", arm="a", versus="b")
+  rule = Claim(text="", metric="acc", arm="a", versus="b")
   got = judge_claim(rule, found)
   assert (got.difference, got.interval) == (0.0, (0.0, 0.0))
 
@@ -133,9 +137,7 @@ def test_claim_can_be_judged_at_an_earlier_step():
   early = [*rows([0.9, 0.91], "a", 5), *rows([0.1, 0.12], "b", 5)]
   late = [*rows([0.5, 0.6], "a", 10), *rows([0.6, 0.5], "b", 10)]
   found = measured(early + late)
-  rule = Claim(
-    name="c", text="", metric="acc", arm="a", versus="b", step=5, margin=0.5
-  )
+  rule = Claim(text="", metric="acc", arm="a", versus="b", step=5, margin=0.5)
   assert judge_claim(rule, found).verdict == "holds"
   last = dataclasses.replace(rule, step=None)
   assert judge_claim(last, found).verdict == "undecided"
@@ -155,9 +157,7 @@ def test_claim_between_two_metrics_of_one_arm():
       for s, v in enumerate([0.91, 0.82, 0.73])
     ]
   )
-  rule = Claim(
-    name="c", text="", metric="population", arm="a", versus_metric="acc"
-  )
+  rule = Claim(text="", metric="population", arm="a", versus_metric="acc")
   got = judge_claim(rule, found)
   # 0.02 +- 4.302653 * 0.01 / sqrt(3)
   assert got.difference == pytest.approx(0.02)
@@ -166,7 +166,9 @@ def test_claim_between_two_metrics_of_one_arm():
 
 
 def test_claim_of_a_ratio_has_the_interval_of_its_logarithm():
-  got = claim([12.0, 25.0, 52.0], [10.0, 20.0, 40.0], direction="ratio_greater")
+  got = claim(
+    [12.0, 25.0, 52.0], [10.0, 20.0, 40.0], direction="ratio_greater", margin=1
+  )
   logs = np.log([1.2, 1.25, 1.3])
   low, high = stats.ttest_1samp(logs, 0).confidence_interval(0.95)
   assert got.ratio == pytest.approx(1.95 ** (1 / 3))
@@ -202,7 +204,7 @@ def test_ratio_against_a_number():
 
 
 def test_ratio_of_nothing_cannot_be_compared():
-  got = claim([1.0, 0.0], [1.0, 1.0], direction="ratio_greater")
+  got = claim([1.0, 0.0], [1.0, 1.0], direction="ratio_greater", margin=1)
   assert got.reason == "acc is not above 0 for seed 1: no ratio"
 
 
@@ -220,7 +222,7 @@ def reach(*runs, arm):
 def sooner(a, b, **fields):
   fields = {"direction": "less", "margin": 0.0} | fields
   rule = Claim(
-    name="c", text="", metric="steps_to:acc>=0.95", arm="a", versus="b",
+    text="", metric="steps_to:acc>=0.95", arm="a", versus="b",
     **fields,
   )  # fmt: skip
   both = [*reach(*a, arm="a"), *reach(*b, arm="b")]
@@ -271,9 +273,9 @@ def test_an_upper_bound_outside_of_a_range_may_lie_within_it():
     for seed in (0, 1)
     for rate in (0.01, 0.1)
   ]
-  found = measured(rows, grid={"rate": (0.01, 0.1)}, grid_metric="acc")
+  found = measured(rows, grid={"rate": (0.01, 0.1)})
   rule = Claim(
-    name="c", text="", metric="largest_rate", arm="a", versus=0.0001,
+    text="", metric="largest_rate", arm="a", versus=0.0001,
     direction="within", margin=0.001,
   )  # fmt: skip
   got = judge_claim(rule, found)
@@ -292,9 +294,9 @@ def of_grid(largest, margin, direction="ratio_greater"):
     for seed in (0, 1)
     for rate in axis
   ]  # fmt: skip
-  found = measured(rows, grid={"rate": axis}, grid_metric="acc")
+  found = measured(rows, grid={"rate": axis})
   rule = Claim(
-    name="c", text="", metric="largest_rate", arm="a", versus="b",
+    text="", metric="largest_rate", arm="a", versus="b",
     direction=direction, margin=margin,
   )  # fmt: skip
   return judge_claim(rule, found)
@@ -346,7 +348,7 @@ def test_bounds_on_both_sides_cannot_be_compared():
 def test_an_unfinished_run_is_not_said_never_to_get_there():
   rows = [*reach(10, 10, arm="a"), *reach(None, None, arm="b")]
   rule = Claim(
-    name="c", text="", metric="steps_to:acc>=0.95", arm="a", versus="b",
+    text="", metric="steps_to:acc>=0.95", arm="a", versus="b",
     direction="less",
   )  # fmt: skip
   got = judge_claim(rule, measured(rows, {"a": 40, "b": 400}))
@@ -360,7 +362,7 @@ def test_a_time_that_seeds_share_is_not_compared():
     for seed in (0, 1)
   ]
   rule = Claim(
-    name="c", text="", metric="train_seconds", arm="a", versus="b",
+    text="", metric="train_seconds", arm="a", versus="b",
     direction="ratio_greater",
   )  # fmt: skip
   got = judge_claim(rule, measured(rows))
@@ -388,7 +390,7 @@ def test_growth_per_layer_of_a_gradient_against_the_theory():
     ],
   )
   rule = Claim(
-    name="c", text="", metric="growth:v/activation_{1..4}", arm="a",
+    text="", metric="growth:v/activation_{1..4}", arm="a",
     versus=2.5, direction="within", margin=10.0,
   )  # fmt: skip
   got = judge_claim(rule, found)

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
+from bnjax.lab.results import Rules
 from bnjax.lab.results.grid_summary import grid_summary
 from bnjax.lab.results.grids import grids
 from bnjax.lab.results.points import grid_axes, matches, short_names
@@ -37,8 +38,8 @@ def rows(final=FINAL, arm="a"):
       }
 
 
-def grid(final=FINAL, **config):
-  return grids(CONFIG | config, list(rows(final)))["a"]
+def grid(final=FINAL, **rules):
+  return grids(CONFIG, list(rows(final)), Rules(**rules))["a"]
 
 
 def at(curve, step=20):

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from bnjax.lab.results import Rules
+from bnjax.lab.results.grids import PLAIN
 from bnjax.lab.results.measured import Measured
 
 
@@ -12,10 +14,10 @@ def rows(arm="a", seeds=(0, 1), steps=(0, 10, 20)):
       yield row | ({"loss": 1.0 - step / 40} if step else {})
 
 
-def measured(found=None, probes=(), **config):
+def measured(found=None, probes=(), rules=PLAIN, **config):
   config = {"arms": {"a": {}}, "steps": 20} | config
   return Measured(
-    config, list(rows() if found is None else found), list(probes)
+    config, list(rows() if found is None else found), list(probes), rules
   )
 
 
@@ -119,7 +121,7 @@ def test_a_probe_is_looked_at_where_it_last_looked():
 def test_a_metric_of_a_grid_is_found_at_a_point_only():
   found = measured([
     row | {"point": {"l2": l2}} for l2 in (0.0, 0.5) for row in rows()
-  ], grid={"l2": (0.0, 0.5)}, grid_metric="acc")  # fmt: skip
+  ], grid={"l2": (0.0, 0.5)}, rules=Rules(grid_metric="acc"))  # fmt: skip
   assert found.curve("a", "acc") is None
   assert found.values("a", "acc@l2=0.5").numbers == {0: 1.0, 1: 1.05}
   assert found.values("a", "steps_to:acc@l2=0>=0.5").numbers[0] == 10.0

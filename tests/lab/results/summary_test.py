@@ -1,40 +1,51 @@
+import dataclasses
 import json
 
 import pytest
 
 from bnjax.lab.results import (
+  Layers,
+  PublishedCurve,
+  PublishedNumber,
+  Recorded,
+  Rules,
   append_rows,
   differences,
+  greater,
   read_json,
   read_workdir,
-  summarize,
   write_json,
+  write_rules,
   write_summary,
 )
+from bnjax.lab.results.summary import summarize as _summarize
 
 CONFIG = {
-  "title": "a test",
   "dataset": {"name": "mnist"},
   "steps": 20,
   "seeds": 2,
   "arms": {"b": {}, "a": {"dataset": {"name": "digits"}}},
-  "published": {
-    "b": {
-      "test_accuracy": {
-        "mean": 0.5, "std": 0.1, "seeds": 5, "step": 20, "dataset": "mnist",
-        "source": "a post",
-      },
-      "loss": {"steps": [10, 20, 30], "values": [4.0, 2.0, 1.0]},
-    }
-  },
-  "claims": {
-    "better": {
-      "text": "b beats a", "metric": "test_accuracy", "arm": "b", "versus": "a",
-    }
-  },
-  "notes": ["mind the gap"],
-}  # fmt: skip
+}
+RULES = Rules(
+  title="a test",
+  published=(
+    PublishedNumber(
+      arm="b", metric="test_accuracy", mean=0.5, std=0.1, seeds=5, step=20,
+      dataset="mnist", source="a post",
+    ),
+    PublishedCurve(
+      arm="b", metric="loss", steps=(10, 20, 30), values=(4.0, 2.0, 1.0)
+    ),
+  ),
+  claims={"better": greater("b beats a", "b", "a")},
+  notes=("mind the gap",),
+)  # fmt: skip
 ENVIRONMENT = {"datasets": [{"name": "mnist", "train": 55000}]}
+
+
+def summarize(config, environment, rows, probes=(), rules=RULES, first=None):
+  recorded = Recorded(rules, first or rules)
+  return _summarize(config, environment, rows, probes, recorded)
 
 
 def row(arm, seed, step, accuracy, loss, diverged=None):
@@ -98,18 +109,16 @@ def test_arms_come_in_the_order_of_the_config():
   assert list(dict.fromkeys(e["arm"] for e in summary["entries"])) == ["b", "a"]
 
 
-def test_arms_and_claims_sorted_by_letters_come_by_their_numbers():
-  claim = {"text": "t", "metric": "loss", "arm": "b_2", "versus": 0.0}
-  config = {
-    "arms": dict.fromkeys(["b_128", "b_2"]),
-    "claims": dict.fromkeys(["c_10", "c_9"], claim),
-  }
+def test_arms_sorted_by_letters_come_by_their_numbers_claims_as_they_are():
+  claim = greater("t", "b_2", 0.0, "loss")
+  config = {"arms": dict.fromkeys(["b_128", "b_2"])}
+  rules = Rules(claims=dict.fromkeys(["c_10", "c_9"], claim))
   rows = [
     {"arm": arm, "seed": 0, "step": 1, "loss": 1.0} for arm in ("b_128", "b_2")
   ]
-  summary = summarize(config, {}, rows)
+  summary = summarize(config, {}, rows, rules=rules)
   assert [entry["arm"] for entry in summary["entries"]] == ["b_2", "b_128"]
-  assert [claim["name"] for claim in summary["claims"]] == ["c_9", "c_10"]
+  assert [claim["name"] for claim in summary["claims"]] == ["c_10", "c_9"]
 
 
 def test_an_arm_may_have_another_data_set():
@@ -158,7 +167,7 @@ def test_what_an_unfinished_run_lacks_is_noticed():
 
 
 def test_no_rows_give_an_empty_summary():
-  summary = summarize({}, {}, [])
+  summary = summarize({}, {}, [], rules=Rules())
   assert summary["entries"] == summary["claims"] == []
   json.dumps(summary, allow_nan=False)
 
@@ -167,15 +176,24 @@ def test_a_work_directory_is_summarized_into_strict_json(tmp_path):
   write_json(tmp_path / "config.json", {"config": CONFIG})
   write_json(tmp_path / "environment.json", ENVIRONMENT)
   append_rows(tmp_path / "metrics.jsonl", ROWS)
+  write_rules(tmp_path, RULES)
   summary = write_summary(tmp_path)
   assert summary == read_json(tmp_path / "summary.json")
-  assert read_workdir(tmp_path) == (CONFIG, ENVIRONMENT, ROWS, [], [])
+  assert read_workdir(tmp_path) == (
+    CONFIG,
+    ENVIRONMENT,
+    ROWS,
+    [],
+    [],
+    Recorded(RULES, RULES),
+  )
 
 
 def test_a_torn_line_is_noticed_in_the_summary(tmp_path):
   write_json(tmp_path / "config.json", {"config": CONFIG})
   write_json(tmp_path / "environment.json", ENVIRONMENT)
   append_rows(tmp_path / "metrics.jsonl", ROWS)
+  write_rules(tmp_path, RULES)
   with (tmp_path / "metrics.jsonl").open("a") as file:
     file.write('{"arm": "b", "se')
   assert "line 9 is torn" in write_summary(tmp_path)["notices"][0]
@@ -194,11 +212,15 @@ def test_differences_name_fields(old, new, lines):
   assert differences(old, new) == lines
 
 
+def published(**fields):
+  (number, _) = RULES.published
+  plain = dataclasses.replace(number, std=None, seeds=None)
+  return Rules(published=(dataclasses.replace(plain, **fields),))
+
+
 def test_a_rule_is_judged_at_its_own_step_beside_the_last_one():
-  rule = {"mean": 0.35, "tolerance": 0.0, "step": 10, "dataset": "mnist",
-          "source": "a post"}  # fmt: skip
-  config = {**CONFIG, "published": {"b": {"test_accuracy": rule}}}
-  found = summarize(config, ENVIRONMENT, ROWS)["entries"]
+  rule = published(mean=0.35, tolerance=0.0, step=10)
+  found = summarize(CONFIG, ENVIRONMENT, ROWS, rules=rule)["entries"]
   (early,) = [e for e in found if e["published"]]
   assert (early["arm"], early["step"], early["verdict"]) == ("b", 10, "holds")
   assert early["mean"] == pytest.approx(0.35)
@@ -208,10 +230,9 @@ def test_a_rule_is_judged_at_its_own_step_beside_the_last_one():
 
 
 def test_a_number_relative_to_another_arm():
-  rule = {"mean": 2.0, "tolerance": 0.1, "step": 20, "dataset": "mnist",
-          "source": "a post", "relative_to": "a"}  # fmt: skip
-  config = {**CONFIG, "published": {"b": {"test_accuracy": rule}}}
-  entry = entries(summarize(config, ENVIRONMENT, ROWS))["b", "test_accuracy"]
+  rule = published(mean=2.0, tolerance=0.1, relative_to="a")
+  summary = summarize(CONFIG, ENVIRONMENT, ROWS, rules=rule)
+  entry = entries(summary)["b", "test_accuracy"]
   # 0.5 / 0.1 and 0.7 / 0.3
   assert entry["ratio"] == pytest.approx((5 * 7 / 3) ** 0.5)
   assert entry["mean"] == pytest.approx(0.6)
@@ -225,12 +246,12 @@ def test_what_a_rule_names_is_an_entry():
      "values": 1.0 + seed}
     for seed in (0, 1)
   ]  # fmt: skip
-  number = {"mean": 1.5, "std": 0.1, "seeds": 3, "step": 0, "source": "x",
-            "dataset": "mnist"}  # fmt: skip
-  never = number | {"metric": "steps_to:test_accuracy>=0.65"}
-  rules = {"v/h_1": number, "v/h_2": number, "never": never}
-  config = {**CONFIG, "published": {"b": rules}, "probes": {"v": {}}}
-  summary = summarize(config, ENVIRONMENT, ROWS, probes)
+  number = PublishedNumber(arm="b", metric="v/h_1", mean=1.5, std=0.1, seeds=3,
+                           step=0, source="x", dataset="mnist")  # fmt: skip
+  names = ("v/h_1", "v/h_2", "steps_to:test_accuracy>=0.65")
+  rules = [dataclasses.replace(number, metric=name) for name in names]
+  config = {**CONFIG, "probes": {"v": {}}}
+  summary = summarize(config, ENVIRONMENT, ROWS, probes, Rules(published=rules))
   found = entries(summary)
   assert found["b", "v/h_1"]["mean"] == 1.5
   assert found["b", "v/h_1"]["verdict"] == "holds"
@@ -250,9 +271,9 @@ def test_tables_of_layers_are_in_the_summary():
     for arm, layer, value in (("a", "h_1", 1.0), ("b", "h_1", None),
                               ("b", "h_10", 1.0))
   ]  # fmt: skip
-  tables = {"deep": {"kind": "layers", "probe": "v", "title": "Variance"}}
-  config = {**CONFIG, "tables": tables, "probes": {"v": {}}}
-  (table,) = summarize(config, ENVIRONMENT, ROWS, probes)["layers"]
+  rules = Rules(tables={"deep": Layers(probe="v", title="Variance")})
+  config = {**CONFIG, "probes": {"v": {}}}
+  (table,) = summarize(config, ENVIRONMENT, ROWS, probes, rules)["layers"]
   assert table == {
     "name": "deep", "title": "Variance", "probe": "v", "step": 0,
     "geometric": True, "layers": ["h_1", "h_10"], "seeds": 1,
@@ -260,13 +281,13 @@ def test_tables_of_layers_are_in_the_summary():
   }  # fmt: skip
 
 
-GRID = {**CONFIG, "grid": {"l2": [0.0, 0.5]}, "grid_metric": "test_accuracy",
-        "grid_threshold": 0.3, "published": {}, "claims": {}}  # fmt: skip
+GRID = {**CONFIG, "grid": {"l2": [0.0, 0.5]}}
+TRAINED = Rules(grid_metric="test_accuracy", grid_threshold=0.3)
 POINTS = [r | {"point": {"l2": l2}} for l2 in (0.0, 0.5) for r in ROWS]
 
 
 def test_an_arm_of_a_grid_has_entries_for_the_whole_of_it():
-  summary = summarize(GRID, ENVIRONMENT, POINTS)
+  summary = summarize(GRID, ENVIRONMENT, POINTS, rules=TRAINED)
   found = entries(summary)
   assert [metric for arm, metric in found if arm == "a"] == [
     "trained_fraction", "best_test_accuracy", "largest_l2",
@@ -281,9 +302,9 @@ def test_an_arm_of_a_grid_has_entries_for_the_whole_of_it():
 
 
 def test_a_claim_may_be_about_a_grid():
-  claim = {"text": "b trains more", "metric": "trained_fraction", "arm": "b",
-           "versus": "a"}  # fmt: skip
-  summary = summarize({**GRID, "claims": {"c": claim}}, ENVIRONMENT, POINTS)
+  claim = greater("b trains more", "b", "a", "trained_fraction")
+  rules = dataclasses.replace(TRAINED, claims={"c": claim})
+  summary = summarize(GRID, ENVIRONMENT, POINTS, rules=rules)
   assert summary["claims"][0]["difference"] == 0.5
 
 
@@ -291,7 +312,8 @@ def test_what_an_unfinished_grid_lacks_is_noticed():
   rows = [r for r in POINTS if r["point"]["l2"] or r["arm"] == "b"]
   rows = [r for r in rows if (r["arm"], r["seed"], r["step"]) != ("b", 1, 20)]
   config = {**GRID, "seeds": 3}
-  assert summarize(config, ENVIRONMENT, rows)["notices"] == [
+  summary = summarize(config, ENVIRONMENT, rows, rules=TRAINED)
+  assert summary["notices"] == [
     "b: 2 points have less than 3 seeds",
     "b: 2 runs stopped before step 20",
     "a: 1 of 2 points have rows",
@@ -304,6 +326,41 @@ def test_a_run_that_only_measured_at_initialization():
   rows = [
     {"arm": "a", "seed": s, "step": 0, "test_accuracy": 0.1} for s in (0, 1)
   ]
-  summary = summarize(config, {}, rows)
+  summary = summarize(config, {}, rows, rules=Rules())
   assert summary["notices"] == []
   assert summary["entries"][0]["step"] == 0
+
+
+def test_what_was_changed_after_the_run_is_said():
+  (number, line) = RULES.published
+  now = Rules(
+    title="another",
+    claims={
+      "better": greater("b beats a", "b", "a", margin=0.3),
+      "new": greater("b beats a", "b", "a", "loss"),
+    },
+    published=(dataclasses.replace(number, tolerance=0.2), line),
+    grid_threshold=0.8,
+  )
+  first = Rules(
+    claims={**RULES.claims, "gone": greater("b is large", "b", 3.0, "loss")},
+    published=(*RULES.published, dataclasses.replace(number, arm="a")),
+  )
+  summary = summarize(CONFIG, ENVIRONMENT, ROWS, rules=now, first=first)
+  better, new = summary["claims"]
+  assert better["changed"] == "rule changed after the run: margin was 0.0"
+  assert new["changed"] == "added after the run"
+  (entry,) = [e for e in summary["entries"] if e["published"]]
+  assert entry["changed"] == "rule changed after the run: tolerance was None"
+  assert summary["notices"] == [
+    "claim 'better': rule changed after the run: margin was 0.0",
+    "claim 'new': added after the run",
+    "published test_accuracy of b: rule changed after the run: tolerance was "
+    "None",
+    "claim 'gone' was dropped after the run: b is large (loss: b greater 3.0, "
+    "margin 0)",
+    "published test_accuracy of a was dropped after the run",
+    "grid_threshold was changed after the run: it was 0.9",
+  ]
+  same = summarize(CONFIG, ENVIRONMENT, ROWS)
+  assert {c["changed"] for c in same["claims"] + same["entries"]} == {""}

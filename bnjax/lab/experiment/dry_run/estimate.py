@@ -1,18 +1,16 @@
 """Puts together what a config would train; reads no data, writes nothing."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bnjax.lab import experiment
+from bnjax.lab.config import complete
 from bnjax.lab.experiment.dry_run import timing
 from bnjax.lab.experiment.dry_run.timing import Timing
-from bnjax.lab.experiment.dry_run.work import (
-  Work,
-  data_bytes,
-  measure,
-  program_bytes,
-)
-from bnjax.lab.experiment.plan import Group
+from bnjax.lab.experiment.dry_run.work import Work, data_bytes, measure
+from bnjax.lab.experiment.validation import Checked
+from bnjax.lab.results import Rules
+from bnjax.lab.train.program import Across
 
 
 class Program(NamedTuple):
@@ -88,59 +86,63 @@ class DryRun(NamedTuple):
 
 def estimate(
   config: Mapping[str, Any],
-  explicit: Collection[str] = (),
   *,
+  rules: Rules | None = None,
+  data_dir: str | None = None,
   timed: bool = True,
 ) -> DryRun:
   """Checks a config as a run would, and says what the run would be.
 
   Args:
-    config: nested dicts with the fields of `bnjax.lab.config.base()`.
-    explicit: dotted names of the fields that the user set by hand.
+    config: as for `bnjax.lab.experiment.run`.
+    rules: checked as a run would.
+    data_dir: likewise.
     timed: whether to compile the program with most to do and to train it for a
       few steps, which takes some seconds.
 
   Raises:
     UserError: the config is wrong.
   """
-  prepared = experiment.prepare(config, explicit)
-  programs = tuple(_program(parts) for parts in prepared)
+  config = complete(config)
+  across = config["machine"]["across"]
+  prepared = experiment.prepare(config, rules, data_dir)
+  programs = tuple(_program(program, across) for program in prepared)
   arms: dict[str, Mapping[str, Any]] = {}
-  for parts in prepared:
-    for part in parts:
+  for program in prepared:
+    for part in program.parts:
       for network in part.networks:
         arms.setdefault(network.arm, network.spec)
   order = [arm for arm in config["arms"] if arm in arms]
-  sets = {str(p.spec["dataset"]): data_bytes(p.spec) for p in programs}
+  sets = {str(p.parts[0].spec["dataset"]): data_bytes(p) for p in prepared}
   return DryRun(
     arms={arm: arms[arm] for arm in order},
     programs=programs,
     data_bytes=sum(sets.values()),
-    estimate=_time(prepared, programs) if timed else None,
+    estimate=_time(prepared, programs, across) if timed else None,
   )
 
 
-def _program(parts: list[Group]) -> Program:
+def _program(program: Checked, across: Across) -> Program:
+  parts = program.parts
   networks = [network for part in parts for network in part.networks]
   spec, counts = parts[0].spec, tuple(len(part.networks) for part in parts)
-  work = measure(parts[0])
   return Program(
     arms=tuple(dict.fromkeys(network.arm for network in networks)),
     spec=spec,
     fields=tuple(dict.fromkeys(f for part in parts for f in part.hyper)),
     parts=counts,
-    work=work,
-    bytes=program_bytes(work, max(counts), spec["across"]),
+    work=measure(program),
+    bytes=program.need.together(max(counts), across),
     evaluations=-(-spec["steps"] // spec["eval_every"]) + 1,
   )
 
 
 def _time(
-  prepared: list[list[Group]], programs: tuple[Program, ...]
+  prepared: list[Checked], programs: tuple[Program, ...], across: Across
 ) -> Estimate:
   most = max(range(len(programs)), key=lambda i: programs[i].flops)
   base = programs[most]
-  measured = timing.measure(prepared[most][0], base.work)
+  measured = timing.measure(prepared[most], base.work, across)
   scale = [p.work.step_flops / base.work.step_flops for p in programs]
   # An evaluation does less with each example than a step, alike for all.
   sizes = [p.spec["batch_size"] / base.spec["batch_size"] for p in programs]

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bnjax.lab import data
-from bnjax.lab.experiment.dry_run.work import Work, sizes
-from bnjax.lab.experiment.plan import Group
+from bnjax.lab.experiment.dry_run.work import Work
 from bnjax.lab.experiment.runner import Source, Trainer
-from bnjax.lab.experiment.validation import wide
+from bnjax.lab.experiment.validation import Checked, wide
 from bnjax.lab.feed import FromMemory
+from bnjax.lab.train.program import Across
 from bnjax.lab.train.sharding import ONE_DEVICE
 
 _ASSUMED = 2e10  # operations a second, only to choose how many steps to time
@@ -38,15 +38,17 @@ class Timing(NamedTuple):
   evaluation_seconds: float
 
 
-def measure(part: Group, work: Work) -> Timing:
-  """Trains the part's program for a second or so; keeps nothing of it.
+def measure(program: Checked, work: Work, across: Across) -> Timing:
+  """Trains the program for a second or so; keeps nothing of it.
 
   Args:
-    part: networks that are trained together. Of those that run one after the
-      other, a few are enough.
+    program: of which its first part is trained. Of networks that run one after
+      the other, a few are enough.
     work: of one of its networks.
+    across: how they run.
   """
-  if part.spec["across"] == "map":
+  part = program.parts[0]
+  if across == "map":
     part = part.split(_MOST_MAPPED)[0]
   count = len(part.networks)
   flops = work.step_flops if math.isfinite(work.step_flops) else _ASSUMED
@@ -63,10 +65,13 @@ def measure(part: Group, work: Work) -> Timing:
   }
   short = part._replace(spec=spec)
   with wide(spec):
-    dataset, share = _random_data(spec)
+    dataset, share = _random_data(spec, program.data)
     feed = FromMemory(dataset, ONE_DEVICE)
     source = Source(dataset.num_classes, dataset.mean, feed)
-    records = list(Trainer(short, source, ONE_DEVICE).train(short))
+    trainer = Trainer(
+      short, source, ONE_DEVICE, task=program.task, across=across
+    )
+    records = list(trainer.train(short))
   begin, middle, end = (turn.rows[0] for turn in records if turn.rows)
   evaluation = end["evaluate_seconds"] - middle["evaluate_seconds"]
   return Timing(
@@ -79,9 +84,8 @@ def measure(part: Group, work: Work) -> Timing:
   )
 
 
-def _random_data(spec: Any) -> tuple[data.Dataset, float]:
+def _random_data(spec: Any, known: data.Spec) -> tuple[data.Dataset, float]:
   """Examples of the data set's shape, and which share of the held-out ones."""
-  known = sizes(spec)
   rng = np.random.default_rng(0)
 
   def split(count: int) -> data.Split:

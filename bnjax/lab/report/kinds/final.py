@@ -21,7 +21,7 @@ from bnjax.lab.results.figure_kinds import Final
 from bnjax.lab.results.intervals import estimate
 from bnjax.lab.results.measured import Values
 from bnjax.lab.results.names import is_fraction, words
-from bnjax.lab.results.rules import PublishedNumber
+from bnjax.lab.results.published import PublishedNumber
 
 
 def draw(run: Run, options: Final) -> Figure | None:

@@ -8,10 +8,9 @@ from typing import Any
 
 from bnjax.lab import results
 from bnjax.lab.report.drawing import Run, read_run
-from bnjax.lab.results.figures import figures
+from bnjax.lab.results.workdir import METRICS, is_kept
 
 FINDING = "finding.md"  # what a person wrote of a kept run
-METRICS = "metrics.json"  # what is kept of its metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Experiment:
 
   Attributes:
     name: its folder's.
-    records: config, environment, rows, probes.
+    records: config, rules, environment, rows, probes.
     summary: as `bnjax.lab.results.summarize` gives it.
     notices: what was missing or odd, one line each.
     predictions: rows of `predictions.jsonl`, if any.
@@ -40,17 +39,21 @@ class Experiment:
 
   @property
   def title(self) -> str:
-    """Its title, from the config."""
+    """Its title, from the rules."""
     return str(self.summary["title"])
 
   @functools.cached_property
   def run(self) -> Run:
     """Its records, grouped."""
     own = self.records
-    return read_run(own.config, own.environment, own.rows, own.probes)
+    return read_run(
+      own.config, own.environment, own.rows, own.probes, own.rules
+    )
 
 
-def read_experiment(folder: pathlib.Path) -> Experiment:
+def read_experiment(
+  folder: pathlib.Path, rules: results.Rules | None = None
+) -> Experiment:
   """Reads a work directory, or a folder that `export_run` filled.
 
   A run that was interrupted has no `summary.json`: there is one made of what
@@ -58,29 +61,36 @@ def read_experiment(folder: pathlib.Path) -> Experiment:
 
   Args:
     folder: with metrics.jsonl, or else metrics.json.
+    rules: to judge it by; those recorded there if None.
 
   Raises:
     FileNotFoundError: a file is missing; its `filename` says which.
-    ValueError: a file is damaged, or the metrics have no rows.
+    ValueError: a file is damaged, the metrics have no rows, or a rule asks for
+      what was not recorded.
   """
-  kept = not (folder / "metrics.jsonl").exists() and (folder / METRICS).exists()
-  run = _kept(folder) if kept else results.read_workdir(folder)
+  run = results.read_workdir(folder)
+  if rules is not None:
+    run = run.with_rules(rules)
   if not run.rows:
     raise ValueError(
       f"metrics.jsonl holds no rows yet: run scripts/train.py "
       f"--workdir={folder} first"
     )
   notices = list(run.notices)
-  if (folder / "summary.json").exists():
+  done = (folder / "summary.json").exists()
+  if done and rules is None:
     summary = results.read_json(folder / "summary.json")
   else:
-    summary = results.summarize(
-      run.config, run.environment, run.rows, run.probes
-    )
+    summary = run.summarize()
+  if not done:
     notices.append(
       "summary.json is missing: the run was interrupted or is not done, and "
       "this is what it had recorded"
     )
+  kept = is_kept(folder)
+  if kept:  # drawn as it was thinned out, not where rules look alone
+    rows = results.thick(results.read_json(folder / METRICS)).rows
+    run = run._replace(rows=rows, probes=[])
   finding, picture = folder / FINDING, folder / "predictions.png"
   predictions: list[dict[str, Any]] = []
   if (folder / "predictions.jsonl").exists():
@@ -94,24 +104,14 @@ def read_experiment(folder: pathlib.Path) -> Experiment:
     predictions=predictions,
     picture=picture.read_bytes() if picture.exists() else b"",
     finding=finding.read_text(encoding="utf-8") if finding.exists() else "",
-    figures=_of_probes(folder, run.config) if kept else (),
+    figures=_of_probes(folder, run.rules) if kept else (),
   )
 
 
 def _of_probes(
-  folder: pathlib.Path, config: Mapping[str, Any]
+  folder: pathlib.Path, rules: results.Rules
 ) -> list[pathlib.Path]:
   """The figures of what is not kept: they cannot be drawn again."""
-  names = [n for n, own in figures(config).items() if hasattr(own, "probe")]
+  names = [n for n, own in rules.figures.items() if hasattr(own, "probe")]
   paths = [folder / f"{name}.png" for name in names]
   return [path for path in paths if path.exists()]
-
-
-def _kept(folder: pathlib.Path) -> results.Workdir:
-  """A folder with thin metrics and no probes."""
-  config = results.read_json(folder / "config.json").get("config")
-  if not isinstance(config, dict):
-    raise ValueError("config.json does not hold a config")
-  environment = results.read_json(folder / "environment.json")
-  rows = results.thick(results.read_json(folder / METRICS))
-  return results.Workdir(config, environment, rows, [], [])

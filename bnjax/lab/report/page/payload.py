@@ -22,7 +22,7 @@ def payload(one: Experiment) -> dict[str, Any]:
     ValueError: a figure's options do not fit what was recorded.
   """
   run = one.run
-  wanted = figures(one.records.config) or usual(run)
+  wanted = figures(one.records.rules, one.records.config) or usual(run)
   arms = run.measured.arms
   found = {
     "name": one.name,

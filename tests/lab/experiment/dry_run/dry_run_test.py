@@ -2,11 +2,12 @@ import os
 
 import pytest
 
-from bnjax.lab.config import base
+from bnjax.lab import experiment
+from bnjax.lab.config import base, complete
 from bnjax.lab.experiment import dry_run
 from bnjax.lab.experiment.dry_run import timing
 from bnjax.lab.experiment.dry_run.timing import Timing
-from bnjax.lab.experiment.dry_run.work import data_bytes, program_bytes
+from bnjax.lab.experiment.dry_run.work import data_bytes
 
 
 def _config():
@@ -48,14 +49,15 @@ def test_programs_hold_the_networks_of_all_points_and_seeds(counted):
 
 
 def test_memory_is_the_bound_that_programs_are_split_by(counted):
-  work = counted.programs[0].work
-  assert counted.programs[0].bytes == 6 * (
-    2 * work.state_bytes + work.step_bytes
-  )
-  assert program_bytes(work, 6, "map") == (
-    12 * work.state_bytes + work.step_bytes
-  )
-  assert data_bytes(counted.programs[0].spec) == 1797 * (64 + 4)
+  first, *_ = experiment.prepare(complete(_config()))
+  state, step = first.need
+  assert counted.programs[0].bytes == 6 * (2 * state + step)
+  assert first.need.together(6, "map") == 12 * state + step
+  for across in ("map", "vmap"):
+    budget = first.need.together(6, across)
+    assert first.need.at_once(budget, across) == 6
+    assert first.need.at_once(budget - 1, across) == 5
+  assert data_bytes(first) == 1797 * (64 + 4)
 
 
 def test_the_config_is_told_once_and_then_where_arms_differ(counted):
@@ -73,7 +75,9 @@ def test_other_programs_are_estimated_from_the_one_that_was_timed(monkeypatch):
   measured = Timing(3, 5, 7.0, 0.5, 2.0)
   timed = []
   monkeypatch.setattr(
-    timing, "measure", lambda part, work: timed.append(part) or measured
+    timing,
+    "measure",
+    lambda program, *_: timed.append(program.parts[0]) or measured,
   )
   config = _config() | {"grid": {}}
   few = {"batch_size": 32, "steps": 30}

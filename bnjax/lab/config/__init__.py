@@ -1,0 +1,38 @@
+"""What is trained: every field and its default, and from there to a task."""
+
+from bnjax.lab.config.fields import (
+  NO_NORM,
+  Options,
+  base,
+  complete,
+  finish,
+  log_space,
+  parse,
+)
+from bnjax.lab.config.groups import GROUPS, traceable
+from bnjax.lab.config.resolve import (
+  NOT_FOR_ARMS,
+  override,
+  resolve,
+  resolve_arms,
+  switched,
+)
+from bnjax.lab.config.task import make_task
+
+__all__ = [
+  "GROUPS",
+  "NOT_FOR_ARMS",
+  "NO_NORM",
+  "Options",
+  "base",
+  "complete",
+  "finish",
+  "log_space",
+  "make_task",
+  "override",
+  "parse",
+  "resolve",
+  "resolve_arms",
+  "switched",
+  "traceable",
+]

@@ -1,0 +1,198 @@
+"""The fields that every experiment's config has, and their defaults.
+
+A config file starts from `base()` and sets what its experiment is about. A
+group, such as `norm`, is a name; its arguments are unset, and are those of what
+it names until somebody sets them.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from bnjax.lab.config.groups import GROUPS
+from bnjax.lab.config.resolve import override
+from bnjax.lab.errors import UserError, choice
+from bnjax.lab.registry import is_outside
+
+# Sets that have to be there.
+_FETCHED = ("mnist", "cifar10", "cifar10_jpeg", "imagenet2012")
+NO_NORM = {"norm": {"name": "none"}}  # an arm without normalization
+
+
+def base(
+  *,
+  model: str = "mlp",
+  norm: str = "batch_norm",
+  optimizer: str = "sgd",
+  loss: str = "cross_entropy",
+) -> ConfigDict:
+  """A config with every field at its default, and the arguments unset.
+
+  Args:
+    model: a name in `bnjax.lab.models.MODELS`, or "package.module:object".
+    norm: a name in `bnjax.lab.models.NORMS`, likewise.
+    optimizer: a name in `bnjax.lab.train.optim.OPTIMIZERS`, likewise.
+    loss: a name in `bnjax.lab.train.losses.LOSSES`, likewise.
+
+  Returns:
+    The config.
+  """
+  config = ConfigDict()
+  config.dataset = {
+    "name": "mnist",
+    "transform": "none",
+    "examples": 0,  # of each split at most; 0: all
+    "center": True,  # subtract the mean
+  }
+  chosen = {
+    "model": model,
+    "norm": norm,
+    "optimizer": optimizer,
+    "schedule": "constant",
+    "augment": "none",
+    "loss": loss,
+  }
+  for group, name in chosen.items():
+    if not is_outside(name):
+      choice(f"{group}.name", name, GROUPS[group].table)
+    config[group] = {"name": name}
+  config.optimizer.learning_rate = 1e-2
+  config.l2 = 0.0  # the loss has ½ l2 Σ w², over kernels
+  config.sampler = "epoch"
+  config.batch_size = 128
+  config.steps = 1000
+  config.eval_every = 100
+  config.stream = False  # read the data while it is used, not beforehand
+  config.seeds = 5  # how many
+  config.seed = 0  # the first
+  config.precision = "float32"
+  config.machine = {  # what it allows: no part of what is trained
+    "memory_gb": 4.0,  # for the networks of one program
+    "max_networks": 0,  # in one program; 0: as many as memory_gb allows
+    "across": "vmap",  # or "map": networks one after the other
+    "workers": 1,  # that read and decode what is streamed; of each seed
+  }
+  config.interleave = False  # the programs take turns, to time them fairly
+  config.population_batches = 0  # of Algorithm 2; 0: running statistics only
+  config.predictions = False  # leave predictions.jsonl of the test set
+  config.save_params = False  # leave the trained networks in params/
+  config.probes = {}
+  config.probe_every = 0  # steps; 0: with every evaluation
+  config.probe_examples = 1000  # training examples that probes look at
+  config.arms = {"batch_norm": {}, "no_batch_norm": NO_NORM}
+  config.grid = {}  # fields, nested as here, and values: each arm at each point
+  return config
+
+
+class Options(NamedTuple):
+  """What the argument of a config file says: `FILE:dataset,smoke`.
+
+  Attributes:
+    dataset: name of the data set.
+    smoke: whether a run of seconds is wanted.
+  """
+
+  dataset: str
+  smoke: bool
+
+
+def parse(argument: str | None, *, dataset: str = "mnist") -> Options:
+  """Reads a config file's argument: a data set, `smoke`, or both.
+
+  Args:
+    argument: words separated by commas.
+    dataset: the data set if none is named; a smoke run then takes one that
+      needs no network.
+  """
+  words = [word for word in (argument or "").split(",") if word]
+  named = [word for word in words if word != "smoke"]
+  smoke = "smoke" in words
+  if len(named) > 1:
+    raise UserError(
+      f"--config=...:{argument}: {named[1]!r} is one data set too many; write "
+      "FILE:dataset, FILE:smoke or FILE:dataset,smoke"
+    )
+  default = "mnist5k" if smoke and dataset in _FETCHED else dataset
+  return Options(named[0] if named else default, smoke)
+
+
+def finish(config: ConfigDict, options: Options) -> ConfigDict:
+  """The config as asked for: of full size, or cut down with nothing left out.
+
+  Args:
+    config: an experiment's.
+    options: of `parse`.
+
+  Returns:
+    A copy in which no two fields are one object, as those of arms written with
+    the same dict are: setting one of them would set the other.
+  """
+  config = _unshared(config)
+  if not options.smoke:
+    return config
+  config.steps = min(config.steps, 20)
+  config.eval_every = min(config.eval_every, max(1, config.steps // 2))
+  config.probe_every = min(config.probe_every, config.eval_every)
+  config.batch_size = min(config.batch_size, 64)
+  config.seeds = min(config.seeds, 2)
+  config.population_batches = min(config.population_batches, 2)
+  for arm in config.arms.values():
+    if "steps" in arm:
+      arm.steps = min(arm.steps, 20)
+    if "batch_size" in arm:
+      arm.batch_size = min(arm.batch_size, 64)
+  return config
+
+
+def log_space(low: float, high: float, points: int) -> tuple[float, ...]:
+  """Numbers from `low` to `high`, each the same multiple of the one before.
+
+  >>> log_space(0.1, 10.0, 3)
+  (0.1, 1.0, 10.0)
+  """
+  ratio = math.log(high / low) / (points - 1)
+  values = (low * math.exp(ratio * i) for i in range(points))
+  return tuple(float(f"{value:.4g}") for value in values)
+
+
+def _unshared(config: ConfigDict) -> ConfigDict:
+  copy = ConfigDict()
+  for key, value in config.items():
+    nested = isinstance(value, ConfigDict)
+    copy[key] = _unshared(value) if nested else value
+  return copy
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A config as nested dicts, every field that it lacks at its default.
+
+  Args:
+    config: a ConfigDict or nested dicts, with some fields of `base()`.
+
+  Raises:
+    UserError: a field that there is not, or a value of another type.
+
+  >>> complete({"steps": 5, "l2": 1})["l2"]
+  1.0
+  """
+  default, given = _plain(base()), _plain(config)
+  for key in given:
+    choice(f"config.{key}", key, default)
+  free = {k for k in _FREE if k in given}  # names of the experiment's own
+  typed = {k: v for k, v in given.items() if k not in free}
+  whole = override("", default, typed)
+  return {key: given[key] if key in free else whole[key] for key in whole}
+
+
+# Fields whose own fields are names that the experiment chooses.
+_FREE = ("arms", "grid", "probes")
+
+
+def _plain(config: Any) -> Any:
+  if isinstance(config, ConfigDict):
+    config = config.to_dict()
+  if isinstance(config, Mapping):
+    return {key: _plain(value) for key, value in config.items()}
+  return config

@@ -1,0 +1,86 @@
+"""From an arm's specification to what is trained."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+
+from bnjax.lab import registry
+from bnjax.lab.config.groups import entry
+from bnjax.lab.errors import UserError
+from bnjax.lab.train.precision import PRECISIONS
+from bnjax.lab.train.step import Task
+
+
+def make_task(
+  spec: Mapping[str, Any], *, num_classes: int, pixel_mean: float
+) -> Task:
+  """The model, optimizer, loss and so on that a specification describes.
+
+  Args:
+    spec: an arm's, as `bnjax.lab.config.resolve` gives it. Its traceable
+      fields may be traced, see `bnjax.lab.config.groups`.
+    num_classes: of the data set.
+    pixel_mean: of the training set, subtracted unless dataset.center is false.
+
+  Raises:
+    UserError: a value is out of its range, or code from outside makes
+      something else than its group is of.
+  """
+  norm = _norm(spec)
+  model = _make(spec, "model", num_classes=num_classes, norm=norm)
+  if not isinstance(model, nn.Module):
+    raise _another(spec, "model", model, "a Flax module (linen)")
+  rate = {}
+  if "learning_rate" in spec["optimizer"]:
+    schedule = _make(spec, "schedule", steps=spec["steps"])
+    rate["learning_rate"] = schedule(spec["optimizer"]["learning_rate"])
+  optimizer = _make(spec, "optimizer", **rate)
+  if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
+    raise _another(spec, "optimizer", optimizer, "an optax transformation")
+  return Task(
+    model=model,
+    optimizer=optimizer,
+    l2=spec["l2"],
+    pixel_mean=pixel_mean if spec["dataset"]["center"] else 0.0,
+    loss=_make(spec, "loss"),
+    augment=_make(spec, "augment"),
+    precision=PRECISIONS[spec["precision"]],
+  )
+
+
+def _norm(spec: Mapping[str, Any]) -> Callable[..., nn.Module]:
+  """What models make each of their norms by."""
+  fields = dict(spec["norm"])
+  norm = functools.partial(entry("norm", fields.pop("name")), **fields)
+  if not isinstance(made := norm(), nn.Module):
+    raise _another(spec, "norm", made, "a Flax module (linen)")
+  return norm
+
+
+def _make(spec: Mapping[str, Any], group: str, **given: Any) -> Any:
+  """What a group names, called with its arguments and what it is given.
+
+  A schedule need not take the number of steps; a model takes all.
+  """
+  fields = dict(spec[group])
+  name = fields.pop("name")
+  made = entry(group, name)
+  takes = registry.takes(made)
+  lacking = [argument for argument in given if not takes(argument)]
+  if lacking and group == "model":
+    raise UserError(
+      f"model.name: {name!r} does not take {' and '.join(lacking)}, which "
+      "every model is given"
+    )
+  return made(**fields | {k: v for k, v in given.items() if takes(k)})
+
+
+def _another(
+  spec: Mapping[str, Any], group: str, made: Any, wanted: str
+) -> UserError:
+  return UserError(
+    f"{group}.name: {spec[group]['name']!r} makes a {type(made).__name__}, and "
+    f"is to make {wanted}"
+  )

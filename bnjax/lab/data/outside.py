@@ -1,0 +1,92 @@
+"""Data sets that somebody else's function makes: "package.module:function"."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bnjax.lab import errors, registry
+from bnjax.lab.data.dataset import Dataset, Spec, Split
+
+_SPLITS = ("train", "validation", "test")
+
+
+def load(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
+  """What the function `name` makes, called once in a process.
+
+  Args:
+    name: "package.module:function", of `(data_dir) -> Dataset`.
+    data_dir: what it is given: where prepared data sets are, or None.
+
+  Raises:
+    UserError: there is no such function, it fails, or what it returns is no
+      data set.
+  """
+  function = registry.lookup("dataset.name", name, {})
+  where = None if data_dir is None else os.fspath(data_dir)
+  return _load(name, function, where)
+
+
+def spec(dataset: Dataset) -> Spec:
+  """What is known of a data set in memory."""
+  images = dataset.train.images
+  train, validation, test = (len(getattr(dataset, s)) for s in _SPLITS)
+  return Spec(
+    label=dataset.label,
+    train=train,
+    validation=validation,
+    test=test,
+    image_shape=images.shape[1:],
+    num_classes=dataset.num_classes,
+    dtype=images.dtype.name,
+  )
+
+
+@functools.lru_cache(maxsize=8)
+def _load(
+  name: str, function: Callable[..., Any], data_dir: str | None
+) -> Dataset:
+  try:
+    dataset = function(data_dir)
+  except errors.UserError:
+    raise
+  except Exception as error:
+    raise errors.UserError(
+      f"dataset.name: {name!r} fails: {registry.said(error)}"
+    ) from error
+  wrong = _wrong_with(dataset)
+  if wrong:
+    raise errors.UserError(f"dataset.name: {name!r} {wrong}")
+  found: Dataset = dataclasses.replace(dataset, name=name)
+  return found
+
+
+def _wrong_with(dataset: object) -> str:
+  """What is wrong with what a function returned, if anything."""
+  if not isinstance(dataset, Dataset):
+    return (
+      f"returns a {type(dataset).__name__}, and is to return a "
+      "bnjax.lab.data.Dataset"
+    )
+  like = dataset.train.images
+  for name in _SPLITS:
+    split = getattr(dataset, name)
+    if not isinstance(split, Split):
+      return f"has a {name} of {type(split).__name__}, not a Split"
+    if not len(split):
+      return f"has no {name} examples"
+    if (split.images.shape[1:], split.images.dtype) != (
+      like.shape[1:],
+      like.dtype,
+    ):
+      return f"has {name} images of another shape or dtype than those of train"
+    low, high = np.min(split.labels), np.max(split.labels)
+    if low < 0 or high >= dataset.num_classes:
+      return (
+        f"has {name} labels from {low} to {high}, and {dataset.num_classes} "
+        "classes"
+      )
+  return ""

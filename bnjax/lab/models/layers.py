@@ -1,0 +1,138 @@
+"""What follows a kernel in every model: norm, activation, pool, taps."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bnjax import linen
+from bnjax.lab.errors import UserError
+from bnjax.lab.models.norms import NoNorm, Norm, batch_norm
+from bnjax.lab.models.tap import Tap
+
+
+def entry_of(norm: Norm) -> Callable[..., Any]:
+  """What a norm is a partial of."""
+  return norm.func if isinstance(norm, functools.partial) else norm
+
+
+def is_none(norm: Norm | None) -> bool:
+  """Whether there is no normalization."""
+  return norm is None or entry_of(norm) is NoNorm
+
+
+def is_batch_norm(norm: Norm | None) -> bool:
+  """Whether it is `bnjax.linen.BatchNorm`, which can apply the relu itself."""
+  return norm is not None and entry_of(norm) in (batch_norm, linen.BatchNorm)
+
+
+def normalize(
+  norm: Norm | None,
+  x: jax.Array,
+  *,
+  name: str,
+  train: bool,
+  mask: jax.Array | None,
+  **fields: Any,
+) -> jax.Array:
+  """Applies a new norm in the compact method of a model.
+
+  Args:
+    norm: makes the module; None leaves x as it is.
+    x: activations `[n, ..., features]`.
+    name: of the module.
+    train: normalize by this batch (and update running statistics) or not.
+    mask: `[n]`, True where a row is an example and not padding.
+    **fields: of the module besides.
+
+  Returns:
+    An array like `x`, of its dtype.
+
+  Raises:
+    UserError: the norm refuses shapes or arguments.
+  """
+  if norm is None:
+    return x
+  if mask is not None:
+    mask = mask.reshape(-1, *[1] * (x.ndim - 1))
+  if _takes_dtype(norm):  # not that of x and the parameters together
+    fields = {"dtype": x.dtype, **fields}
+  module: Any = norm(name=name, **fields)
+  try:
+    y = module(x, use_running_average=not train, mask=mask)
+  except ValueError as error:
+    raise UserError(f"norm: {type(module).__name__}: {error}") from error
+  return y.astype(x.dtype)
+
+
+def finish(
+  parts: Mapping[str, jax.Array],
+  *,
+  norm: Norm | None,
+  placement: str,
+  activation: Callable[[jax.Array], jax.Array],
+  train: bool,
+  mask: jax.Array | None,
+  tap: Tap | None = None,
+  pool: Callable[[jax.Array], jax.Array] | None = None,
+  per_activation: bool = False,
+  fuse: bool = False,
+) -> jax.Array:
+  """Joins results of kernels, with their norms, the activation and a pool.
+
+  Args:
+    parts: name of a norm -> the result that it belongs to, `[n, ..., f]`.
+    norm: see `normalize`.
+    placement: the norm "before" or "after" the activation, or "after_pool".
+    activation: elementwise function.
+    train: see `normalize`.
+    mask: see `normalize`.
+    tap: shows what enters the activation.
+    pool: what follows the activation and a norm right after it.
+    per_activation: normalize each place of an image by itself, like the units
+      of a dense layer.
+    fuse: the activation is relu and the norm applies it; nothing is tapped.
+
+  Returns:
+    `[n, ..., features]` of all parts, side by side.
+  """
+
+  def apply(name: str, x: jax.Array, **fields: Any) -> jax.Array:
+    rows = x.reshape(x.shape[0], -1) if per_activation else x
+    y = normalize(norm, rows, name=name, train=train, mask=mask, **fields)
+    return y.reshape(x.shape)
+
+  def apply_each(x: jax.Array) -> jax.Array:
+    ends = np.cumsum([part.shape[-1] for part in parts.values()])
+    pieces = jnp.split(x, ends[:-1], axis=-1) if len(parts) > 1 else [x]
+    each = zip(parts, pieces, strict=True)
+    return _join([apply(*pair) for pair in each])
+
+  if placement == "before":
+    fields = {"activation": "relu"} if fuse else {}
+    parts = {name: apply(name, x, **fields) for name, x in parts.items()}
+  x = _join([*parts.values()])
+  if not fuse:
+    x = activation(x if tap is None else tap(x))
+  if placement == "after":
+    x = apply_each(x)
+  x = x if pool is None else pool(x)
+  return apply_each(x) if placement == "after_pool" else x
+
+
+def _join(parts: list[jax.Array]) -> jax.Array:
+  return jnp.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+
+
+def _takes_dtype(norm: Norm) -> bool:
+  """Whether dtype is a field that can be set and nobody did."""
+  if isinstance(norm, functools.partial) and "dtype" in norm.keywords:
+    return False
+  parameters = inspect.signature(inspect.unwrap(entry_of(norm))).parameters
+  return "dtype" in parameters or any(
+    p.kind is p.VAR_KEYWORD for p in parameters.values()
+  )
