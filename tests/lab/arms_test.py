@@ -8,7 +8,7 @@ from bnjax.lab.arms import resolve_arms
 from bnjax.lab.errors import UserError
 
 CONFIG = {
-  "title": "a test",
+  "memory_gb": 4.0,
   "dataset": {"name": "digits"},
   "model": {"name": "mlp", "width": 8, "dropout_rate": 0.5},
   "norm": {"name": "batch_norm", "epsilon": 1e-5, "decay": 0.9},
@@ -38,7 +38,7 @@ def test_arms_differ_in_what_they_set_alone():
     "b1": 0.9,
   }
   assert "arms" not in without
-  assert "title" not in without
+  assert "memory_gb" not in without
 
 
 def test_the_config_itself_is_left_alone():

@@ -6,6 +6,7 @@ before it loads data or writes a file.
 
 import collections
 import contextlib
+import dataclasses
 import functools
 import itertools
 import json
@@ -17,7 +18,8 @@ import numpy as np
 
 from bnjax.lab import data, results
 from bnjax.lab.arms import resolve_arms
-from bnjax.lab.errors import UserError
+from bnjax.lab.config import base
+from bnjax.lab.errors import UserError, choice
 from bnjax.lab.experiment import locks, plan, preemption, processes, workdirs
 from bnjax.lab.experiment.checkpoints import Checkpoint
 from bnjax.lab.experiment.environment import (
@@ -149,6 +151,7 @@ def prepare(
     UserError: something is wrong with the config, or a rule asks for what the
       run will not have.
   """
+  _check_fields(config)
   arms = resolve_arms(config, explicit)
   for spec in arms.values():
     validate(spec, shapes=False)  # those, a group at a time below
@@ -161,6 +164,19 @@ def prepare(
   except ValueError as error:
     raise UserError(f"rules: {error}") from None
   return parts
+
+
+def _check_fields(config: Mapping[str, Any]) -> None:
+  """Raises UserError for a field that no config has, such as a rule."""
+  rules = {field.name for field in dataclasses.fields(results.Rules)}
+  fields = base()
+  for name in config:
+    if name in rules:
+      raise UserError(
+        f"config.{name}: is no field of a config: it says how a run is judged, "
+        "so let get_rules(config) return it"
+      )
+    choice(f"config.{name}", name, fields)
 
 
 class _Loader:
@@ -241,8 +257,8 @@ def _as_begun(
   left, found = iter(sizes), []
   for own in parts:
     whole = plan.join(own)
-    count, mine = len(whole.networks), []
-    while sum(mine) < count:
+    mine: list[int] = []
+    while sum(mine) < len(whole.networks):
       mine.append(next(left))
     found.append(whole.cut(mine))
   return found

@@ -30,6 +30,7 @@ def check(workdir: Path, config: Mapping[str, Any]) -> None:
   """
   try:
     old = results.read_json(workdir / "config.json").get("config", {})
+    results.read_rules(workdir)
   except ValueError as error:
     raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
   except (FileNotFoundError, NotADirectoryError):

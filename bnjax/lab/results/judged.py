@@ -40,7 +40,7 @@ def judged(measured: Measured) -> list[dict[str, Any]]:
       steps.setdefault((arm, leaf), set()).add(step)
       if isinstance(name, StepsTo | Extreme):
         whole.add((arm, leaf))
-  found = []
+  found: list[dict[str, Any]] = []
   for (arm, leaf), at in steps.items():
     point = _point(measured, arm, leaf)
     curve = _curve(measured, arm, leaf)
