@@ -126,5 +126,5 @@ def test_what_was_kept_of_a_run_is_a_frame_too(run, tmp_path):
   assert found.step.tolist() == [5, 5, 3, 0]
   np.testing.assert_array_equal(found.test_accuracy, [0.6, 0.3, np.nan, 0.1])
   probes = results.probe_frame(folder)
-  assert probes["index"].tolist() == ["0,0", "0,1", "1,0"]
-  np.testing.assert_array_equal(probes.value, [np.nan, np.nan, 3.0])
+  assert probes["index"].tolist() == ["0,0", "0,1", "1,0", "1,1"]
+  np.testing.assert_array_equal(probes.value, [np.nan, np.nan, 3.0, np.nan])
