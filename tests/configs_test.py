@@ -1,15 +1,14 @@
 """Every config loads, is valid at every size, and sets what it should."""
 
-import importlib.util
+import dataclasses
 import pathlib
 
 import pytest
 
-from bnjax.lab import experiment, report, results
-from bnjax.lab.config import base, log_space, parse, resolve_arms
+from bnjax.lab import config_file, experiment, report, results
+from bnjax.lab.config import base, complete, log_space, parse, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.metrics import recorded
-from bnjax.lab.experiment.validation import validate
 
 _IDENTITY = {"arm", "seed", "step", "point", "diverged_step"}
 CONFIGS = sorted(
@@ -18,22 +17,35 @@ CONFIGS = sorted(
 
 
 def _get_config(path):
-  spec = importlib.util.spec_from_file_location(path.stem, path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.get_config
+  return config_file.load(path).get_config
+
+
+def _rules(path, config):
+  return config_file.read_rules(str(path), config)
 
 
 @pytest.mark.parametrize("argument", ["", "smoke"])
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_config_is_valid(path, argument):
   config = _get_config(path)(*argument.split()).to_dict()
-  results.check_rules(config)
-  for spec in resolve_arms(config).values():
-    validate(spec)
-  assert config["title"]
-  assert config["claims"]
+  rules = _rules(path, config)
+  arms = resolve_arms(config)
+  results.check_rules(rules, config, recorded(arms.values()))
+  experiment.prepare(complete(config), rules)
+  assert rules.title
+  assert rules.claims
   assert set(config) == set(base().to_dict())
+  assert results.Rules.from_json(results.to_strict(rules.to_json())) == rules
+  strict = results.to_strict(config)  # as it is recorded
+  assert _rules(path, strict) == rules
+
+
+def test_the_ensemble_has_rules_of_its_own():
+  path = next(p for p in CONFIGS if p.stem == "inception_imagenet")
+  config = _get_config(path)("ensemble").to_dict()
+  rules = _rules(path, config)
+  results.check_rules(rules, config)
+  assert list(rules.claims) == ["best"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
@@ -41,49 +53,61 @@ def test_smoke_is_small_and_the_rest_is_the_same(path):
   full = _get_config(path)().to_dict()
   smoke = _get_config(path)("smoke").to_dict()
   assert smoke["steps"] * smoke["batch_size"] < 10_000
-  for field in ("norm", "optimizer", "published", "probes"):
+  for field in ("norm", "optimizer", "probes"):
     assert smoke[field] == full[field]
-  other = {k for k, v in smoke["model"].items() if v != full["model"][k]}
+  other = {k for k, v in smoke["model"].items() if v != full["model"].get(k)}
   # An Inception of fewer blocks, for smaller images, compiles in seconds.
   assert other <= ({"name", "blocks"} if "inception" in path.stem else set())
   assert set(smoke["arms"]) == set(full["arms"])
+  assert _rules(path, smoke).claims.keys() == _rules(path, full).claims.keys()
 
 
-def _with_few_arms(config):
+def _with_few_arms(config, rules):
   """Two arms and what is said of them: every arm is a program to compile."""
   arms = list(config["arms"])[:2]
-  of_them = lambda rule: (
-    {rule["arm"], rule["versus"]} & set(config["arms"]) <= set(arms)
+  others = set(config["arms"]) - set(arms)
+  of_them = lambda rule, *fields: (
+    not {getattr(rule, f) for f in fields} & others
   )
-  return config | {
-    "arms": {arm: config["arms"][arm] for arm in arms},
-    "published": {
-      arm: {k: v for k, v in rules.items() if v.get("relative_to", arm) in arms}
-      for arm, rules in config["published"].items()
-      if arm in arms
-    },
-    "claims": {k: v for k, v in config["claims"].items() if of_them(v)},
-    "figures": {k: _of_any_arm(v) for k, v in config["figures"].items()},
-    "tables": {k: _of_any_arm(v) for k, v in config["tables"].items()},
+  any_arm = lambda shown: {
+    name: dataclasses.replace(one, arms=()) for name, one in shown.items()
   }
-
-
-def _of_any_arm(figure):
-  return {field: v for field, v in figure.items() if field != "arms"}
+  few = dataclasses.replace(
+    rules,
+    published=[
+      p
+      for p in rules.published
+      if of_them(p, "arm") and getattr(p, "relative_to", None) not in others
+    ],
+    claims={
+      k: v for k, v in rules.claims.items() if of_them(v, "arm", "versus")
+    },
+    figures=any_arm(rules.figures),
+    tables=any_arm(rules.tables),
+  )
+  return config | {"arms": {arm: config["arms"][arm] for arm in arms}}, few
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_every_experiment_runs_small_and_reports(path, tmp_path):
-  config = _with_few_arms(_get_config(path)("smoke").to_dict())
+  config = _get_config(path)("smoke").to_dict()
+  config, rules = _with_few_arms(config, _rules(path, config))
   config["seeds"] = 1
-  summary = experiment.run(config, tmp_path)
+  summary = experiment.run(config, tmp_path, rules=rules)
   rows = results.read_workdir(tmp_path).rows
   assert {row["arm"] for row in rows} == set(config["arms"])
   told = recorded(resolve_arms(config).values())
   assert {name for row in rows for name in row} - _IDENTITY == told
-  assert {claim["name"] for claim in summary["claims"]} == set(config["claims"])
+  assert {claim["name"] for claim in summary["claims"]} == set(rules.claims)
   done = report.write_report(tmp_path)
-  assert {path.stem for path in done.figures} >= set(config["figures"])
+  assert {path.stem for path in done.figures} >= set(rules.figures)
+  # What is kept of it says the same, but for times that no rule looks at.
+  report.export_run(tmp_path, tmp_path / "kept")
+  kept = results.read_workdir(tmp_path / "kept").summarize()
+  published = lambda whole: [e for e in whole["entries"] if e["published"]]
+  assert published(kept) == published(summary)
+  for part in ("claims", "curves", "layers"):
+    assert kept[part] == summary[part]
 
 
 def test_the_published_settings_of_init_robustness():
@@ -115,13 +139,6 @@ def test_the_published_settings_of_init_robustness():
   assert {field: spec[field] for field in published} == published
   adam = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
   assert adam.items() <= spec["optimizer"].items()
-
-
-def test_defaults_are_those_of_the_chosen_entry():
-  rates = [base(optimizer=name).optimizer.eps for name in ("adam", "adagrad")]
-  assert rates == [1e-8, 1e-7]
-  assert base(model="deep").model.depth == 20
-  assert base(model="mlp").model.depth == 2
 
 
 def test_the_argument_of_a_config():

@@ -154,7 +154,7 @@ def test_every_step_sees_its_rows(tiny):
     ({"dataset": {"name": "digits"}}, "'digits' is small and only loaded"),
     ({"dataset": {"transform": "binary"}}, "dataset.transform: what is read"),
     ({"dataset": {"examples": 5}}, "dataset.examples: what is read while"),
-    ({"workers": -1}, "workers: -1 is too small"),
+    ({"machine": {"workers": -1}}, "machine.workers: -1 is too"),
   ],
 )
 def test_what_cannot_be_read_so(fields, message, tmp_path):

@@ -45,7 +45,7 @@ def _config():
 
 def test_test_accuracies_are_in_their_bands(tmp_path):
   config = copy.deepcopy(_config())
-  config |= {"seeds": 2, "eval_every": 500, "published": {}, "claims": {}}
+  config |= {"seeds": 2, "eval_every": 500}
   config["arms"] = {arm: config["arms"][arm] for arm in BANDS}
   experiment.run(config, tmp_path)
   rows = results.read_rows(tmp_path / "metrics.jsonl").rows

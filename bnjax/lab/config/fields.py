@@ -5,6 +5,7 @@ group, such as `norm`, is a name; its arguments are unset, and are those of what
 it names until somebody sets them.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from bnjax.lab.config.groups import GROUPS
 from bnjax.lab.config.resolve import override
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.registry import is_outside
+from bnjax.lab.results import Rules
 
 # Sets that have to be there.
 _FETCHED = ("mnist", "cifar10", "cifar10_jpeg", "imagenet2012")
@@ -178,7 +180,13 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   1.0
   """
   default, given = _plain(base()), _plain(config)
+  rules = {field.name for field in dataclasses.fields(Rules)}
   for key in given:
+    if key in rules:
+      raise UserError(
+        f"config.{key}: is no field of a config: it says how a run is judged, "
+        "so let get_rules(config) return it"
+      )
     choice(f"config.{key}", key, default)
   free = {k for k in _FREE if k in given}  # names of the experiment's own
   typed = {k: v for k, v in given.items() if k not in free}

@@ -241,8 +241,8 @@ def _as_begun(
   left, found = iter(sizes), []
   for program in programs:
     whole = plan.join(program.parts)
-    count, mine = len(whole.networks), list[int]()
-    while sum(mine) < count:
+    mine: list[int] = []
+    while sum(mine) < len(whole.networks):
       mine.append(next(left))
     found.append(program._replace(parts=tuple(whole.cut(mine))))
   return found

@@ -37,6 +37,7 @@ def check(
   """
   try:
     old = results.read_json(workdir / "config.json")
+    results.read_rules(workdir)
   except ValueError as error:
     raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
   except (FileNotFoundError, NotADirectoryError):

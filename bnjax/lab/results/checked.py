@@ -6,7 +6,6 @@ and a class that is one of several kinds says which under `kind`.
 """
 
 import dataclasses
-import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -59,7 +58,6 @@ class Checked:
     return typing.cast(Self, _from_json(path, value, cls))
 
 
-@functools.cache
 def _hints(kind: type) -> dict[str, Any]:
   names = [field.name for field in dataclasses.fields(kind)]
   hints = typing.get_type_hints(kind)

@@ -40,7 +40,7 @@ def judged(measured: Measured) -> list[dict[str, Any]]:
       steps.setdefault((arm, leaf), set()).add(step)
       if isinstance(name, StepsTo | Extreme):
         whole.add((arm, leaf))
-  found = []
+  found: list[dict[str, Any]] = []
   for (arm, leaf), at in steps.items():
     point = _point(measured, arm, leaf)
     curve = _curve(measured, arm, leaf)
@@ -59,6 +59,7 @@ def judged_rows(kept: Iterable[Mapping[str, Any]]) -> tuple[list[Row], ...]:
   """The rows of metrics, and those of probes, of what `judged` kept."""
   rows: list[Row] = []
   probes: dict[str, Row] = {}
+  numbers: dict[str, dict[tuple[int, ...], float | None]] = {}
   for one in kept:
     name = parse_name(one["name"])
     point = {"point": one["point"]} if "point" in one else {}
@@ -67,11 +68,13 @@ def judged_rows(kept: Iterable[Mapping[str, Any]]) -> tuple[list[Row], ...]:
         row = {"arm": one["arm"], "seed": seed, "step": step, **point}
         if isinstance(name, Probe):
           row |= {"probe": name.probe, "layer": name.layer}
-          seen = probes.setdefault(str(row), row | {"values": None})
-          seen["values"] = _placed(seen["values"], name.index, value)
+          probes[str(row)] = row
+          numbers.setdefault(str(row), {})[name.index] = value
         else:
           rows.append(row | {one["name"]: value})
-  return rows, list(probes.values())
+  return rows, [
+    row | {"values": _array(numbers[key])} for key, row in probes.items()
+  ]
 
 
 def _asked(measured: Measured) -> Iterator[tuple[str, str, int]]:
@@ -156,16 +159,14 @@ def _entries(
     }
 
 
-def _placed(values: Any, index: Sequence[int], value: float | None) -> Any:
-  """Nested lists with a number at its place; None where nothing is kept.
+def _array(found: Mapping[tuple[int, ...], float | None]) -> Any:
+  """Nested lists with numbers at their places; None where nothing is kept.
 
-  >>> _placed(_placed(None, (1,), 5.0), (0,), 4.0)
-  [4.0, 5.0]
+  >>> _array({(1,): 5.0}), _array({(): 5.0})
+  ([None, 5.0], 5.0)
   """
-  if not index:
-    return value
-  first, *rest = index
-  values = list(values or [])
-  values += [None] * (first + 1 - len(values))
-  values[first] = _placed(values[first], rest, value)
-  return values
+  size = [max(places) + 1 for places in zip(*found, strict=True)]
+  whole = np.full(size, None, object)
+  for place, value in found.items():
+    whole[place] = value
+  return whole.tolist()

@@ -203,5 +203,10 @@ def _claim(
   if times is not None:
     direction = f"ratio_{direction}"
     fields["margin"] = times
-  own = {"text": text, "metric": metric, "arm": arm, "versus": versus}
+  own: dict[str, Any] = {
+    "text": text,
+    "metric": metric,
+    "arm": arm,
+    "versus": versus,
+  }
   return Claim(direction=direction, **own, **fields)

@@ -1,23 +1,23 @@
 """An experiment end to end, on real (8x8) digits, in seconds."""
 
 import copy
+import dataclasses
 import json
 
 import numpy as np
 import pytest
-from bnjax.lab.shorthands import greater
 
 from bnjax.lab import experiment, results
 from bnjax.lab.config import base
 from bnjax.lab.errors import UserError
 from bnjax.lab.literature import number
+from bnjax.lab.results import Layers, Rules, greater
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
 
 def _config():
   config = base(optimizer="adam")
-  config.title = "a test"
   config.dataset.name = "digits"
   config.model.update(width=16, depth=1)
   config.batch_size = 64
@@ -32,23 +32,31 @@ def _config():
       "optimizer": {"name": "sgd", "learning_rate": 1e38},
     },
   }
-  config.published.batch_norm = {
-    "test_accuracy": number(0.5, 0.1, seeds=5, step=75, source="nobody")
-  }
-  config.claims.better = greater(
-    "batch norm is better than to diverge", "batch_norm", "diverges"
-  )
   return config.to_dict()
 
 
 CONFIG = _config()
+RULES = Rules(
+  title="a test",
+  published=(
+    number("batch_norm", "test_accuracy", 0.5, 0.1, seeds=5, step=75,
+           source="nobody"),
+  ),
+  claims={
+    "better": greater(
+      "batch norm is better than to diverge", "batch_norm", "diverges"
+    )
+  },
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
   workdir = tmp_path_factory.mktemp("run")
   progress = []
-  summary = experiment.run(CONFIG, workdir, report_progress=progress.append)
+  summary = experiment.run(
+    CONFIG, workdir, rules=RULES, report_progress=progress.append
+  )
   return workdir, summary, progress
 
 
@@ -64,6 +72,7 @@ def test_the_work_directory_holds_the_whole_truth(done):
     "config.json",
     "environment.json",
     "metrics.jsonl",
+    "rules.json",
     "summary.json",
   }
   config = json.loads((workdir / "config.json").read_text())["config"]
@@ -128,9 +137,46 @@ def test_progress_is_told_after_every_chunk(done):
     assert [s for a, s, _ in told if a == arm] == [0, 30, 60, 75]
 
 
+def test_rules_are_recorded_when_training_begins(done):
+  workdir, _, _ = done
+  recorded = results.read_rules(workdir)
+  assert (recorded.rules, recorded.first) == (RULES, RULES)
+  assert results.read_json(workdir / "rules.json")["digest"] == (
+    results.digest(RULES)
+  )
+  assert not {f.name for f in dataclasses.fields(Rules)} & set(
+    results.read_json(workdir / "config.json")["config"]
+  )
+
+
+def test_other_rules_and_another_machine_are_no_other_config(tmp_path):
+  config = CONFIG | {"arms": {"batch_norm": {}}, "steps": 2, "seeds": 1}
+  high = Rules(claims={"high": greater("it is high", "batch_norm", 0.1)})
+  higher = Rules(claims={"high": greater("it is high", "batch_norm", 0.9)})
+  experiment.run(config, tmp_path, rules=high)
+  machine = {"memory_gb": 2.0, "max_networks": 1, "across": "map"}
+  summary = experiment.run(
+    config | {"machine": machine}, tmp_path, rules=higher
+  )
+  (claim,) = summary["claims"]
+  assert claim["changed"] == "rule changed after the run: versus was 0.1"
+  again = experiment.run(config, tmp_path, rules=high)
+  assert again["claims"][0]["changed"] == ""
+  with pytest.raises(
+    UserError, match=r"another config \(arms.batch_norm.steps: 2 there, 3 he"
+  ):
+    experiment.run(config | {"steps": 3}, tmp_path)
+
+
+def test_without_rules_a_run_has_the_usual_report(tmp_path):
+  config = CONFIG | {"arms": {"batch_norm": {}}, "steps": 2, "seeds": 1}
+  summary = experiment.run(config, tmp_path / "my_run")
+  assert (summary["title"], summary["claims"]) == ("my run", [])
+
+
 def test_same_config_again_replaces_and_repeats_it(done, tmp_path):
   workdir, _, _ = done
-  config = CONFIG | {"arms": {"batch_norm": {}}, "claims": {}}
+  config = CONFIG | {"arms": {"batch_norm": {}}}
   experiment.run(config, tmp_path)
   first = _rows(tmp_path)
   experiment.run(config, tmp_path)
@@ -178,7 +224,8 @@ def test_a_damaged_config_is_told(tmp_path):
     ({"arms": {"a": {"nrom": {}}}}, r"arms\.a\.nrom"),
     ({"model": {"name": "mpl"}}, r"model\.name: 'mpl'.*'mlp'"),
     ({"optimizer": {"name": "adma"}}, r"optimizer\.name: 'adma'.*'adam'"),
-    ({"claims": {"c": {"text": "?"}}}, r"claims\.c"),
+    ({"claims": {}}, "config.claims: is no field.*get_rules"),
+    ({"stps": 3}, "config.stps: .* did you mean 'steps'"),
   ],
 )
 def test_what_is_wrong_is_told_before_anything_is_written(
@@ -186,7 +233,7 @@ def test_what_is_wrong_is_told_before_anything_is_written(
 ):
   config = copy.deepcopy(CONFIG)
   arms = change.get("arms", {"a": {}})
-  config |= {"arms": arms, "claims": {}, "published": {}}
+  config |= {"arms": arms}
   for key, value in change.items():
     group = isinstance(value, dict) and key in ("dataset", "model", "optimizer")
     config[key] = config[key] | value if group else value
@@ -212,13 +259,22 @@ def test_what_is_wrong_is_told_before_anything_is_written(
     ),
     ({"precision": "float16"}, "precision: 'float16'"),
     ({"machine": {"across": "both"}}, "machine.across: 'both'"),
-    ({"figures": {"f": {"kind": "curve"}}}, r"figures\.f\.kind"),
   ],
 )
 def test_grids_probes_and_figures_are_checked_too(tmp_path, change, message):
   with pytest.raises(UserError, match=message) as error:
     experiment.run(CONFIG | change, tmp_path / "new")
   assert "\n" not in str(error.value)
+  assert not (tmp_path / "new").exists()
+
+
+def test_rules_for_what_will_not_be_there_are_refused(tmp_path):
+  table = Rules(tables={"t": Layers(probe="size")})
+  with pytest.raises(UserError, match=r"rules: tables\.t\.probe is 'size'"):
+    experiment.run(CONFIG, tmp_path / "new", rules=table)
+  claim = Rules(claims={"c": greater("", "batch_norm", "gone")})
+  with pytest.raises(UserError, match=r"rules: claims\.c\.versus names no arm"):
+    experiment.run(CONFIG, tmp_path / "new", rules=claim)
   assert not (tmp_path / "new").exists()
 
 
@@ -243,8 +299,6 @@ def whole(tmp_path_factory):
     "eval_every": 20,
     "probe_every": 10,
     "arms": {"batch_norm": {}},
-    "claims": {},
-    "published": {},
     "grid": {"optimizer": {"learning_rate": [0.01, 0.1]}, "l2": [0.0, 1e-3]},
     "population_batches": 3,
     "predictions": True,

@@ -1,12 +1,12 @@
 """What is known of a run's metrics before it is trained."""
 
 import pytest
-from bnjax.lab.shorthands import greater
 
 from bnjax.lab import experiment
 from bnjax.lab.config import base, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.metrics import recorded
+from bnjax.lab.results import Rules, greater
 
 
 def test_algorithm_2_is_recorded_where_it_is_asked_for():
@@ -22,6 +22,6 @@ def test_a_claim_on_what_will_not_be_recorded_is_refused():
   config = base().to_dict()
   config["dataset"]["name"] = "mnist5k"
   arms = ("batch_norm", "no_batch_norm")
-  config["claims"] = {"c": greater("", *arms, "test_acuracy")}
+  rules = Rules(claims={"c": greater("", *arms, "test_acuracy")})
   with pytest.raises(UserError, match=r"claims.c.metric: no run has 'test_ac"):
-    experiment.prepare(config, ())
+    experiment.prepare(config, (), rules)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from bnjax.lab import experiment
+from bnjax.lab import experiment, results
 from bnjax.lab.config import base
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import params
@@ -177,6 +177,22 @@ def test_asked_to_stop(stopped, reference):
   assert "going on from step 180 of part 3" in [p.message for p in told]
   _assert_same(stopped, reference)
   assert not (stopped / "checkpoints").exists()
+
+
+def test_goes_on_with_more_memory_and_other_rules(stopped, reference):
+  """In parts of the sizes that it began with: the checkpoint is of one."""
+  told = []
+  claim = results.greater("it is high", "dropout", 0.1)
+  experiment.run(
+    {**CONFIG, "machine": {"memory_gb": 8.0}},
+    stopped,
+    rules=results.Rules(claims={"high": claim}),
+    report_progress=told.append,
+  )
+  assert "going on from step 180 of part 3" in [p.message for p in told]
+  _assert_same(stopped, reference)
+  summary = results.read_json(stopped / "summary.json")
+  assert summary["claims"][0]["changed"] == "added after the run"
 
 
 # A read that fails leaves others of the same checkpoint going in orbax.

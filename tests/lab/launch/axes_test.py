@@ -18,8 +18,7 @@ CONFIG = {
   "seed": 0,
   "l2": 0.0,
   "steps": 10,
-  "title": "",
-  "notes": (),
+  "probes": (),
   "norm": {"name": "batch_norm", "decay": 0.9, "center": True},
 }
 
@@ -72,7 +71,10 @@ def test_values(text, field, values):
     ("l2=0.1..0.2", "l2: 0.1..0.2 counts whole numbers; write log:0.1..0.2:N"),
     ("l2=geo:1..2:3", "l2: 'geo:1..2:3' is no range; write log:1e-4..1:12"),
     ("norm.name=1..3", "norm.name: a range of numbers cannot be its values"),
-    ("notes=1", "notes: a value of type tuple cannot be given on the command"),
+    (
+      "probes=1",
+      "probes: a value of type tuple cannot be given on the command",
+    ),
   ],
 )
 def test_a_mistake_is_told_in_one_line(text, said):

@@ -14,15 +14,19 @@ from bnjax.lab.experiment.pictures import sprite
 sync_api = pytest.importorskip("playwright.sync_api")
 NASTY = "<script>alert(1)</script>"
 ARMS = ("batch_norm", NASTY)
-NUMBER = {"mean": 0.6, "std": 0.1, "seeds": 5, "step": 20, "source": "a post",
-          "dataset": "mnist"}  # fmt: skip
+NUMBER = results.PublishedNumber(
+  arm="batch_norm", metric="test_accuracy", mean=0.6, std=0.1, seeds=5,
+  step=20, source="a post", dataset="mnist",
+)  # fmt: skip
+RULES = results.Rules(
+  title="A test of <b>",
+  published=(NUMBER,),
+  claims={"c": results.greater("It is better", "batch_norm", NASTY)},
+)
 CONFIG = {
-  "title": "A test of <b>", "dataset": {"name": "mnist"}, "steps": 20,
+  "dataset": {"name": "mnist"}, "steps": 20,
   "seeds": 2, "batch_size": 50, "norm": {"name": "batch_norm"},
   "arms": {"batch_norm": {}, NASTY: {"norm": {"name": "none"}}},
-  "published": {"batch_norm": {"test_accuracy": NUMBER}},
-  "claims": {"c": {"text": "It is better", "metric": "test_accuracy",
-                   "arm": "batch_norm", "versus": NASTY}},
   "probes": {"activations": {"measure": "histogram"},
              "gradients": {"measure": "log10_histogram"},
              "size": {"measure": "variance"},
@@ -36,14 +40,15 @@ TIMEOUT = 120_000  # milliseconds: against hanging, not a measurement
 COMPLETE = "performance.getEntriesByName('bnjax:complete').length"
 
 
-def start(folder, config):
+def start(folder, config, rules):
+  results.write_rules(folder, rules)
   results.write_json(folder / "config.json", {"config": config})
   results.write_json(folder / "environment.json", ENVIRONMENT)
   return folder
 
 
 def make_run(folder):
-  start(folder, CONFIG)
+  start(folder, CONFIG, RULES)
   runs = [
     {"arm": arm, "seed": seed, "step": step}
     for arm, seed, step in itertools.product(ARMS, (0, 1), (0, 10, 20))
@@ -76,10 +81,10 @@ def make_run(folder):
 
 
 def make_grid(folder):
-  config = {"title": "A grid", "steps": 20, "arms": {"a": {}, "b": {}},
-            "grid_metric": "test_accuracy",
+  config = {"steps": 20, "arms": {"a": {}, "b": {}},
             "grid": {RATE: (0.1, 1.0), SCALE: (0.5, 1.0)}}  # fmt: skip
-  start(folder, config)
+  start(folder, config, results.Rules(title="A grid",
+        grid_metric="test_accuracy"))  # fmt: skip
   results.append_rows(folder / "metrics.jsonl", [
     {"arm": arm, "seed": 0, "step": step, "point": {RATE: rate, SCALE: scale},
      "test_accuracy": rate * step / 20, "loss": 3.0, "diverged_step": None}

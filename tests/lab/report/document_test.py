@@ -13,20 +13,20 @@ from bnjax.lab.report.page.assets import plotly
 ROOT = pathlib.Path(report.__file__).parents[3]
 NASTY = "<script>|"
 CONFIG = {
-  "title": "Test of <b>",
   "dataset": {"name": "mnist"},
   "steps": 20,
   "seeds": 2,
   "arms": {"batch_norm": {}, NASTY: {}},
-  "published": {
-    "batch_norm": {
-      "test_accuracy": {
-        "mean": 0.5, "std": 0.01, "seeds": 5, "source": "a <i>post</i>",
-        "dataset": "mnist", "step": 20,
-      }
-    }
-  },
-}  # fmt: skip
+}
+RULES = results.Rules(
+  title="Test of <b>",
+  published=(
+    results.PublishedNumber(
+      arm="batch_norm", metric="test_accuracy", mean=0.5, std=0.01, seeds=5,
+      source="a <i>post</i>", dataset="mnist", step=20,
+    ),
+  ),
+)  # fmt: skip
 ENVIRONMENT = {
   "jax": "0.10.2",
   "command": "train.py --config=x:<y>",
@@ -38,6 +38,7 @@ ENVIRONMENT = {
 @pytest.fixture
 def workdir(tmp_path):
   results.write_json(tmp_path / "config.json", {"config": CONFIG})
+  results.write_rules(tmp_path, RULES)
   results.write_json(tmp_path / "environment.json", ENVIRONMENT)
   results.append_rows(
     tmp_path / "metrics.jsonl",
@@ -145,12 +146,55 @@ def test_a_damaged_file_is_one_clear_line(workdir, name, text, message):
   assert "\n" not in str(caught.value)
 
 
-def test_a_wrong_rule_in_the_config_is_one_clear_line(workdir):
-  results.write_json(
-    workdir / "config.json", {"config": CONFIG | {"published": {"a": 1}}}
-  )
-  with pytest.raises(UserError, match=r"published\.a should be a mapping"):
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
+    ("{}", "rules.json does not hold rules"),
+    ("?", "rules.json does not hold a JSON object"),
+    ('{"rules": {"published": [1]}}', r"rules.json: published\[0\] is 1, but"),
+  ],
+)
+def test_wrong_rules_are_one_clear_line(workdir, text, message):
+  (workdir / "rules.json").write_text(text)
+  with pytest.raises(UserError, match=message):
     report.write_report(workdir)
+
+
+def test_rules_that_were_changed_by_hand_are_noticed(workdir):
+  whole = results.read_json(workdir / "rules.json")
+  whole["rules"]["published"][0]["mean"] = 0.55
+  results.write_json(workdir / "rules.json", whole)
+  (notice,) = report.write_report(workdir).notices
+  assert notice.startswith("rules.json was changed by hand: its digest is not")
+
+
+def test_a_run_is_judged_anew_by_other_rules(workdir):
+  before = {p.name: p.read_bytes() for p in workdir.glob("*.json*")}
+  claim = results.greater("it is high", "batch_norm", 0.4)
+  rules = results.Rules(
+    title="Anew",
+    claims={"high": claim},
+    figures={"end": results.Final(metrics=("test_accuracy",))},
+  )
+  done = report.write_report(workdir, rules=rules)
+  assert [path.name for path in done.figures] == ["end.png"]
+  text = done.markdown.read_text()
+  assert text.startswith("# Anew\n")
+  assert "it is high" in text
+  assert "claim 'high': added after the run" in text
+  assert "was dropped after the run" in text
+  assert {p.name: p.read_bytes() for p in workdir.glob("*.json*")} == before
+  assert "Anew" not in report.write_report(workdir).markdown.read_text()
+
+
+def test_a_rule_for_what_was_not_recorded_is_one_clear_line(workdir):
+  claim = results.greater("t", "batch_norm", 0.5, "f1")
+  with pytest.raises(UserError) as caught:
+    report.write_report(workdir, rules=results.Rules(claims={"c": claim}))
+  assert str(caught.value) == (
+    f"{workdir}: claims.c.metric: no run has 'f1'; valid: data_loss, loss, "
+    "test_accuracy, train_seconds"
+  )
 
 
 def test_an_unknown_format_is_refused(workdir):
@@ -178,7 +222,7 @@ def imports_of(path):
 @pytest.mark.parametrize(
   ("package", "allowed"),
   [
-    ("results", r"bnjax\.lab\.results|numpy|scipy"),
+    ("results", r"bnjax\.lab\.results|numpy|scipy|pandas"),
     (
       "report",
       r"bnjax\.lab\.(report|results|errors)|matplotlib|numpy|rich|plotly"

@@ -5,7 +5,6 @@ import math
 import matplotlib
 import numpy as np
 import pytest
-from bnjax.lab.results.parse import published
 from hypothesis import given, settings, strategies as st
 from matplotlib import colors
 from matplotlib.figure import Figure
@@ -14,21 +13,25 @@ from bnjax.lab.report import figures
 from bnjax.lab.report.labels import spread
 from bnjax.lab.report.panels import draw_panel, draw_published
 from bnjax.lab.report.style import looks
+from bnjax.lab.results import PublishedCurve, PublishedNumber, Rules
 from bnjax.lab.results.aggregate import curves
 
 ARMS = ["batch_norm", "no_batch_norm", "$x^{<script>|"]
 CONFIG = {
   "arms": dict.fromkeys(ARMS),
-  "published": {
-    "batch_norm": {
-      "test_accuracy": {
-        "mean": 0.75, "std": 0.01, "seeds": 5, "source": "a",
-        "dataset": "mnist", "step": 20,
-      },
-      "loss": {"steps": [10, 20], "values": [4.0, 2.0], "dataset": "mnist"},
-    }
-  },
 }  # fmt: skip
+RULES = Rules(
+  published=(
+    PublishedNumber(
+      arm="batch_norm", metric="test_accuracy", mean=0.75, std=0.01, seeds=5,
+      source="a", dataset="mnist", step=20,
+    ),
+    PublishedCurve(
+      arm="batch_norm", metric="loss", steps=(10, 20), values=(4.0, 2.0),
+      dataset="mnist",
+    ),
+  )
+)  # fmt: skip
 ENVIRONMENT = {"datasets": [{"name": "mnist5k"}]}
 
 
@@ -102,7 +105,7 @@ def test_losses_are_logarithmic_and_accuracies_are_not():
 
 
 def test_published_values_are_dashed_in_the_color_of_their_arm():
-  numbers, lines = published(CONFIG)
+  numbers, lines = RULES.numbers, RULES.curves
   axes, _ = panel("test_accuracy")
   before = len(axes.lines)
   used = draw_published(axes, "test_accuracy", looks(ARMS), numbers, lines)
@@ -119,7 +122,7 @@ def test_published_values_are_dashed_in_the_color_of_their_arm():
 def test_files_are_drawn_and_the_same_each_time(tmp_path):
   forms = ("png", "pdf", "svg")
   draw = lambda name: figures.draw_figures(
-    CONFIG, ENVIRONMENT, list(rows()), tmp_path / name, forms
+    CONFIG, ENVIRONMENT, list(rows()), tmp_path / name, forms, rules=RULES
   )
   before = dict(matplotlib.rcParams)
   files = draw("a")

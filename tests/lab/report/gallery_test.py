@@ -1,5 +1,6 @@
 """What is kept of runs, and the page of all of them."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -19,20 +20,26 @@ ENVIRONMENT = {
   "--data_dir=/data",
   "datasets": [{"name": "mnist", "train": 100}],
 }  # fmt: skip
-NUMBER = {"mean": 0.9, "std": 0.1, "seeds": 5, "step": 20, "source": "a post",
-          "dataset": "mnist"}  # fmt: skip
+NUMBER = results.PublishedNumber(
+  arm="a", metric="test_accuracy", mean=0.9, std=0.1, seeds=5, step=20,
+  source="a post", dataset="mnist",
+)  # fmt: skip
 CONFIG = {
-  "title": "A test: with *stars*", "dataset": {"name": "mnist"}, "steps": 20,
-  "seeds": 2, "arms": {"a": {}, "b": {}},
-  "published": {"a": {"test_accuracy": NUMBER},
-                "b": {"test_accuracy": NUMBER | {"dataset": "cifar10"}}},
-  "claims": {
-    "c": {"text": "b is better", "metric": "test_accuracy", "arm": "b",
-          "versus": "a", "published": "far better"},
-    "d": {"text": "a wins", "metric": "steps_to:test_accuracy>=0.5",
-          "arm": "a", "versus": "b", "direction": "ratio_less"},
-  },
+  "dataset": {"name": "mnist"}, "steps": 20, "seeds": 2,
+  "arms": {"a": {}, "b": {}},
 }  # fmt: skip
+RULES = results.Rules(
+  title="A test: with *stars*",
+  published=(
+    NUMBER, dataclasses.replace(NUMBER, arm="b", dataset="cifar10"),
+  ),
+  claims={
+    "c": results.greater("b is better", "b", "a", published="far better"),
+    "d": results.less(
+      "a wins", "a", "b", "steps_to:test_accuracy>=0.5", times=1
+    ),
+  },
+)  # fmt: skip
 
 
 def rows(steps=(0, 10, 20)):
@@ -43,8 +50,9 @@ def rows(steps=(0, 10, 20)):
                "test_accuracy": accuracy + seed / 100 + step / 100}  # fmt: skip
 
 
-def make(folder, **config):
-  results.write_json(folder / "config.json", {"config": CONFIG | config})
+def make(folder, **rules):
+  results.write_json(folder / "config.json", {"config": CONFIG})
+  results.write_rules(folder, dataclasses.replace(RULES, **rules))
   results.write_json(folder / "environment.json", ENVIRONMENT)
   results.append_rows(folder / "metrics.jsonl", list(rows()))
   results.write_summary(folder)
@@ -64,7 +72,7 @@ def test_an_export_holds_what_is_small(tmp_path):
   done = report.export_run(run, target)
   assert sorted(path.name for path in target.iterdir()) == [
     "accuracy.png", "config.json", "environment.json", "metrics.json",
-    "summary.json",
+    "rules.json", "summary.json",
   ]  # fmt: skip
   assert done.size == sum(path.stat().st_size for path in target.iterdir())
   assert done.size < 200_000
@@ -176,8 +184,7 @@ def test_the_tables_of_the_page_are_narrow(kept):
 def test_tables_of_layers_are_folded(tmp_path):
   run = make(
     tmp_path / "run",
-    probes={"size": {"measure": "norm"}},
-    tables={"size": {"kind": "layers", "probe": "size", "title": "Sizes"}},
+    tables={"size": results.Layers(probe="size", title="Sizes")},
   )
   seen = {"arm": "a", "seed": 0, "step": 20, "probe": "size", "layer": "h_1"}
   results.append_rows(run / "probes.jsonl", [seen | {"values": 0.25}])
@@ -191,7 +198,7 @@ def test_tables_of_layers_are_folded(tmp_path):
 
 
 def test_where_everything_holds_nothing_is_listed(tmp_path):
-  run = make(tmp_path / "run", published={}, claims={})
+  run = make(tmp_path / "run", published=(), claims={})
   report.export_run(run, tmp_path / "kept" / "one")
   made = report.write_gallery(tmp_path / "kept")
   assert made.page.read_text().endswith("cannot be compared\n\nNothing.\n")
@@ -211,8 +218,8 @@ def test_an_unfinished_run_is_said_to_be_one(kept):
 
 def test_figures_come_as_the_config_lists_them(tmp_path):
   figures = {
-    "z": {"kind": "curves", "metrics": "test_accuracy"},
-    "a": {"kind": "final", "metrics": "test_accuracy"},
+    "z": results.Curves(metrics=("test_accuracy",)),
+    "a": results.Final(metrics=("test_accuracy",)),
   }
   run = make(tmp_path / "run", figures=figures)
   report.export_run(run, tmp_path / "kept" / "one")

@@ -22,7 +22,7 @@ from bnjax.lab.report.kinds import (
   steps_to,
 )
 from bnjax.lab.report.style import MORE, PALETTE, RC, looks
-from bnjax.lab.results import figure_kinds as kinds
+from bnjax.lab.results import PublishedNumber, Rules, figure_kinds as kinds
 
 LR, SCALE = "optimizer.learning_rate", "model.init_scale"
 ENVIRONMENT = {"datasets": [{"name": "mnist", "train": 640}]}
@@ -49,9 +49,10 @@ def rows():
     yield row(arm, seed, step, test_accuracy=accuracy, **loss)
 
 
-def run(found=None, seen=(), **config):
+def run(found=None, seen=(), published=(), **config):
   found = rows() if found is None else found
-  return read_run(CONFIG | config, ENVIRONMENT, list(found), list(seen))
+  rules = Rules(published=published)
+  return read_run(CONFIG | config, ENVIRONMENT, list(found), list(seen), rules)
 
 
 def line(axes, color):
@@ -118,7 +119,7 @@ def test_curves_over_epochs_count_each_arms_own_minibatches():
   # 640 examples: 20 steps of 64 are 2 epochs, of 32 one.
   np.testing.assert_allclose(line(axes, BLUE).get_xdata(), [0, 1, 2])
   np.testing.assert_allclose(line(axes, RED).get_xdata(), [0, 0.5, 1])
-  bare = read_run(CONFIG, {}, list(rows()), [])
+  bare = read_run(CONFIG, {}, list(rows()), [], Rules())
   with pytest.raises(ValueError, match="needs batch_norm's batch_size and"):
     curves.draw(bare, options)
 
@@ -134,16 +135,12 @@ def test_a_run_of_no_steps_is_a_dot():
 
 
 def test_a_published_range_is_a_band():
-  rule = {
-    "low": 0.5,
-    "high": 0.6,
-    "step": 20,
-    "dataset": "mnist",
-    "source": "x",
-  }
-  config = {"published": {"batch_norm": {"test_accuracy": rule}}}
+  rule = PublishedNumber.of_range(
+    0.5, 0.6, arm="batch_norm", metric="test_accuracy", step=20,
+    dataset="mnist", source="x",
+  )  # fmt: skip
   (axes,) = curves.draw(
-    run(**config), kinds.Curves(metrics=("test_accuracy",))
+    run(published=[rule]), kinds.Curves(metrics=("test_accuracy",))
   ).axes
   levels = [x.get_ydata()[0] for x in axes.lines if x.get_linestyle() == "--"]
   assert levels == [0.5, 0.6]
@@ -330,11 +327,12 @@ def test_over_names_and_in_groups():
 
 
 def test_final_values_are_dots_with_the_published_ones():
-  rule = {"mean": 0.7, "std": 0.05, "seeds": 3, "step": 20, "source": "x",
-          "dataset": "mnist"}  # fmt: skip
-  config = {"published": {"batch_norm": {"test_accuracy": rule}}}
+  rule = PublishedNumber(
+    arm="batch_norm", metric="test_accuracy", mean=0.7, std=0.05, seeds=3,
+    step=20, source="x", dataset="mnist",
+  )  # fmt: skip
   options = kinds.Final(metrics=("test_accuracy", "loss"))
-  accuracy, loss = final.draw(run(**config), options).axes
+  accuracy, loss = final.draw(run(published=[rule]), options).axes
   means = [x.get_xdata()[0] for x in accuracy.lines
            if x.get_marker() == "o"]  # fmt: skip
   np.testing.assert_allclose(means, [0.65, 0.55])
@@ -492,32 +490,30 @@ def test_histograms_with_other_bins_are_not_added_up():
 # All of them
 
 
-def test_a_config_chooses_its_figures(tmp_path):
+def test_rules_choose_the_figures(tmp_path):
   chosen = {
-    "speed": {"kind": "steps_to", "metric": "loss", "thresholds": [1.5],
-              "at_least": False},
-    "nothing": {"kind": "curves", "metrics": "nothing"},
-    "end": {"kind": "final", "metrics": "test_accuracy"},
-  }  # fmt: skip
-  files = draw_figures(
-    CONFIG | {"figures": chosen}, ENVIRONMENT, list(rows()), tmp_path, ["svg"]
-  )
-  assert [path.name for path in files] == ["speed.svg", "end.svg"]
-  again = draw_figures(
-    CONFIG | {"figures": chosen}, ENVIRONMENT, list(rows()), tmp_path / "b",
-    ["svg"],
+    "speed": kinds.StepsTo(metric="loss", thresholds=(1.5,), at_least=False),
+    "nothing": kinds.Curves(metrics=("nothing",)),
+    "end": kinds.Final(metrics=("test_accuracy",)),
+  }
+  draw = lambda folder: draw_figures(
+    CONFIG, ENVIRONMENT, list(rows()), folder, ["svg"],
+    rules=Rules(figures=chosen),
   )  # fmt: skip
+  files = draw(tmp_path)
+  assert [path.name for path in files] == ["speed.svg", "end.svg"]
+  again = draw(tmp_path / "b")
   assert [p.read_bytes() for p in files] == [p.read_bytes() for p in again]
 
 
 def test_a_figure_that_does_not_fit_the_records_is_named(tmp_path):
-  config = CONFIG | {
-    "figures": {"x": {"kind": "curves", "metrics": "loss", "epochs": True}}
-  }
+  figure = kinds.Curves(metrics=("loss",), epochs=True)
   with pytest.raises(
     ValueError, match=r"figures\.x: an x axis of epochs needs"
   ):
-    draw_figures(config, {}, list(rows()), tmp_path)
+    draw_figures(
+      CONFIG, {}, list(rows()), tmp_path, rules=Rules(figures={"x": figure})
+    )
 
 
 @pytest.mark.parametrize(

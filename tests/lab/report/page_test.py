@@ -15,13 +15,15 @@ from bnjax.lab.report.page.payload import payload
 from bnjax.lab.report.style import MORE, PALETTE, Look
 from bnjax.lab.results.probes import Seen
 
-NUMBER = {"mean": 0.6, "std": 0.1, "seeds": 5, "step": 20, "source": "a post",
-          "dataset": "mnist"}  # fmt: skip
+NUMBER = results.PublishedNumber(
+  arm="a", metric="test_accuracy", mean=0.6, std=0.1, seeds=5, step=20,
+  source="a post", dataset="mnist",
+)  # fmt: skip
+RULES = results.Rules(title="A test", published=(NUMBER,))
 CONFIG = {
-  "title": "A test", "dataset": {"name": "mnist"}, "steps": 20,
+  "dataset": {"name": "mnist"}, "steps": 20,
   "batch_size": 50, "seeds": 2, "optimizer": {"learning_rate": 0.1},
   "arms": {"a": {}, "b": {"optimizer": {"learning_rate": 1.0}}},
-  "published": {"a": {"test_accuracy": NUMBER}},
   "probes": {"seen": {"measure": "histogram"}, "size": {"measure": "variance"},
              "middle": {"measure": "percentiles", "q": [15, 50, 85]}},
 }  # fmt: skip
@@ -38,6 +40,7 @@ def runs():
 
 def make(folder, config=CONFIG):
   results.write_json(folder / "config.json", {"config": config})
+  results.write_rules(folder, RULES)
   results.write_json(folder / "environment.json", ENVIRONMENT)
   results.append_rows(
     folder / "metrics.jsonl",
@@ -207,7 +210,7 @@ def test_a_kept_grid_is_the_one_that_was_run():
     for l2 in (0.0, 0.5) for x in (1, 2) for seed in (0, 1)
   ]  # fmt: skip
   kept = results.thin(results.Measured({}, rows))
-  grid = results.Measured({}, results.thick(kept)).grids["a"]
+  grid = results.Measured({}, results.thick(kept).rows).grids["a"]
   assert grid.points == ((0.0, 1), (0.0, 2), (0.5, 1), (0.5, 2))
   assert grid.stack("loss").values[:, :, 0].tolist() == [
     [0, 1], [0, 1], [0.5, 1.5], [0.5, 1.5],

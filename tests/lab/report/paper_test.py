@@ -16,7 +16,7 @@ ARMS = ["batch_norm", "no_batch_norm", LONG]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
   folder = tmp_path_factory.mktemp("run")
-  config = {"arms": dict.fromkeys(ARMS), "title": "a test"}
+  config = {"arms": dict.fromkeys(ARMS)}
   results.write_json(folder / "config.json", {"config": config})
   results.write_json(folder / "environment.json", {"datasets": []})
   rows = [

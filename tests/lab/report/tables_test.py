@@ -19,7 +19,14 @@ from bnjax.lab.report.render import (
   to_html,
   to_markdown,
 )
-from bnjax.lab.results import summarize
+from bnjax.lab.results import (
+  PublishedCurve,
+  PublishedNumber,
+  Recorded,
+  Rules,
+  greater,
+  summarize,
+)
 
 NASTY = "<script>|"
 PUBLISHED = {
@@ -40,29 +47,23 @@ ENVIRONMENT = {
 }
 
 
-def config(dataset="mnist", **changes):
-  return {
-    "title": "A test",
-    "dataset": {"name": dataset},
-    "steps": 20,
-    "seeds": 2,
-    "arms": {"batch_norm": {}, NASTY: {}},
-    "published": {
-      "batch_norm": {
-        "test_accuracy": PUBLISHED,
-        "loss": {"steps": [10, 20], "values": [14.756, 6.411], **changes},
-      }
-    },
-    "claims": {
-      "c": {
-        "text": "batch norm helps",
-        "metric": "test_accuracy",
-        "arm": "batch_norm",
-        "versus": NASTY,
-      }
-    },
-    "notes": ["a note"],
-  }
+def summarized(measured_on="mnist", more=(), **changes):
+  """The summary of a run, with changes to the published curve."""
+  config = {"dataset": {"name": measured_on}, "steps": 20, "seeds": 2,
+            "arms": {"batch_norm": {}, NASTY: {}}}  # fmt: skip
+  line = {"steps": (10, 20), "values": (14.756, 6.411)} | changes
+  rules = Rules(
+    title="A test",
+    notes=("a note",),
+    published=(
+      PublishedNumber(arm="batch_norm", metric="test_accuracy", **PUBLISHED),
+      PublishedCurve(arm="batch_norm", metric="loss", **line),
+      *more,
+    ),
+    claims={"c": greater("batch norm helps", "batch_norm", NASTY)},
+  )
+  recorded = Recorded(rules, rules)
+  return summarize(config, ENVIRONMENT, rows(), recorded=recorded)
 
 
 def rows():
@@ -77,8 +78,8 @@ def rows():
         }  # fmt: skip
 
 
-def tables(**kwargs):
-  return summary_tables(summarize(config(**kwargs), ENVIRONMENT, rows()))
+def tables(measured_on="mnist", **kwargs):
+  return summary_tables(summarized(measured_on, **kwargs))
 
 
 def test_results_table_holds_the_literal_numbers():
@@ -111,7 +112,7 @@ def test_results_table_states_the_data_and_what_happened():
 
 
 def test_another_data_set_is_named_and_the_difference_still_stated():
-  results = tables(dataset="mnist5k")[0]
+  results = tables("mnist5k")[0]
   assert results.rows[0][5:] == ("+0.0247", "cannot be compared")
   assert (
     "cannot be compared: measured on mnist5k, published on mnist (batch_norm)"
@@ -120,9 +121,8 @@ def test_another_data_set_is_named_and_the_difference_still_stated():
 
 
 def test_a_published_metric_that_is_not_the_headline_gets_a_row():
-  settings = config()
-  settings["published"][NASTY] = {"loss": {**PUBLISHED, "mean": 2.0}}
-  results = summary_tables(summarize(settings, ENVIRONMENT, rows()))[0]
+  rule = {**PUBLISHED, "arm": NASTY, "metric": "loss", "mean": 2.0}
+  results = tables(more=[PublishedNumber(**rule)])[0]
   assert results.columns[1:3] == ("metric", "result")
   loss = results.rows[2]
   assert loss[:3] == (NASTY, "loss", "3.000 (1 of 2 finite)")
@@ -139,7 +139,7 @@ def test_claims_table():
 
 
 def test_loss_table_has_the_published_curve_and_both_parts():
-  losses = tables(dataset="mnist5k", source="a post")[2]
+  losses = tables("mnist5k", source="a post")[2]
   assert losses.columns == (
     "step", "loss, ours", "published", "data loss", "l2 loss",
   )  # fmt: skip
@@ -153,9 +153,7 @@ def test_a_run_that_reached_no_published_step_has_no_loss_table():
 
 
 def test_loss_table_of_another_data_set_says_so():
-  settings = config(dataset="mnist5k")
-  settings["published"]["batch_norm"]["loss"]["dataset"] = "mnist"
-  losses = summary_tables(summarize(settings, ENVIRONMENT, rows()))[2]
+  losses = tables("mnist5k", dataset="mnist")[2]
   assert losses.notes[0] == (
     "cannot be compared: measured on mnist5k, published on mnist"
   )

@@ -363,7 +363,7 @@ def test_a_time_that_seeds_share_is_not_compared():
   ]
   rule = Claim(
     text="", metric="train_seconds", arm="a", versus="b",
-    direction="ratio_greater",
+    direction="ratio_greater", margin=1.0,
   )  # fmt: skip
   got = judge_claim(rule, measured(rows))
   assert got.reason == "a: its 2 seeds ran together and took one time, not 2"
