@@ -45,13 +45,13 @@ def test_without_get_rules_there_is_the_usual_report(tmp_path):
 @pytest.mark.parametrize(
   ("text", "message"),
   [
-    ("def get_rules(config):\n  return {}", "get_rules returns dict, but should"),
-    ("def get_rules(config):\n  return config.stps", "line 2: AttributeError: "),
-    ("x = 1\ny = x.z", "line 2: AttributeError: 'int' object has no attribute"),
+    ("def get_rules(config):\n  return {}", "get_rules returns dict, but"),
+    ("def get_rules(config):\n  return config.stps", "line 2: AttributeErr"),
+    ("x = 1\ny = x.z", "line 2: AttributeError: 'int' object has"),
     ("def f(:", "line 1: SyntaxError: invalid syntax"),
     (FILE.replace('"it is high"', "7"),
      "line 7: ValueError: Claim.text is 7, but should be a text"),
-    (FILE.replace("metrics=", "metric="), "unexpected keyword argument 'metric'"),
+    (FILE.replace("metrics=", "metric="), "unexpected keyword argument"),
   ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(tmp_path, text, message):
