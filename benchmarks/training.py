@@ -1,6 +1,5 @@
 """What a training step costs beside its matrix products, and a whole run."""
 
-import importlib.util
 import resource
 import statistics
 import tempfile
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.timing import median_ratio, take_turns
-from bnjax.lab import data, experiment, results
+from bnjax.lab import config_file, data, experiment, results
 from bnjax.lab.config import make_task, resolve_arms
 from bnjax.lab.data.batches import SAMPLERS
 from bnjax.lab.train.draw import draw
@@ -136,7 +135,7 @@ def whole_run(config: Mapping[str, Any]) -> dict[str, float]:
   """
   data.load(config["dataset"]["name"])  # decoded once, then from a cache
   arms = {arm: config["arms"][arm] for arm in ("batch_norm", "no_batch_norm")}
-  config = {**config, "arms": arms, "published": {}, "claims": {}}
+  config = {**config, "arms": arms}
   with tempfile.TemporaryDirectory() as folder:
     start = time.perf_counter()
     experiment.run(config, f"{folder}/run")
@@ -153,9 +152,5 @@ def whole_run(config: Mapping[str, Any]) -> dict[str, float]:
 
 def load_config(path: str, argument: str) -> dict[str, Any]:
   """`get_config(argument)` of a config file, as nested dicts."""
-  spec = importlib.util.spec_from_file_location("config", path)
-  assert spec is not None
-  assert spec.loader is not None
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.get_config(argument).to_dict()
+  config: dict[str, Any] = config_file.load(path).get_config(argument).to_dict()
+  return config
