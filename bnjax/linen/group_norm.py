@@ -60,7 +60,7 @@ class GroupNorm(nn.GroupNorm):
     """
     del use_running_average
     x = jnp.asarray(x)
-    reduced = range(1, x.ndim)
+    reduced = tuple(range(1, x.ndim))
     if self.reduction_axes is not None:
       reduced = _layer.feature_axes(x.ndim, self.reduction_axes)
     if x.ndim - 1 not in reduced:

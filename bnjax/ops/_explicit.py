@@ -24,7 +24,7 @@ def shards(x: jax.Array) -> tuple[Names, ...]:
   return (*named, *[()] * (x.ndim - len(named)))
 
 
-def spec(names: Sequence[Names]) -> PartitionSpec:
+def spec(names: Sequence[Names]) -> Any:
   """Returns the names as a PartitionSpec."""
   return PartitionSpec(*(n or None for n in names))
 

@@ -76,8 +76,8 @@ class MLP(nn.Module):
     lookup("model.init", self.initializer, INITIALIZERS)
     lookup("model.activation", self.activation, ACTIVATIONS)
     choice("model.placement", self.placement, PLACEMENTS)
-    published = choice("model.derivative", self.derivative, DERIVATIVES)
-    published = published != "corrected"
+    derivative = choice("model.derivative", self.derivative, DERIVATIVES)
+    published = derivative != "corrected"
     before = self.placement == "before"
     if published and not (before and layers.is_batch_norm(self.norm)):
       raise UserError(
