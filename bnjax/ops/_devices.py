@@ -142,7 +142,8 @@ def of_members(
   varying = [jax.typeof(leaf).mat.varying for leaf in leaves]
   # With check_vma=False, nothing is said to vary, whether it does or not.
   known = manual == over and any(some & over for some in varying)
-  rows, alike = [jnp.zeros(())] * len(leaves), {}
+  rows = [jnp.zeros(())] * len(leaves)
+  alike: dict[frozenset[Any], list[int]] = {}
   for i, leaf in enumerate(leaves):
     if known and not varying[i] & over:
       shape = (lax.axis_size(names), *leaf.shape)
@@ -154,7 +155,7 @@ def of_members(
     parts = jax.vmap(unravel)((gather or _gather)(flat, names))
     for i, part in zip(some, parts, strict=True):
       rows[i] = part
-  return structure.unflatten(rows)
+  return jax.tree.unflatten(structure, rows)
 
 
 def _sum(flat: jax.Array, names: tuple[str, ...]) -> jax.Array:
