@@ -95,8 +95,8 @@ def _by_shards(
       return fitting(names, a.shape)
     return features if a.shape == shape else ((),) * a.ndim
 
-  vector = spec(features)
-  count = vector if by_feature else spec(())
+  vector: Any = spec(features)
+  count: Any = vector if by_feature else spec(())
   return shard(
     local,
     x,

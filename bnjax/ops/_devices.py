@@ -143,7 +143,7 @@ def of_members(
   # With check_vma=False, nothing is said to vary, whether it does or not.
   known = manual == over and any(some & over for some in varying)
   rows = [jnp.zeros(())] * len(leaves)
-  alike: dict[frozenset[str], list[int]] = {}
+  alike: dict[frozenset[Any], list[int]] = {}
   for i, leaf in enumerate(leaves):
     if known and not varying[i] & over:
       shape = (lax.axis_size(names), *leaf.shape)

@@ -111,7 +111,9 @@ def check_groups(what: str, groups: int, size: int) -> None:
     raise ValueError(f"{groups} groups do not divide {size} {what}.")
 
 
-def check_count(x: jax.Array, axes: tuple[int, ...]) -> None:
+def check_count(
+  x: jax.Array | jax.ShapeDtypeStruct, axes: tuple[int, ...]
+) -> None:
   """Raises ValueError if there is one number to average."""
   if math.prod(x.shape[axis] for axis in axes) == 1:
     raise ValueError(

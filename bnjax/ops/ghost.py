@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -225,7 +225,7 @@ def _by_shards(
   within = tuple(name for other in others for name in names[other])
   features = [n for a, n in enumerate(names) if a not in plan.axes]
   pool = _devices.Pool(rows or None, None, within)
-  vector = _explicit.spec([(), *features])
+  vector: Any = _explicit.spec([(), *features])
 
   def along(a: Array) -> Sequence[_explicit.Names]:
     if a.ndim == x.ndim:
