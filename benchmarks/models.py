@@ -14,9 +14,8 @@ import numpy as np
 import optax
 
 from benchmarks.timing import median_ratio, take_turns
-from bnjax.lab.models import NORMS
+from bnjax.lab.models import NORMS, bn_inception, small_inception
 from bnjax.lab.models.conv import Conv
-from bnjax.lab.models.inception import bn_inception, small_inception
 from bnjax.lab.train.precision import PRECISIONS
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import (
@@ -75,9 +74,7 @@ class Cost(NamedTuple):
 
 def cost(chosen: Setting) -> Cost:
   """Counts an image's work from the shapes of layers and their outputs."""
-  model = chosen.model(
-    num_classes=chosen.num_classes, norm=NORMS["batch_norm"]()
-  )
+  model = chosen.model(num_classes=chosen.num_classes, norm=NORMS["batch_norm"])
   x = jnp.zeros((2, chosen.side, chosen.side, 3))
   kinds = (Conv, nn.Conv, nn.Dense, BatchNorm)
   norms: set[tuple[str, ...]] = set()
@@ -179,7 +176,7 @@ def rows(
 
 
 def _task(chosen: Setting, precision: str, norm: str) -> Task:
-  model = chosen.model(num_classes=chosen.num_classes, norm=NORMS[norm]())
+  model = chosen.model(num_classes=chosen.num_classes, norm=NORMS[norm])
   optimizer = optax.sgd(1e-3, 0.9)
   return Task(model, optimizer, 0.0, 0.0, precision=PRECISIONS[precision])
 

@@ -7,6 +7,7 @@ the difference to the same network without it.
 """
 
 import contextlib
+import functools
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -51,23 +52,6 @@ class Traffic:
   def less(self, other: "Traffic") -> "Traffic":
     """What this has more than the other."""
     return Traffic(self.count - other.count, self.bytes - other.bytes)
-
-
-@dataclass(frozen=True)
-class Synchronized:
-  """Batch norm over the batch of all devices of `axis_name`."""
-
-  axis_name: str | None
-
-  def __call__(self, x, *, train, mask=None, name=None):  # type: ignore[no-untyped-def]
-    """Normalizes over all axes but the last."""
-    module = BatchNorm(axis_name=self.axis_name, dtype=x.dtype, name=name)
-    return module(x, use_running_average=not train, mask=mask)
-
-
-class _None:
-  def __call__(self, x, *, train, mask=None, name=None):  # type: ignore[no-untyped-def]
-    return x
 
 
 class Measurement(NamedTuple):
@@ -158,7 +142,7 @@ def _bytes(array: re.Match[str]) -> int:
 
 def _size(network: str) -> tuple[int, int]:
   """Normalized layers, and features of all of them."""
-  variables = jax.eval_shape(lambda: _init(_model(network, Synchronized(None))))
+  variables = jax.eval_shape(lambda: _init(_model(network, BatchNorm)))
   means = [
     leaf.shape[0]
     for path, leaf in jax.tree_util.tree_leaves_with_path(
@@ -183,7 +167,8 @@ def _compile(
 ) -> str:
   by_hand = build is _by_hand
   axis = "devices" if by_hand else None
-  model = _model(network, Synchronized(axis) if norm else _None())
+  synchronized = functools.partial(BatchNorm, axis_name=axis)
+  model = _model(network, synchronized if norm else None)
   variables = jax.eval_shape(lambda: _init(model))
   shape: Any = jax.ShapeDtypeStruct
   images = shape((BATCH, 28, 28, 1), jnp.float32)

@@ -52,11 +52,14 @@ def l1(
   rule: Rule,
   update: bool,
   activation: str | None = None,
+  skip_nonfinite: bool = False,
   **options: Any,
 ) -> tuple[Array, Running]:
   """Normalizes by `l1_batch_norm`."""
   y, moments = l1_batch_norm(x, scale, bias, **options)
-  return _activate(y, activation), _follow(running, moments, rule, update)
+  if update:
+    running = _follow(running, moments, rule, skip_nonfinite)
+  return _activate(y, activation), running
 
 
 def ghosts(
@@ -73,6 +76,7 @@ def ghosts(
   feature_axes: tuple[int, ...],
   axis_name: str | tuple[str, ...] | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
+  skip_nonfinite: bool = False,
   **options: Any,
 ) -> tuple[Array, Running]:
   """Normalizes by `ghost_batch_norm`, in groups or groups of a size."""
@@ -99,8 +103,10 @@ def ghosts(
     axis_name=axis_name,
     **options,
   )
-  merged = merge_ghosts(lax.stop_gradient(moments), between=between)
-  return y, _follow(running, merged, rule, update)
+  if update:
+    moments = merge_ghosts(lax.stop_gradient(moments), between=between)
+    running = _follow(running, moments, rule, skip_nonfinite)
+  return y, running
 
 
 def check_ghosts(groups: int | None, group_size: int | None) -> None:
@@ -115,11 +121,10 @@ def check_ghosts(groups: int | None, group_size: int | None) -> None:
 
 
 def _follow(
-  running: Running, moments: Moments, rule: Rule, update: bool
+  running: Running, moments: Moments, rule: Rule, skip_nonfinite: bool
 ) -> Running:
-  if not update:
-    return running
-  return update_running(running, lax.stop_gradient(moments), rule)
+  how: Any = {"skip_nonfinite": True} if skip_nonfinite else {}
+  return update_running(running, lax.stop_gradient(moments), rule, **how)
 
 
 def _activate(y: Array, activation: str | None) -> Array:

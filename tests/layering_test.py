@@ -49,6 +49,7 @@ LIBRARY = {"optax", "absl", "ml_collections", "rich", "pandas", "scipy"}
 FORBIDDEN = {
   "ops": LIBRARY | {"flax"},
   "bnjax": LIBRARY | {"flax"},
+  "_batches": LIBRARY,
   "_layer": LIBRARY,
   "linen": LIBRARY,
   "nnx": LIBRARY,

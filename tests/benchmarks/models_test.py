@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks import models
-from bnjax.lab.models.inception import small_inception
+from bnjax.lab.models import small_inception
 from bnjax.lab.models.inception_blocks import FIGURE_5
 
 TINY = models.Setting(

@@ -1,6 +1,9 @@
 """Models by name: Flax modules, whose fields are a config's arguments."""
 
+import functools
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 
@@ -12,24 +15,56 @@ from bnjax.lab.models.lenet import LeNet
 from bnjax.lab.models.mlp import MLP
 from bnjax.lab.models.norms import NORMS
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
-  "bn_inception": BNInception,
-  "deep": Deep,
+
+def _entry(module: type[nn.Module]) -> Callable[..., Any]:
+  """A module as configs name it: its field `initializer` is `model.init`.
+
+  A field of that name would hide `flax.linen.Module.init`.
+  """
+
+  @functools.wraps(module, updated=())
+  def entry(**fields: Any) -> nn.Module:
+    if "init" in fields:
+      fields["initializer"] = fields.pop("init")
+    return module(**fields)
+
+  entry.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+      field.replace(
+        name="init" if field.name == "initializer" else field.name,
+        kind=field.KEYWORD_ONLY,
+      )
+      for field in inspect.signature(module).parameters.values()
+      if field.name not in ("parent", "name")
+    ]
+  )
+  return entry
+
+
+bn_inception = _entry(BNInception)
+deep = _entry(Deep)
+lenet = _entry(LeNet)
+mlp = _entry(MLP)
+small_inception = _entry(SmallInception)
+
+MODELS: dict[str, Callable[..., Any]] = {
+  "bn_inception": bn_inception,
+  "deep": deep,
   "inception": inception,
-  "lenet": LeNet,
-  "mlp": MLP,
-  "small_inception": SmallInception,
+  "lenet": lenet,
+  "mlp": mlp,
+  "small_inception": small_inception,
 }
 
 __all__ = [
   "ACTIVATIONS",
   "INITIALIZERS",
-  "MLP",
   "MODELS",
   "NORMS",
-  "BNInception",
-  "Deep",
-  "LeNet",
-  "SmallInception",
+  "bn_inception",
+  "deep",
   "inception",
+  "lenet",
+  "mlp",
+  "small_inception",
 ]

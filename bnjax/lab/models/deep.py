@@ -31,7 +31,7 @@ class Deep(nn.Module):
     width: units in each layer.
     depth: number of layers.
     activation: a name in `ACTIVATIONS`.
-    init: a name in `INITIALIZERS`, for every kernel.
+    initializer: a name in `INITIALIZERS`, for every kernel.
     init_scale: multiplies the initial kernels; for `normal` it is their
       standard deviation, for `uniform` their largest magnitude.
     placement: the norm `after` the activation, as in the post, or `before`.
@@ -49,7 +49,7 @@ class Deep(nn.Module):
   width: int = 100
   depth: int = 20
   activation: str = "relu"
-  init: str = "xavier"
+  initializer: str = "xavier"
   init_scale: Traced[float] = 1.0
   placement: str = "after"
   gradient_enters: int = 0
@@ -64,7 +64,7 @@ class Deep(nn.Module):
         f"one from 1 to {self.depth}, or 0 for the last"
       )
     lookup("model.activation", self.activation, ACTIVATIONS)
-    lookup("model.init", self.init, INITIALIZERS)
+    lookup("model.init", self.initializer, INITIALIZERS)
     choice("model.placement", self.placement, PLACEMENTS)
     super().__post_init__()
 
@@ -82,7 +82,7 @@ class Deep(nn.Module):
     Returns:
       The activation `[n, width]` of layer number `gradient_enters`.
     """
-    init = INITIALIZERS[self.init](self.init_scale)
+    init = INITIALIZERS[self.initializer](self.init_scale)
     x = x.reshape(x.shape[0], -1)
     activations = []
     for i in range(self.depth):

@@ -61,7 +61,8 @@ class BNInception(nn.Module):
     num_classes: number of logits.
     norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     activation: a name in `ACTIVATIONS`.
-    init: a name in `INITIALIZERS`, for every kernel; the paper names none.
+    initializer: a name in `INITIALIZERS`, for every kernel; the paper names
+      none.
     init_scale: multiplies the initial kernels.
     placement: the norm `before` or `after` the activation.
     bias: whether convolutions have one: `always`, `never`, or `auto`: unless a
@@ -87,7 +88,7 @@ class BNInception(nn.Module):
   num_classes: int
   norm: Norm | None
   activation: str = "relu"
-  init: str = "he"
+  initializer: str = "he"
   init_scale: Traced[float] = 1.0
   placement: str = "before"
   bias: str = "auto"
@@ -99,7 +100,7 @@ class BNInception(nn.Module):
   def __post_init__(self) -> None:
     """Checks names and ranges."""
     lookup("model.activation", self.activation, ACTIVATIONS)
-    lookup("model.init", self.init, INITIALIZERS)
+    lookup("model.init", self.initializer, INITIALIZERS)
     choice("model.placement", self.placement, PLACEMENTS)
     choice("model.bias", self.bias, BIASES)
     choice("model.dtype", self.dtype, DTYPES)
@@ -141,7 +142,7 @@ class BNInception(nn.Module):
     return Style(
       norm=self.norm,
       activation=ACTIVATIONS[self.activation],
-      kernel_init=INITIALIZERS[self.init](self.init_scale),
+      kernel_init=INITIALIZERS[self.initializer](self.init_scale),
       placement=self.placement,
       use_bias=use_bias[self.bias],
       dtype=DTYPES[self.dtype],
@@ -313,7 +314,7 @@ def inception(
     num_classes=num_classes,
     norm=norm,
     activation=activation,
-    init=init,
+    initializer=init,
     init_scale=init_scale,
     placement=placement,
     bias=bias,

@@ -51,7 +51,8 @@ class LeNet(nn.Module):
     padding: `VALID`, or `SAME` for convolutions that keep the image's size.
     pool_every: a 2x2 maximum after every so many convolutions.
     activation: a name in `ACTIVATIONS`.
-    init: a name in `INITIALIZERS`, for every kernel; biases start at zero.
+    initializer: a name in `INITIALIZERS`, for every kernel; biases start at
+      zero.
     init_scale: multiplies the initial kernels.
     placement: the norm `before` or `after` the activation, or `after_pool`.
       Where there is no pool, and in dense layers, `after_pool` is `after`.
@@ -73,7 +74,7 @@ class LeNet(nn.Module):
   padding: str = "VALID"
   pool_every: int = 1
   activation: str = "relu"
-  init: str = "torch_default"
+  initializer: str = "torch_default"
   init_scale: Traced[float] = 1.0
   placement: str = "after_pool"
   norm_dense: bool = False
@@ -91,7 +92,7 @@ class LeNet(nn.Module):
     choice("model.padding", self.padding, PADDINGS)
     choice("model.placement", self.placement, PLACEMENTS)
     lookup("model.activation", self.activation, ACTIVATIONS)
-    lookup("model.init", self.init, INITIALIZERS)
+    lookup("model.init", self.initializer, INITIALIZERS)
     super().__post_init__()
 
   @nn.compact
@@ -155,12 +156,12 @@ class LeNet(nn.Module):
       (self.kernel_size, self.kernel_size),
       padding=self.padding,
       use_bias=self.use_bias,
-      kernel_init=INITIALIZERS[self.init](self.init_scale),
+      kernel_init=INITIALIZERS[self.initializer](self.init_scale),
       name=name,
     )
 
   def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
-    init = INITIALIZERS[self.init](self.init_scale)
+    init = INITIALIZERS[self.initializer](self.init_scale)
     return nn.Dense(features, use_bias=use_bias, kernel_init=init, name=name)
 
   def _draw_words(self, n: int) -> list[jax.Array]:

@@ -39,7 +39,8 @@ class MLP(nn.Module):
     width: units in each hidden layer.
     depth: number of hidden layers.
     activation: a name in `ACTIVATIONS`.
-    init: a name in `INITIALIZERS`, for every kernel; biases start at zero.
+    initializer: a name in `INITIALIZERS`, for every kernel; biases start at
+      zero.
     init_scale: multiplies the initial kernels; for `normal` it is their
       standard deviation, for `uniform` their largest magnitude.
     placement: the norm `before` or `after` the activation.
@@ -60,7 +61,7 @@ class MLP(nn.Module):
   width: int = 256
   depth: int = 2
   activation: str = "relu"
-  init: str = "he"
+  initializer: str = "he"
   init_scale: Traced[float] = 1.0
   placement: str = "before"
   dropout_rate: Traced[float] = 0.0
@@ -72,7 +73,7 @@ class MLP(nn.Module):
     check_at_least("model.width", self.width, 1)
     check_at_least("model.depth", self.depth, 0)
     check_dropout_rate(self.dropout_rate)
-    lookup("model.init", self.init, INITIALIZERS)
+    lookup("model.init", self.initializer, INITIALIZERS)
     lookup("model.activation", self.activation, ACTIVATIONS)
     choice("model.placement", self.placement, PLACEMENTS)
     published = choice("model.derivative", self.derivative, DERIVATIVES)
@@ -140,7 +141,7 @@ class MLP(nn.Module):
     return self._dense(self.num_classes, True, "output")(x)
 
   def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
-    init = INITIALIZERS[self.init](self.init_scale)
+    init = INITIALIZERS[self.initializer](self.init_scale)
     return nn.Dense(features, use_bias=use_bias, kernel_init=init, name=name)
 
   @nn.nowrap

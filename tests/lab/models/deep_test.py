@@ -1,5 +1,7 @@
 """The deep network: its order, where the gradient enters, published values."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ X = jnp.asarray(RNG.normal(size=(16, 5)).astype(np.float32))
 
 def _init(x=X, norm="none", **arguments):
   options = {"width": 6, "depth": 4, **arguments}
-  model = deep(num_classes=10, norm=NORMS[norm](), **options)
+  model = deep(num_classes=10, norm=NORMS[norm], **options)
   return model, model.init(jax.random.key(0), x, train=False)
 
 
@@ -55,7 +57,7 @@ def test_is_layers_of_product_norm_and_activation(placement):
 
 
 def test_has_kernels_and_nothing_else():
-  model = MODELS["deep"](num_classes=10, norm=NORMS["none"]())
+  model = MODELS["deep"](num_classes=10, norm=NORMS["none"])
   x = jnp.zeros((2, 100))
   variables = jax.eval_shape(
     lambda: model.init(jax.random.key(0), x, train=False)
@@ -153,14 +155,16 @@ def test_the_published_gradients_and_the_corrected_ones():
   """
   norm = NORMS["feature_norm"]
   options = {"seeds": 4, "placement": "after", "gradient_enters": 19}
-  published, _ = _variances(norm(derivative="as_published"), **options)
+  published, _ = _variances(
+    functools.partial(norm, derivative="as_published"), **options
+  )
   assert 15 < published[18] < 17
   assert 26 < published[17] < 29
   assert published[9] == pytest.approx(4.6e5, rel=0.15)
   assert published[1] == pytest.approx(3.2e10, rel=0.3)
   assert published[0] == pytest.approx(1.29e11, rel=0.3)
   assert published[19] == 0
-  corrected, _ = _variances(norm(), **options)
+  corrected, _ = _variances(norm, **options)
   assert corrected[18] == pytest.approx(14.9, rel=0.05)
   assert corrected[17] == pytest.approx(22.5, rel=0.05)
   assert corrected[9] == pytest.approx(589, rel=0.15)
@@ -179,7 +183,7 @@ def test_the_published_gradients_and_the_corrected_ones():
 )
 def test_growth_of_gradients_from_layer_to_layer(norm, placement, low, high):
   _, variances = _variances(
-    NORMS[norm](epsilon=0.0), seeds=3, placement=placement
+    functools.partial(NORMS[norm], epsilon=0.0), seeds=3, placement=placement
   )
   growth = (variances[1] / variances[18]) ** (1 / 17)  # layers 2 to 19
   assert low < growth < high

@@ -12,8 +12,8 @@ import optax
 import pytest
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.models import bn_inception, inception, small_inception
 from bnjax.lab.models.conv import Conv
-from bnjax.lab.models.inception import bn_inception, inception, small_inception
 from bnjax.lab.models.inception_blocks import (
   FIGURE_5,
   Block,
@@ -38,13 +38,13 @@ TINY = {"width_factor": 1 / 32}  # a 32th of the features: 2 to 11
 
 
 def _model(function, norm="batch_norm", num_classes=10, **arguments):
-  return function(num_classes=num_classes, norm=NORMS[norm](), **arguments)
+  return function(num_classes=num_classes, norm=NORMS[norm], **arguments)
 
 
 def _small(norm="batch_norm", **arguments):
   """A network with a block of every kind, and few features."""
-  model = _model(small_inception, norm, **{**TINY, **arguments})
-  return model.clone(rows=(FIGURE_5[0], FIGURE_5[2], FIGURE_5[9]))
+  fields = {"blocks": ("3a", "3c", "5b"), **TINY, **arguments}
+  return _model(small_inception, norm, **fields)
 
 
 def _init(model, x=X):
@@ -290,7 +290,9 @@ def _reference(x, variables, row, after):
   ],
 )
 def test_a_block_is_its_branches_side_by_side(row, after):
-  style = Style(NORMS["batch_norm"](), nn.relu, he(), norm_after=after)
+  style = Style(
+    NORMS["batch_norm"], nn.relu, he(), "after" if after else "before"
+  )
   block = Block(row, style)
   x = jnp.asarray(RNG.normal(size=(4, 6, 6, 7)).astype(np.float32))
   init = jax.jit(lambda: block.init(KEYS, x, train=False, mask=None))
@@ -456,7 +458,7 @@ def test_float64_images_stay_float64():
 
 
 def test_dropout_is_before_the_classifier_in_training_only():
-  model = _small("none", dropout_rate=0.4).clone(rows=FIGURE_5[9:])
+  model = _small("none", dropout_rate=0.4, blocks=("5b",))
   params = _init(model)["params"]
   # With a classifier that passes features on, logits show what was dropped.
   features = params["output"]["kernel"].shape[0]
@@ -481,7 +483,7 @@ def test_dropout_is_before_the_classifier_in_training_only():
 
 def test_arms_share_their_initial_weights():
   def kernels(model):
-    variables = _init(model.clone(rows=FIGURE_5[:1]))
+    variables = _init(model.clone(blocks=("3a",)))
     leaves = jax.tree_util.tree_leaves_with_path(variables["params"])
     names = ((jax.tree_util.keystr(path), leaf) for path, leaf in leaves)
     return {name: leaf for name, leaf in names if "kernel" in name}
@@ -547,7 +549,7 @@ def test_what_is_wrong_is_named(arguments, message):
   ],
 )
 def test_images_may_be_too_small(function, side, message):
-  model = _model(function).clone(**TINY)
+  model = _model(function)
   with pytest.raises(UserError, match=message):
     _shapes(model, jnp.zeros((1, side, 40, 3)))
   _, y, _ = _shapes(model, jnp.zeros((1, side + 1, 40, 3)))

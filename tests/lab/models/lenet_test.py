@@ -19,7 +19,7 @@ KEYS = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
 
 
 def _model(norm="batch_norm", **arguments):
-  return lenet(num_classes=10, norm=NORMS[norm](), **arguments)
+  return lenet(num_classes=10, norm=NORMS[norm], **arguments)
 
 
 def _shapes(model, x=X):
@@ -76,7 +76,7 @@ def _tap_shapes(model, variables):
   ("norm", "parameters"), [("none", 62_006), ("batch_norm", 62_050)]
 )
 def test_parameters_of_the_published_network(norm, parameters):
-  model = MODELS["lenet"](num_classes=10, norm=NORMS[norm]())
+  model = MODELS["lenet"](num_classes=10, norm=NORMS[norm])
   variables = _shapes(model, jnp.zeros((1, 32, 32, 3)))
   leaves = jax.tree.leaves(variables["params"])
   assert sum(leaf.size for leaf in leaves) == parameters
@@ -159,7 +159,7 @@ def test_placement_is_the_order_of_norm_activation_and_pool(placement):
 @pytest.mark.parametrize("placement", ["after_pool", "after", "before"])
 @pytest.mark.parametrize("norm", sorted(NORMS.keys() - {"instance_norm"}))
 def test_every_norm_has_a_place(norm, placement):
-  model = lenet(num_classes=10, norm=NORMS[norm](), placement=placement)
+  model = lenet(num_classes=10, norm=NORMS[norm], placement=placement)
   shapes = jax.eval_shape(
     lambda: _train.__wrapped__(model, model.init(KEYS, X, train=False))[0]
   )

@@ -13,7 +13,7 @@ KEYS = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
 
 
 def _init(**arguments):
-  norm = NORMS[arguments.pop("norm", "batch_norm")]()
+  norm = NORMS[arguments.pop("norm", "batch_norm")]
   model = mlp(num_classes=10, norm=norm, **{"width": 8, **arguments})
   return model, model.init(KEYS, X, train=False)
 
@@ -23,7 +23,7 @@ def _count(tree):
 
 
 def test_parameters_of_the_published_network():
-  norm = NORMS["none"]()
+  norm = NORMS["none"]
   model = mlp(num_classes=10, norm=norm, width=256, depth=2)
   x = jnp.zeros((1, 28, 28, 1))
   variables = jax.eval_shape(

@@ -1,5 +1,7 @@
 """Every entry of NORMS: trains, keeps statistics, infers, heeds masks."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,10 +9,10 @@ import numpy as np
 import optax
 import pytest
 
-from bnjax import ops
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import NORMS, mlp
-from bnjax.lab.models.example_norms import largest_divisor
+from bnjax.lab.models.layers import normalize
+from bnjax.lab.registry import parameters
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(16, 12)).astype(np.float32)
@@ -29,17 +31,15 @@ RUNNING = [
 ]
 
 
-@pytest.mark.parametrize("placement", ["before", "after"])
 @pytest.mark.parametrize("name", FOR_MLP)
-def test_every_norm_trains_seeds_at_once(name, placement):
+def test_every_norm_trains_seeds_at_once(name):
   fused = name.startswith(("evonorm", "filter_response"))
   model = mlp(
     num_classes=3,
-    norm=NORMS[name](),
+    norm=NORMS[name],
     width=8,
     depth=1,
     activation="identity" if fused else "relu",
-    placement=placement,
   )
 
   def loss(params, stats, mask):
@@ -91,10 +91,10 @@ def test_masked_rows_count_for_nothing(name):
     "ghost_batch_norm": {"ghost_groups": 1},
     "whitening": {"group_size": 4},  # 13 rows nearly span 12 features.
   }
-  norm = NORMS[name](**arguments.get(name, {}))
+  norm = functools.partial(NORMS[name], **arguments.get(name, {}))
   variables, call = _layer(norm, X)
   poisoned = np.where(MASK[:, None], X, np.float32(1e6))
-  y, stats = call(variables, poisoned, MASK[:, None])
+  y, stats = call(variables, poisoned, MASK)
   expected, kept = call(variables, X[:13])
   np.testing.assert_allclose(y[:13], expected, rtol=1e-3, atol=1e-4)
   jax.tree.map(
@@ -108,7 +108,7 @@ def _layer(norm, x):
   class Layer(nn.Module):
     @nn.compact
     def __call__(self, x, train, mask=None):
-      return norm(x, train=train, mask=mask, name="norm")
+      return normalize(norm, x, train=train, mask=mask, name="norm")
 
   layer = Layer()
 
@@ -118,32 +118,12 @@ def _layer(norm, x):
   return layer.init(jax.random.key(0), x, False), call
 
 
-@pytest.mark.parametrize(
-  ("name", "peer"),
-  [
-    ("layer_norm", nn.LayerNorm()),
-    ("group_norm", nn.GroupNorm(num_groups=4)),
-    ("instance_norm", nn.InstanceNorm()),
-    ("rms_norm", nn.RMSNorm()),
-  ],
-)
-def test_flax_checkpoints_load(name, peer):
-  x = RNG.normal(2, 3, size=(4, 5, 5, 8)).astype(np.float32)
-  theirs = peer.init(jax.random.key(0), x)["params"]
-  variables, call = _layer(NORMS[name](), x)
-  shapes = jax.tree.map(jnp.shape, variables["params"])
-  assert shapes == {"norm": jax.tree.map(jnp.shape, theirs)}
-  theirs = jax.tree.map(lambda p: p + jnp.arange(8.0), theirs)
-  y, _ = call({"params": {"norm": theirs}}, x)
-  np.testing.assert_allclose(
-    y, peer.apply({"params": theirs}, x), rtol=1e-4, atol=1e-4
-  )
-
-
 def test_renorm_is_batch_norm_until_it_starts():
   options = {"renorm_start": 2, "r_end": 3, "d_end": 3}
-  variables, call = _layer(NORMS["batch_renorm"](**options), X)
-  other, plain = _layer(NORMS["batch_norm"](), X)
+  variables, call = _layer(
+    functools.partial(NORMS["batch_renorm"], **options), X
+  )
+  other, plain = _layer(NORMS["batch_norm"], X)
   stats, others = variables["batch_stats"], other["batch_stats"]
   for step in range(4):
     params = {"params": variables["params"]}
@@ -159,59 +139,52 @@ def test_renorm_is_batch_norm_until_it_starts():
     np.testing.assert_allclose(stats["norm"]["var"], others["norm"]["var"])
 
 
-@pytest.mark.parametrize("name", RUNNING)
-def test_running_statistics_become_those_of_the_batch(name):
-  """One equal batch again and again: inference comes to equal training."""
-  arguments = {"decay": 0.5}
-  if name == "ghost_batch_norm":
-    arguments["ghost_groups"] = 1
-  variables, call = _layer(NORMS[name](**arguments), X)
-  step = jax.jit(lambda v: call(v, X))
-  for _ in range(30):
-    y, updates = step(variables)
-    variables = {**variables, **updates}
-  y, _ = step(variables)
-  inferred, _ = call(variables, X, train=False)
-  np.testing.assert_allclose(inferred, y, rtol=1e-3, atol=1e-3)
+@pytest.mark.parametrize("name", NORMS)
+def test_a_config_sets_what_is_listed_and_nothing_else(name):
+  """What a model adds, `name` and `dtype`, is not an argument of the group."""
+  listed = {*parameters(NORMS[name])}
+  assert listed <= {
+    "d_end", "d_max", "decay", "derivative", "epsilon", "ghost_groups",
+    "group_size", "groups", "newton_steps", "r_end", "r_max", "renorm_start",
+  }  # fmt: skip
+  assert ("decay" in listed) is (name in RUNNING)
 
 
-def test_filter_response_norm_learns_epsilon_where_there_is_no_space():
-  norm = NORMS["filter_response_norm"]()
-  flat, _ = _layer(norm, X)
-  assert flat["params"]["norm"]["learned_epsilon"] == np.float32(1e-4)
-  space, _ = _layer(norm, X.reshape(4, 2, 2, 12))
-  assert "learned_epsilon" not in space["params"]["norm"]
+def test_any_module_may_be_the_norm():
+  """Of Flax, with a dtype of its own, or one that has no dtype at all."""
 
+  class Half(nn.Module):
+    @nn.compact
+    def __call__(self, x, use_running_average=None, *, mask=None):
+      return jnp.float32(0.5) * x.astype(jnp.float32)
 
-def test_group_sizes_follow_the_features():
-  assert [largest_divisor(n, 32) for n in (256, 100, 10, 7, 1)] == [
-    32, 25, 10, 7, 1,
-  ]  # fmt: skip
-  variables, _ = _layer(NORMS["whitening"](), X)
-  assert variables["batch_stats"]["norm"]["cov"].shape == (1, 12, 12)
-  variables, _ = _layer(NORMS["iter_norm"](group_size=5), X)
-  assert variables["batch_stats"]["norm"]["cov"].shape == (3, 4, 4)
-  y, _ = _layer(NORMS["group_norm"](), X)[1](
-    {"params": {"norm": {"scale": jnp.ones(12), "bias": jnp.zeros(12)}}}, X
-  )
-  np.testing.assert_allclose(
-    y, ops.group_norm(X, groups=6), rtol=1e-5, atol=1e-5
-  )
+  half = X.astype(jnp.bfloat16)
+  for norm in (Half, nn.BatchNorm, functools.partial(nn.BatchNorm, dtype=None)):
+    variables, call = _layer(norm, half)
+    assert call(variables, half)[0].dtype == jnp.bfloat16
+  y, _ = _layer(None, X)[1]({}, X)
+  np.testing.assert_array_equal(y, X)
 
 
 @pytest.mark.parametrize(
   ("name", "arguments", "message"),
   [
-    ("instance_norm", {}, r"norm\.name: 'instance_norm' averages over space"),
-    ("group_norm", {"groups": 5}, r"norm\.groups: 5 does not divide the 12"),
-    ("evonorm_s0", {"groups": 0}, r"norm\.groups: 0 does not divide the 12"),
-    ("ghost_batch_norm", {"ghost_groups": 3}, r"norm\.ghost_groups: 3 does"),
+    ("instance_norm", {}, "norm: InstanceNorm: One number has no variance"),
+    ("group_norm", {"groups": 5}, "norm: GroupNorm: num_groups=5 does not div"),
+    ("evonorm_s0", {"groups": 0}, "norm: EvoNormS0: num_groups=0 does not div"),
+    (
+      "ghost_batch_norm",
+      {"ghost_groups": 3},
+      "norm: GhostB.*: 3 groups do not",
+    ),
+    ("ghost_batch_norm", {"ghost_groups": 0}, r"norm\.ghost_groups: 0 must be"),
+    ("feature_norm", {"derivative": "post"}, r"norm\.derivative: 'post'"),
     ("batch_renorm", {"r_end": 1}, r"norm\.renorm_start: 5000 must come"),
     ("whitening", {"group_size": 0}, r"norm\.group_size: 0 must be"),
   ],
 )
 def test_what_is_wrong_is_named(name, arguments, message):
-  norm = NORMS[name](**arguments)
+  norm = functools.partial(NORMS[name], **arguments)
 
   def build_and_train():
     variables, call = _layer(norm, X)

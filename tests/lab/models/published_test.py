@@ -1,12 +1,14 @@
 """The 2016 backward pass, against a NumPy transcription of its equations."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bnjax.lab.models import mlp
-from bnjax.lab.models.norms import BatchNormalization
+from bnjax.lab.models.norms import batch_norm
 
 EPSILON = 1e-8
 N, WIDTH, FEATURES, CLASSES = 12, 5, 7, 3
@@ -65,7 +67,7 @@ def test_gradient_is_the_one_named(derivative, masked):
   with jax.enable_x64(True):
     model = mlp(
       num_classes=CLASSES,
-      norm=BatchNormalization(epsilon=EPSILON),
+      norm=functools.partial(batch_norm, epsilon=EPSILON),
       width=WIDTH,
       derivative=derivative,
     )
@@ -107,7 +109,7 @@ def test_the_value_is_the_same_to_the_bit():
   for derivative in ("corrected", "as_published"):
     model = mlp(
       num_classes=CLASSES,
-      norm=BatchNormalization(),
+      norm=batch_norm,
       width=WIDTH,
       init="randn",
       derivative=derivative,

@@ -22,7 +22,7 @@ X = RNG.normal(size=(12, 6)).astype(np.float32)
 LABELS = RNG.integers(0, 3, 12)
 MODEL = mlp(
   num_classes=3,
-  norm=NORMS["batch_norm"](),
+  norm=NORMS["batch_norm"],
   width=5,
   depth=3,
   dropout_rate=0.5,
@@ -172,7 +172,7 @@ def test_masked_examples_are_in_no_measure():
       "gradients": {"measure": "norm", "of": "gradient"},
     }
   )
-  model = mlp(num_classes=3, norm=NORMS["batch_norm"](), width=5)
+  model = mlp(num_classes=3, norm=NORMS["batch_norm"], width=5)
   variables = model.init(jax.random.key(0), X, train=False)
 
   @jax.jit

@@ -16,7 +16,7 @@ KEYS = {"dropout": jax.random.key(1)}
 
 def _model(norm="batch_norm", **arguments):
   model = mlp(
-    num_classes=4, norm=NORMS[norm](), width=5, init="randn", **arguments
+    num_classes=4, norm=NORMS[norm], width=5, init="randn", **arguments
   )
   return model, model.init(jax.random.key(0), X, train=False)
 

@@ -1,5 +1,7 @@
 """The compiled program against plain, one-network, one-step-at-a-time code."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,7 +53,9 @@ SEEDS = jnp.arange(3, dtype=jnp.uint32)
 def _task(**arguments):
   model = mlp(
     num_classes=3,
-    norm=NORMS[arguments.pop("norm", "batch_norm")](epsilon=1e-3),
+    norm=functools.partial(
+      NORMS[arguments.pop("norm", "batch_norm")], epsilon=1e-3
+    ),
     width=8,
     dropout_rate=arguments.pop("dropout_rate", 0.5),
     **arguments,

@@ -43,7 +43,7 @@ DROPOUT = jax.random.key(1)
 
 
 def _task(precision="bfloat16", model="mlp", norm="batch_norm", rate=0.1):
-  made = MODELS[model](num_classes=10, norm=NORMS[norm](), **SMALL[model])
+  made = MODELS[model](num_classes=10, norm=NORMS[norm], **SMALL[model])
   return Task(made, optax.sgd(rate), 0.0, 0.5, precision=PRECISIONS[precision])
 
 

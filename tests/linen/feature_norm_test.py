@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bnjax.lab.errors import UserError
-from bnjax.lab.models import NORMS
+from bnjax.linen import FeatureNorm
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(2, 3, size=(7, 5))
@@ -14,8 +13,8 @@ DY = RNG.normal(size=(7, 5))
 
 
 def _call(derivative):
-  norm = NORMS["feature_norm"](derivative=derivative)
-  return lambda x, mask=None: norm(x, train=True, mask=mask)
+  norm = FeatureNorm(derivative)
+  return lambda x, mask=None: norm.apply({}, x, mask=mask)
 
 
 def _post_backward(x, dy):
@@ -79,5 +78,5 @@ def test_dtypes_stay(dtype):
 
 
 def test_what_is_wrong_is_named():
-  with pytest.raises(UserError, match=r"norm\.derivative: 'published'"):
-    NORMS["feature_norm"](derivative="published")
+  with pytest.raises(ValueError, match="got 'published'"):
+    FeatureNorm("published")
