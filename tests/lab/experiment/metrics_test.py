@@ -24,4 +24,4 @@ def test_a_claim_on_what_will_not_be_recorded_is_refused():
   arms = ("batch_norm", "no_batch_norm")
   rules = Rules(claims={"c": greater("", *arms, "test_acuracy")})
   with pytest.raises(UserError, match=r"claims.c.metric: no run has 'test_ac"):
-    experiment.prepare(config, (), rules)
+    experiment.prepare(config, rules)
