@@ -32,7 +32,7 @@ def loaded(module):
     ("bnjax.linen", "flax.linen"),
     ("bnjax.nnx", "flax.nnx"),
     ("bnjax.tools", "flax.linen"),
-    ("bnjax.tools.nnx", "flax.nnx"),
+    ("bnjax.nnx.tools", "flax.nnx"),
   ],
 )
 def test_loads_little_beside_jax_or_flax(part, base):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from bnjax import _layer
+from bnjax.linen import _layer
 
 Parameters = Mapping[str, jax.Array]
 

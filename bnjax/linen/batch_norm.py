@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from bnjax import _fields, _layer
+from bnjax.linen import _checks, _layer
 from bnjax.ops import Preset, Rule, Running
 from bnjax.ops._axes import as_array
 
@@ -135,7 +135,7 @@ class BatchNorm(nn.BatchNorm):
       scale and bias promoted together.
     """
     x = as_array(x)
-    _fields.check(self, x.shape)
+    _checks.check(self, x.shape)
     if self.normalize_with is None and normalize_with is None:
       use_running_average = nn.merge_param(
         "use_running_average", self.use_running_average, use_running_average
@@ -197,6 +197,6 @@ class BatchNorm(nn.BatchNorm):
   def _by_batch(
     self, update: bool, source: _layer.Source
   ) -> Callable[..., tuple[jax.Array, Running]] | None:
-    """What a subclass normalizes a batch by, one of `bnjax._batches`."""
+    """What a subclass normalizes a batch by, one of `bnjax.linen._batches`."""
     del update, source
     return None

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from bnjax import _batches, _layer
+from bnjax.linen import _batches, _layer
 from bnjax.linen.batch_norm import BatchNorm
 from bnjax.ops import RenormLimits, Running
 

@@ -7,7 +7,7 @@ from functools import partial
 import jax
 from flax import linen as nn
 
-from bnjax import _batches, _layer
+from bnjax.linen import _batches, _layer
 from bnjax.linen.batch_norm import BatchNorm
 from bnjax.ops import Running
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from bnjax import _layer, ops
-from bnjax.linen import _fields
+from bnjax import ops
+from bnjax.linen import _fields, _layer
 
 
 class InstanceNorm(nn.InstanceNorm):

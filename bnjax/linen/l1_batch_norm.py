@@ -6,7 +6,8 @@ from typing import Any
 import jax
 from flax import linen as nn
 
-from bnjax import _batches, _layer, ops
+from bnjax import ops
+from bnjax.linen import _batches, _layer
 from bnjax.linen.batch_norm import BatchNorm
 from bnjax.ops import Moments, Running
 

@@ -11,7 +11,7 @@ from flax.nnx.bridge.wrappers import current_linen_module
 from flax.nnx.nn import dtypes
 from jax import lax
 
-from bnjax import _fields, _layer
+from bnjax.linen import _checks, _layer
 from bnjax.ops import Preset, Rule, Running
 from bnjax.ops._axes import as_array
 
@@ -103,7 +103,7 @@ class BatchNorm(nnx.BatchNorm):
     self.missing_axis = missing_axis
     self.activation = activation
     self.skip_nonfinite = skip_nonfinite
-    _fields.check(self)
+    _checks.check(self)
     dtype = _layer.statistics_dtype(self.param_dtype)
     self.mean = nnx.BatchStat(jnp.zeros(num_features, dtype))
     self.var = nnx.BatchStat(jnp.ones(num_features, dtype))
@@ -190,7 +190,7 @@ class BatchNorm(nnx.BatchNorm):
     return y
 
   def _check(self, x: jax.Array) -> None:
-    _fields.check(self, x.shape)
+    _checks.check(self, x.shape)
     axes = _layer.feature_axes(x.ndim, self.axis)
     shape = tuple(x.shape[axis] for axis in axes)
     if shape != self.mean.shape:
@@ -225,7 +225,7 @@ class BatchNorm(nnx.BatchNorm):
   def _by_batch(
     self, update: bool, source: _layer.Source
   ) -> Callable[..., tuple[jax.Array, Running]] | None:
-    """What a subclass normalizes a batch by, one of `bnjax._batches`."""
+    """What a subclass normalizes a batch by, one of `bnjax.linen._batches`."""
     del update, source
     return None
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from bnjax import _batches, _layer
+from bnjax.linen import _batches, _layer
 from bnjax.nnx.batch_norm import BatchNorm
 from bnjax.ops import RenormLimits, Running
 

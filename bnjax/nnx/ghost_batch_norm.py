@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from flax import nnx
 
-from bnjax import _batches, _layer
+from bnjax.linen import _batches, _layer
 from bnjax.nnx.batch_norm import BatchNorm
 from bnjax.ops import Running
 

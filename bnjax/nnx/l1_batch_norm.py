@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 
-from bnjax import _batches, _layer
+from bnjax.linen import _batches, _layer
 from bnjax.nnx.batch_norm import BatchNorm
 from bnjax.ops import Running
 

@@ -22,6 +22,8 @@ SCALE, BIAS = references.affine(8)
 WEIGHT = references.batch(X.shape, seed=2)
 MASK = np.random.default_rng(3).uniform(size=X.shape) < 0.7
 RUNNING = ops.Running(BIAS, SCALE, np.zeros_like(BIAS))
+
+
 def without_rest(y, running):
   return y, running._replace(rest=0)  # what float32 has no digits for
 

@@ -8,7 +8,7 @@ from flax import nnx
 from folding_models import assert_close
 
 from bnjax.nnx import BatchNorm
-from bnjax.tools.nnx import fold
+from bnjax.nnx.tools import fold
 
 X = jax.random.normal(jax.random.key(1), (5, 6, 4))
 RNGS = nnx.Rngs(0)

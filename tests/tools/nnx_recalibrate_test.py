@@ -8,7 +8,7 @@ from flax import nnx
 from jax.sharding import AxisType, PartitionSpec
 
 from bnjax.nnx import BatchNorm
-from bnjax.tools.nnx import (
+from bnjax.nnx.tools import (
   norm_labels,
   recalibrate,
   recalibrate_stacked,

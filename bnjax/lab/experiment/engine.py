@@ -35,7 +35,7 @@ from bnjax.lab.experiment.validation import (
   check_program,
   wide,
 )
-from bnjax.lab.feed import Feed, FromFiles, FromMemory
+from bnjax.lab.train.feed import Feed, FromFiles, FromMemory
 from bnjax.lab.train.program import Across
 from bnjax.lab.train.sharding import Layout
 from bnjax.lab.writers import check as check_writers, open_writers

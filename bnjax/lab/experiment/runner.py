@@ -13,7 +13,7 @@ from bnjax.lab.config import make_task
 from bnjax.lab.experiment.clock import Clock
 from bnjax.lab.experiment.plan import Group, replace
 from bnjax.lab.experiment.recorder import Recorder, Row
-from bnjax.lab.feed import Feed, Networks
+from bnjax.lab.train.feed import Feed, Networks
 from bnjax.lab.train.program import Across, Program, make_program
 from bnjax.lab.train.sharding import Layout
 from bnjax.lab.train.state import TrainState, from_arrays, to_arrays

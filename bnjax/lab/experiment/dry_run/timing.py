@@ -9,7 +9,7 @@ from bnjax.lab import data
 from bnjax.lab.experiment.dry_run.work import Work
 from bnjax.lab.experiment.runner import Source, Trainer
 from bnjax.lab.experiment.validation import Checked, wide
-from bnjax.lab.feed import FromMemory
+from bnjax.lab.train.feed import FromMemory
 from bnjax.lab.train.program import Across
 from bnjax.lab.train.sharding import ONE_DEVICE
 

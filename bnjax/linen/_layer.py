@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from flax.linen.dtypes import canonicalize_dtype
 from jax import lax
 
-from bnjax._batches import ghosts
-from bnjax._fields import rule_of
+from bnjax.linen._batches import ghosts
+from bnjax.linen._checks import rule_of
 from bnjax.ops import (
   Preset,
   Rule,
@@ -102,7 +102,7 @@ def forward(
   """Returns the layer's output and what its running statistics become.
 
   `by_batch` normalizes by the batch, instead of `apply_batch_norm`: one of
-  `bnjax._batches`.
+  `bnjax.linen._batches`.
   """
   axes = feature_axes(x.ndim, layer.axis)
   shape = tuple(x.shape[axis] for axis in axes)

@@ -9,8 +9,8 @@ import numpy as np
 
 from bnjax.lab import data
 from bnjax.lab.data.batches import SAMPLERS
-from bnjax.lab.feed.feed import Chunk, Networks
 from bnjax.lab.train.draw import draw, draw_in_chunks
+from bnjax.lab.train.feed.feed import Chunk, Networks
 from bnjax.lab.train.images import as_words, take
 from bnjax.lab.train.program import Evaluation, Program, Splits
 from bnjax.lab.train.sharding import Layout

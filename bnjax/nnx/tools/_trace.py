@@ -12,11 +12,11 @@ import jax
 from flax import nnx
 from flax.nnx.nn.dtypes import canonicalize_dtype
 
+from bnjax.nnx.tools import _modules
 from bnjax.tools._batches import Call
 from bnjax.tools._modules import Path, norm_call
 from bnjax.tools._opaque import Own, Trace, stand_in
 from bnjax.tools._program import read
-from bnjax.tools.nnx import _modules
 
 KERNELS = (nnx.Linear, nnx.LinearGeneral, nnx.Conv, nnx.ConvTranspose)
 

@@ -10,6 +10,7 @@ from flax import nnx
 from jax import lax
 
 from bnjax.nnx import BatchNorm
+from bnjax.nnx.tools import _modules
 from bnjax.ops import (
   Moments,
   merge_moments,
@@ -21,7 +22,6 @@ from bnjax.ops.population import Estimator
 from bnjax.tools import _batches
 from bnjax.tools._batches import Call
 from bnjax.tools._modules import moments_of, norm_call, unseen
-from bnjax.tools.nnx import _modules
 
 
 def recalibrate(

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from bnjax.nnx.tools import _modules
+from bnjax.nnx.tools._trace import trace
 from bnjax.ops import fold_conv
 from bnjax.tools import _batches
 from bnjax.tools._batches import Call
 from bnjax.tools._modules import Path, as_types
 from bnjax.tools._refusal import refusal
-from bnjax.tools.nnx import _modules
-from bnjax.tools.nnx._trace import trace
 
 Types = type[nnx.Module] | tuple[type[nnx.Module], ...]
 

@@ -1,7 +1,7 @@
 """Relatives of batch norm as functions that a batch norm layer can call.
 
 Each has the form of `bnjax.ops.apply_batch_norm`: (x, scale, bias, running) ->
-(y, running), for `by_batch` of `bnjax._layer.forward`.
+(y, running), for `by_batch` of `bnjax.linen._layer.forward`.
 """
 
 from collections.abc import Sequence

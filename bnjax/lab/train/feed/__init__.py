@@ -4,8 +4,8 @@ A feed hands out what the compiled program of `train.program` takes. What
 a step sees is a pure function of the seed and the step for either.
 """
 
-from bnjax.lab.feed.feed import Chunk, Feed, Networks
-from bnjax.lab.feed.files import FromFiles
-from bnjax.lab.feed.memory import FromMemory
+from bnjax.lab.train.feed.feed import Chunk, Feed, Networks
+from bnjax.lab.train.feed.files import FromFiles
+from bnjax.lab.train.feed.memory import FromMemory
 
 __all__ = ["Chunk", "Feed", "FromFiles", "FromMemory", "Networks"]
