@@ -1,4 +1,7 @@
-"""Data flows one way: the floors of imports, from the ground up."""
+"""Data flows one way: the floors of imports, from the ground up.
+
+`python tests/layering_test.py` draws what CONTRIBUTING.md says of them.
+"""
 
 import ast
 import pathlib
@@ -123,3 +126,46 @@ def test_top_level_is_the_agreed_one():
     if path.is_dir() and any(path.glob("**/*.py")) and path.name[0] != "."
   }
   assert folders - {"docs", "build", "dist", "runs"} == tracked
+
+
+PAGE = ROOT / "CONTRIBUTING.md"
+DRAWN = "<!-- drawn by tests/layering_test.py -->\n", "<!-- until here -->"
+
+
+def _first_line(path: pathlib.Path) -> str:
+  return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
+
+
+def _rows(folder: pathlib.Path, indent: str = "") -> list[str]:
+  """A line for each module and package, with the subject that it names."""
+  rows = []
+  for path in sorted(folder.iterdir()):
+    module = path / "__init__.py" if path.is_dir() else path
+    if module.suffix != ".py" or not module.exists() or path.stem[0] == "_":
+      continue
+    name = indent + path.name + ("/" if path.is_dir() else "")
+    rows.append(f"{name:18}{_first_line(module)}")
+    if path == ROOT / "bnjax" / "lab":
+      rows += _rows(path, indent + "  ")
+  return rows
+
+
+def drawing() -> str:
+  """The listing of the package, and the floors, as Markdown."""
+  rows = _rows(ROOT / "bnjax")
+  floors = [
+    f"{number}. " + ", ".join(f"`{part}`" for part in sorted(parts))
+    for number, parts in enumerate(FLOORS)
+  ]
+  return "\n".join(["```text", *rows, "```", "", *floors, ""])
+
+
+def test_contributing_has_the_listing_and_the_floors():
+  text = PAGE.read_text().split(DRAWN[0])[1].split(DRAWN[1])[0]
+  assert text == drawing(), "run python tests/layering_test.py"
+
+
+if __name__ == "__main__":
+  before, rest = PAGE.read_text().split(DRAWN[0])
+  after = rest.split(DRAWN[1])[1]
+  PAGE.write_text(before + DRAWN[0] + drawing() + DRAWN[1] + after)
