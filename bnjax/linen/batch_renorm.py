@@ -50,6 +50,7 @@ class BatchRenorm(BatchNorm):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import BatchRenorm
     >>> x = jnp.array([[1.0], [5.0]])  # Mean 3, variance 4.
     >>> norm = BatchRenorm(use_running_average=False, epsilon=0.0)
     >>> variables = norm.init(jax.random.key(0), x)

@@ -53,6 +53,7 @@ class EvoNormB0(nn.Module):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import EvoNormB0
     >>> x = jnp.array([[-2.0], [2.0]])  # Variance 4, so max(2, x).
     >>> norm = EvoNormB0(use_running_average=False, epsilon=0.0)
     >>> variables = norm.init(jax.random.key(0), x)
@@ -155,6 +156,7 @@ class EvoNormS0(nn.Module):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import EvoNormS0
     >>> x = jnp.array([[-2.0, 2.0]])  # Variance 4, and sigmoid(0) is 1/2.
     >>> norm = EvoNormS0(v_init=jax.nn.initializers.zeros)
     >>> y, _ = norm.init_with_output(jax.random.key(0), x)

@@ -48,6 +48,7 @@ class FeatureNorm(nn.Module):
 
   Example:
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import FeatureNorm
     >>> FeatureNorm().apply({}, jnp.array([[1.0, 5.0]]))
     Array([[-1.,  1.]], dtype=float32)
   """

@@ -49,6 +49,7 @@ class FilterResponseNorm(nn.Module):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import FilterResponseNorm
     >>> x = jnp.array([[[1.0], [-7.0]]])  # Mean square 25.
     >>> norm = FilterResponseNorm()
     >>> y, _ = norm.init_with_output(jax.random.key(0), x)

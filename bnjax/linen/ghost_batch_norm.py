@@ -40,6 +40,7 @@ class GhostBatchNorm(BatchNorm):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import GhostBatchNorm
     >>> x = jnp.array([[1.0], [5.0], [0.0], [20.0]])
     >>> norm = GhostBatchNorm(group_size=2, use_running_average=False)
     >>> variables = norm.init(jax.random.key(0), x)

@@ -32,6 +32,7 @@ class GroupNorm(nn.GroupNorm):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import GroupNorm
     >>> x = jnp.array([[1.0, 5.0, 0.0, 2.0]])
     >>> norm = GroupNorm(num_groups=2)
     >>> y, _ = norm.init_with_output(jax.random.key(0), x)

@@ -29,6 +29,7 @@ class InstanceNorm(nn.InstanceNorm):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import InstanceNorm
     >>> x = jnp.array([[[1.0], [5.0]]])
     >>> y, _ = InstanceNorm().init_with_output(jax.random.key(0), x)
     >>> y.round(3)

@@ -31,6 +31,7 @@ class L1BatchNorm(BatchNorm):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import L1BatchNorm
     >>> x = jnp.array([[-1.0], [0.0], [0.0], [1.0]])  # Mean deviation 1/2.
     >>> norm = L1BatchNorm(use_running_average=False, momentum=0.0)
     >>> variables = norm.init(jax.random.key(0), x)

@@ -30,6 +30,7 @@ class LayerNorm(nn.LayerNorm):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import LayerNorm
     >>> x = jnp.array([[1.0, 5.0]])
     >>> y, _ = LayerNorm().init_with_output(jax.random.key(0), x)
     >>> y.round(3)

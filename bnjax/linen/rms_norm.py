@@ -29,6 +29,7 @@ class RMSNorm(nn.RMSNorm):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import RMSNorm
     >>> x = jnp.array([[1.0, 7.0]])  # Mean square 25.
     >>> y, _ = RMSNorm().init_with_output(jax.random.key(0), x)
     >>> [round(float(value), 3) for value in y[0]]

@@ -44,6 +44,7 @@ class WeightStandardization(nn.Module):
     >>> import jax
     >>> import jax.numpy as jnp
     >>> from flax import linen as nn
+    >>> from bnjax.linen import WeightStandardization
     >>> layer = WeightStandardization(nn.Dense(1), epsilon=0.0)
     >>> kernel = jnp.array([[1.0], [5.0]])
     >>> params = {"layer_instance": {"kernel": kernel, "bias": jnp.zeros(1)}}

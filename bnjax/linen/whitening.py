@@ -50,6 +50,7 @@ class Whitening(nn.Module):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import Whitening
     >>> x = jnp.array([[3.0, 3.0], [-3.0, -3.0], [1.0, -1.0], [-1.0, 1.0]])
     >>> norm = Whitening(use_running_average=False)
     >>> variables = norm.init(jax.random.key(0), x)
@@ -151,6 +152,7 @@ class IterNorm(Whitening):
   Example:
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> from bnjax.linen import IterNorm
     >>> x = jnp.array([[3.0, 3.0], [-3.0, -3.0], [1.0, -1.0], [-1.0, 1.0]])
     >>> norm = IterNorm(use_running_average=False, steps=10)
     >>> variables = norm.init(jax.random.key(0), x)

@@ -38,6 +38,7 @@ class BatchRenorm(BatchNorm):
   Example:
     >>> import jax.numpy as jnp
     >>> from flax import nnx
+    >>> from bnjax.nnx import BatchRenorm
     >>> norm = BatchRenorm(1, epsilon=0.0, rngs=nnx.Rngs(0))
     >>> norm(jnp.array([[1.0], [5.0]]))  # (x - 0) / 1, as in inference.
     Array([[1.], [5.]], dtype=float32)

@@ -37,6 +37,7 @@ class GhostBatchNorm(BatchNorm):
   Example:
     >>> import jax.numpy as jnp
     >>> from flax import nnx
+    >>> from bnjax.nnx import GhostBatchNorm
     >>> norm = GhostBatchNorm(1, groups=2, rngs=nnx.Rngs(0))
     >>> norm(jnp.array([[1.0], [5.0], [0.0], [20.0]])).ravel().round(3)
     Array([-1.,  1., -1.,  1.], dtype=float32)

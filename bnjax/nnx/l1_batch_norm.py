@@ -20,6 +20,7 @@ class L1BatchNorm(BatchNorm):
   Example:
     >>> import jax.numpy as jnp
     >>> from flax import nnx
+    >>> from bnjax.nnx import L1BatchNorm
     >>> norm = L1BatchNorm(1, momentum=0.0, rngs=nnx.Rngs(0))
     >>> _ = norm(jnp.array([[-1.0], [0.0], [0.0], [1.0]]))
     >>> norm.var[...].round(3)  # pi / 8

@@ -30,9 +30,10 @@ class Folded(NamedTuple):
     refused: path of every norm that was not -> why.
 
   Example:
-    >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> import flax.linen as nn
+    >>> from bnjax.tools import fold
     >>> model = nn.Sequential([nn.relu, nn.BatchNorm(True)])
     >>> x = jnp.ones((2, 3))
     >>> fold(model, model.init(jax.random.key(0), x), x).refused
@@ -97,8 +98,9 @@ def fold(
 
   Example:
     >>> import jax
-    >>> import flax.linen as nn
     >>> import jax.numpy as jnp
+    >>> import flax.linen as nn
+    >>> from bnjax.tools import fold
     >>> model = nn.Sequential([nn.Dense(4), nn.BatchNorm(True), nn.relu])
     >>> x = jnp.ones((2, 3))
     >>> result = fold(model, model.init(jax.random.key(0), x), x)
@@ -171,8 +173,9 @@ def apply_folded(
 
   Example:
     >>> import jax
-    >>> import flax.linen as nn
     >>> import jax.numpy as jnp
+    >>> import flax.linen as nn
+    >>> from bnjax.tools import apply_folded, fold
     >>> model = nn.Sequential([nn.Dense(4), nn.BatchNorm(True)])
     >>> x = jnp.ones((2, 3))
     >>> folded = fold(model, model.init(jax.random.key(0), x), x)

@@ -65,9 +65,10 @@ def recalibrate(
     (2021), arXiv:2105.07576; Izmailov et al. (2018), arXiv:1803.05407.
 
   Example:
-    >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> import flax.linen as nn
+    >>> from bnjax.tools import recalibrate
     >>> model = nn.BatchNorm(use_running_average=True)
     >>> x = jnp.arange(10.0)[:, None]
     >>> variables = model.init(jax.random.key(0), x)
@@ -116,9 +117,10 @@ def recalibrate_stacked(
     ValueError: no batches, no `batch_stats`, or an unknown estimator.
 
   Example:
-    >>> import flax.linen as nn
     >>> import jax
     >>> import jax.numpy as jnp
+    >>> import flax.linen as nn
+    >>> from bnjax.tools import recalibrate_stacked
     >>> model = nn.BatchNorm(use_running_average=True)
     >>> x = jnp.arange(8.0).reshape(2, 4, 1)
     >>> variables = model.init(jax.random.key(0), x[0])
