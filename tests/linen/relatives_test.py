@@ -147,7 +147,7 @@ def test_ghosts_are_the_same_on_any_number_of_devices(how):
     ({"groups": 5}, "5 groups do not divide 12"),
     (
       {"groups": 2, "axis_name": "d", "axis_index_groups": [[0]]},
-      "leave axis_index_groups out",
+      "leave out axis_index_groups",
     ),
   ],
 )
