@@ -12,11 +12,11 @@ from bnjax.lab.report.numbers import (
   format_spread,
   format_value,
 )
+from bnjax.lab.report.page.document import templates
 from bnjax.lab.report.render import (
   NONE,
   TIMES,
   escape_markdown,
-  to_html,
   to_markdown,
 )
 from bnjax.lab.results import summarize
@@ -75,6 +75,11 @@ def rows():
           "loss": None if bad else 3.0, "data_loss": 2.0, "l2_loss": 1.0,
           "diverged_step": 15 if bad else None,
         }  # fmt: skip
+
+
+def to_html(table):
+  macros = templates().get_template("parts.html").module
+  return macros.table(table, table.title, "x", 2)
 
 
 def tables(**kwargs):

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnjax.lab import results
-from bnjax.lab.report.drawing import Run, read_run
-from bnjax.lab.results.figures import figures
+from bnjax.lab.report.run import Run, read_run
 
 FINDING = "finding.md"  # what a person wrote of a kept run
 METRICS = "metrics.json"  # what is kept of its metrics
@@ -48,6 +47,20 @@ class Experiment:
     """Its records, grouped."""
     own = self.records
     return read_run(own.config, own.environment, own.rows, own.probes)
+
+  @property
+  def facts(self) -> dict[str, str]:
+    """The environment as lines of text: what it takes to run it again."""
+    found = {
+      str(key).replace("_", " "): (
+        ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+      )
+      for key, value in self.records.environment.items()
+      if key != "datasets" and value is not None
+    }
+    if (seconds := self.summary.get("seconds")) is not None:
+      found["seconds of training and compilation"] = f"{seconds:.1f}"
+    return found
 
 
 def read_experiment(folder: pathlib.Path) -> Experiment:
@@ -94,17 +107,8 @@ def read_experiment(folder: pathlib.Path) -> Experiment:
     predictions=predictions,
     picture=picture.read_bytes() if picture.exists() else b"",
     finding=finding.read_text(encoding="utf-8") if finding.exists() else "",
-    figures=_of_probes(folder, run.config) if kept else (),
+    figures=sorted(folder.glob("*.png")) if kept else (),
   )
-
-
-def _of_probes(
-  folder: pathlib.Path, config: Mapping[str, Any]
-) -> list[pathlib.Path]:
-  """The figures of what is not kept: they cannot be drawn again."""
-  names = [n for n, own in figures(config).items() if hasattr(own, "probe")]
-  paths = [folder / f"{name}.png" for name in names]
-  return [path for path in paths if path.exists()]
 
 
 def _kept(folder: pathlib.Path) -> results.Workdir:
