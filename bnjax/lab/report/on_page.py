@@ -142,22 +142,9 @@ def _are_labelled(figure: Figure) -> bool:
 
 def _end_label(mark: marks.Line, key: str, end: str) -> Json:
   there = np.flatnonzero(np.isfinite(mark.y))[-1]
-  return {
-    "type": "scatter",
-    "mode": "text",
-    "x": [short(float(mark.x[there]))],
-    "y": [short(float(mark.y[there]))],
-    "text": [_plain(mark.label)],
-    "textposition": "middle right",
-    "textfont": {"color": mark.color},
-    "cliponaxis": False,
-    "hoverinfo": "skip",
-    "showlegend": False,
-    "uid": _uid(f"{key}/label"),
-    "xaxis": f"x{end}",
-    "yaxis": f"y{end}",
-    "meta": {"role": "label"},
-  }
+  x, y = float(mark.x[there]), float(mark.y[there])
+  axes = {"xaxis": f"x{end}", "yaxis": f"y{end}", "uid": _uid(f"{key}/label")}
+  return _text(x, y, mark.label, mark.color) | axes | {"showlegend": False}
 
 
 def _moving(trace: Json) -> Json:
@@ -174,63 +161,68 @@ def _traces(mark: Any) -> list[Json]:
 @_traces.register
 def _line(mark: marks.Line) -> list[Json]:
   kept = spaced(len(mark.x), _STEPS)
-  x, y = short(mark.x[kept]), short(mark.y[kept])
-  color, traces = mark.color, []
+  x, color, traces = short(mark.x[kept]), mark.color, []
   says = [""] * len(kept)
   if mark.low is not None and mark.high is not None:
     low, high = mark.low[kept], mark.high[kept]
-    traces.append(
-      {
-        **_band(mark.x[kept], low, high),
-        "fillcolor": color,
-        "opacity": 0.16,
-        "meta": {"role": "band"},
-      }
-    )
+    corners = _band(mark.x[kept], low, high)
+    traces.append(_area("band", *corners, color, 0.16) | {"hoverinfo": "skip"})
     if mark.seeds:
       pairs = zip(low.tolist(), high.tolist(), strict=True)
       says = [f" ({a:.4g} to {b:.4g})" for a, b in pairs]
-  symbol = {"symbol": _SYMBOLS.get(mark.symbol, "circle"), "size": 7}
   for seed, own in mark.seeds.items():
-    traces.append(
-      {
-        "type": "scatter",
-        "mode": "lines+markers" if len(kept) < 2 else "lines",
-        "x": x,
-        "y": short(own[kept]),
-        "line": {"color": color, "width": 1.3},
-        "opacity": 0,
-        "hoverinfo": "skip",
-        "hovertemplate": f"%{{fullData.name}}, seed {seed}: %{{y:.4~g}}"
-        "<extra></extra>",
-        "meta": {"role": f"seed {seed}", "of": f"seed {seed}"},
-      }
-    )
+    name, mode = f"seed {seed}", "lines" if len(kept) > 1 else "lines+markers"
+    says_seed = _hover(f"%{{fullData.name}}, {name}: %{{y:.4~g}}")
+    trace = _scatter(name, x, short(own[kept]), mode, of=name)
+    trace |= {"line": {"color": color, "width": 1.3}, "opacity": 0}
+    traces.append(trace | {"hoverinfo": "skip", **says_seed})
+  hollow, role = mark.symbol == "D", "dashed" if mark.dashed else "mean"
+  mode = "lines+markers" if mark.symbol else "lines"
+  trace = _scatter(role, x, short(mark.y[kept]), mode)
+  if not mark.seeds:
+    trace["meta"]["of"] = "published" if hollow else ""
   line = {"color": color, "width": 2.2 * mark.width}
-  hollow = mark.symbol == "D"
-  traces.append(
-    {
-      "type": "scatter",
-      "mode": "lines+markers" if mark.symbol else "lines",
-      "x": x,
-      "y": y,
-      "line": line | ({"dash": "dash", "width": 1.3} if mark.dashed else {}),
-      "marker": symbol | {
-        "color": PAGE if hollow else color,
-        "line": {"color": color, "width": 1.2 if hollow else 0},
-        "maxdisplayed": 0 if len(kept) <= 20 else 8,
-      },
-      "customdata": says,
-      "hovertemplate": "%{fullData.name}: %{y:.4~g}%{customdata}"
-      "<extra></extra>",
-      "meta": {"role": "dashed" if mark.dashed else "mean"}
-      | ({} if mark.seeds else {"of": "published" if hollow else ""}),
-    }
-  )  # fmt: skip
-  return traces
+  trace["line"] = line | ({"dash": "dash", "width": 1.3} if mark.dashed else {})
+  trace["marker"] = {
+    "symbol": _SYMBOLS.get(mark.symbol, "circle"), "size": 7,
+    "color": PAGE if hollow else color,
+    "line": {"color": color, "width": 1.2 if hollow else 0},
+    "maxdisplayed": 0 if len(kept) <= 20 else 8,
+  }  # fmt: skip
+  trace["customdata"] = says
+  text = "%{fullData.name}: %{y:.4~g}%{customdata}"
+  return [*traces, trace | _hover(text)]
 
 
-def _band(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> Json:
+def _scatter(
+  role: str, x: Any, y: Any, mode: str = "lines", of: str | None = None
+) -> Json:
+  """A trace; `of` is what its rows are called in a file, if it is in one."""
+  meta = {"role": role} | ({} if of is None else {"of": of})
+  return {"type": "scatter", "mode": mode, "x": x, "y": y, "meta": meta}
+
+
+def _area(role: str, x: Any, y: Any, color: str, opacity: float) -> Json:
+  look = {"fill": "toself", "fillcolor": color, "opacity": opacity}
+  return _scatter(role, short(x), short(y)) | look | {"line": {"width": 0}}
+
+
+def _hover(text: str) -> Json:
+  return {"hovertemplate": f"{text}<extra></extra>"}
+
+
+def _text(x: float, y: float, text: str, color: str, size: int = 12) -> Json:
+  """A text at the right of a point."""
+  trace = _scatter("label", [short(x)], [short(y)], "text")
+  font = {"color": color, "size": size}
+  return trace | {"text": [_plain(text)], "textposition": "middle right",
+                  "textfont": font, "cliponaxis": False,
+                  "hoverinfo": "skip"}  # fmt: skip
+
+
+def _band(
+  x: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[list[Any], list[Any]]:
   """The area between two lines, in pieces where either has no value."""
   there = np.isfinite(low) & np.isfinite(high)
   edges = np.flatnonzero(np.diff(np.r_[False, there, False].astype(int)))
@@ -240,65 +232,39 @@ def _band(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> Json:
     gap = [None] if corners[0] else []
     corners[0].extend([*gap, *x[piece], *x[piece][::-1]])
     corners[1].extend([*gap, *high[piece], *low[piece][::-1]])
-  return {
-    "type": "scatter",
-    "x": short(corners[0]),
-    "y": short(corners[1]),
-    "fill": "toself",
-    "mode": "lines",
-    "line": {"width": 0},
-    "hoverinfo": "skip",
-  }
+  return corners
 
 
 @_traces.register
 def _points(mark: marks.Points) -> list[Json]:
+  role = "mean" if mark.label else f"points {mark.symbol}{mark.filled:d}"
+  x, y = short(mark.x, 7), short(mark.y, 7)
+  trace = _scatter(role, x, y, "markers", of="")
   hollow = PAGE if mark.symbol == "D" else "rgba(0,0,0,0)"
   edge = PAGE if mark.symbol == "X" else mark.color
-  across = "x" if mark.along == "x" else "y"
+  trace["marker"] = {
+    "symbol": _SYMBOLS[mark.symbol], "size": 1.7 * mark.size,
+    "color": mark.color if mark.filled else hollow,
+    "line": {"color": edge, "width": 1.2},
+  }  # fmt: skip
   says = [_plain(f", {text}" if text else "") for text in mark.says]
-  trace: Json = {
-    "type": "scatter",
-    "mode": "markers",
-    "x": short(mark.x, 7),
-    "y": short(mark.y, 7),
-    "marker": {
-      "symbol": _SYMBOLS[mark.symbol],
-      "size": 1.7 * mark.size,
-      "color": mark.color if mark.filled else hollow,
-      "line": {"color": edge, "width": 1.2},
-    },
-    "cliponaxis": False,
-    "customdata": says or [""] * len(mark.x),
-    "hovertemplate": f"%{{fullData.name}}%{{customdata}}: %{{{across}:.5~g}}"
-    "<extra></extra>",
-    "meta": {
-      "role": "mean" if mark.label else f"points {mark.symbol}{mark.filled:d}",
-      "of": "",
-    },
-  }
+  trace |= {"cliponaxis": False, "customdata": says or [""] * len(mark.x)}
+  text = f"%{{fullData.name}}%{{customdata}}: %{{{mark.along}:.5~g}}"
+  trace |= _hover(text)
   if mark.color == PAGE:
     trace |= {"hoverinfo": "skip", "meta": {"role": "arrow"}}
   if mark.error is not None:
     bars = {"type": "data", "array": short(mark.error), "color": mark.color}
-    trace[f"error_{across}"] = bars | {"thickness": 1.2, "width": 4}
+    trace[f"error_{mark.along}"] = bars | {"thickness": 1.2, "width": 4}
   return [trace]
 
 
 @_traces.register
 def _interval(mark: marks.Interval) -> list[Json]:
-  return [
-    {
-      "type": "scatter",
-      "mode": "lines",
-      "x": short([mark.low, mark.high], 7),
-      "y": [mark.place] * 2,
-      "line": {"color": mark.color, "width": 8},
-      "opacity": 0.3,
-      "hoverinfo": "skip",
-      "meta": {"role": "interval", "of": "95% interval"},
-    }
-  ]
+  ends = short([mark.low, mark.high], 7)
+  trace = _scatter("interval", ends, [mark.place] * 2, of="95% interval")
+  line = {"color": mark.color, "width": 8}
+  return [trace | {"line": line, "opacity": 0.3, "hoverinfo": "skip"}]
 
 
 @_traces.register
@@ -308,122 +274,55 @@ def _level(mark: marks.Level) -> list[Json]:
 
 @_traces.register
 def _bar(mark: marks.Bar) -> list[Json]:
-  return [
-    {
-      "type": "bar",
-      "orientation": "h",
-      "x": [short(mark.length)],
-      "y": [mark.place],
-      "width": 0.62,
-      "marker": {
-        "color": mark.color,
-        "opacity": 0.5,
-        "line": {"color": mark.color, "width": 1},
-        "pattern": {
-          "shape": "/",
-          "fgcolor": mark.color,
-          "bgcolor": PAGE,
-          "size": 7,
-          "solidity": 0.25,
-        }
-        if mark.bound
-        else {},
-      },
-      "hovertemplate": f"%{{fullData.name}}: {_plain(mark.text)}"
-      "<extra></extra>",
-      "meta": {"role": "bar", "of": "mean"},
-    },
-    {
-      "type": "scatter",
-      "mode": "text",
-      "x": [short(mark.end)],
-      "y": [mark.place],
-      "text": [f"  {_plain(mark.text)}"],
-      "textposition": "middle right",
-      "textfont": {"color": SOFT, "size": 11},
-      "cliponaxis": False,
-      "hoverinfo": "skip",
-      "meta": {"role": "label"},
-    },
-  ]
+  look: Json = {"color": mark.color, "opacity": 0.5, "line": {
+    "color": mark.color, "width": 1}}  # fmt: skip
+  if mark.bound:
+    look["pattern"] = {"shape": "/", "fgcolor": mark.color, "bgcolor": PAGE,
+                       "size": 7, "solidity": 0.25}  # fmt: skip
+  trace = _scatter("bar", [short(mark.length)], [mark.place], of="mean")
+  trace |= {"type": "bar", "orientation": "h", "width": 0.62, "marker": look}
+  trace |= _hover(f"%{{fullData.name}}: {_plain(mark.text)}")
+  del trace["mode"]
+  return [trace, _text(mark.end, mark.place, f"  {mark.text}", SOFT, 11)]
 
 
 @_traces.register
 def _ridge(mark: marks.Ridge) -> list[Json]:
-  x, y = mark.outline()
-  corners = np.repeat(mark.density, 2)
+  trace = _area("ridge", *mark.outline(), mark.color, 0.75)
+  trace["meta"]["of"] = "density"
   note = f"<br>{mark.note}" if mark.note else ""
-  return [
-    {
-      "type": "scatter",
-      "mode": "lines",
-      "x": short(x),
-      "y": short(y),
-      "fill": "toself",
-      "fillcolor": mark.color,
-      "opacity": 0.75,
-      "line": {"color": mark.color, "width": 0.5},
-      "hoveron": "points",
-      "customdata": short(np.r_[0.0, corners, 0.0]),
-      "hovertemplate": "%{fullData.name}: density %{customdata:.3~g}"
-      f"<br>at %{{x:.3~g}}{note}<extra></extra>",
-      "meta": {"role": "ridge", "of": "density"},
-    }
-  ]
+  text = "%{fullData.name}: density %{customdata:.3~g}<br>at %{x:.3~g}"
+  density = short(np.r_[0.0, np.repeat(mark.density, 2), 0.0])
+  return [trace | {"hoveron": "points", "customdata": density}
+          | _hover(text + note)]  # fmt: skip
 
 
 @_traces.register
 def _cells(mark: marks.Cells) -> list[Json]:
-  values = mark.values
-  fence = mark.fence()
-  x = [None if p is None else p[0] for side in fence for p in (*side, None)]
-  y = [None if p is None else p[1] for side in fence for p in (*side, None)]
-  down, across = np.nonzero(mark.crosses)
-  few = max(values.shape) <= 6
-  return [
-    {
-      "type": "heatmap",
-      "z": short(values),
-      "coloraxis": "coloraxis",
-      "xgap": 1,
-      "ygap": 1,
-      "customdata": [[_plain(text) for text in row] for row in mark.says],
-      "texttemplate": "%{z:.3~g}" if few else "",
-      "hovertemplate": "%{customdata}<extra>%{fullData.name}</extra>",
-      "hoverongaps": True,
-      "meta": {"role": "cells", "of": "mean"},
-    },
-    *(
-      {
-        "type": "scatter",
-        "mode": "lines",
-        "x": x,
-        "y": y,
-        "line": {"color": color, "width": width},
-        "hoverinfo": "skip",
-        "meta": {"role": f"fence {color}"},
-      }
-      for color, width in (("black", 5), ("white", 2.4))
-    ),
-    {
-      "type": "scatter",
-      "mode": "markers",
-      "x": across.tolist(),
-      "y": (down + 0.27 * few).tolist(),  # beside the number
-      "marker": {
-        "symbol": "x-thin",
-        "size": (5 + 5 * mark.crosses[down, across]).tolist(),
-        "line": {
-          "color": np.where(
-            np.isfinite(values[down, across]), "white", SOFT
-          ).tolist(),
-          "width": 1.4,
-        },
-      },
-      "hoverinfo": "skip",
-      "meta": {"role": "crosses"},
-    },
+  few = max(mark.values.shape) <= 6
+  heat = {
+    "type": "heatmap", "z": short(mark.values), "coloraxis": "coloraxis",
+    "xgap": 1, "ygap": 1, "hoverongaps": True,
+    "texttemplate": "%{z:.3~g}" if few else "",
+    "customdata": [[_plain(text) for text in row] for row in mark.says],
+    "hovertemplate": "%{customdata}<extra>%{fullData.name}</extra>",
+    "meta": {"role": "cells", "of": "mean"},
+  }  # fmt: skip
+  ends = [p for side in mark.fence() for p in (*side, (None, None))]
+  x, y = ([end[k] for end in ends] for k in (0, 1))
+  fence = [
+    _scatter(f"fence {color}", x, y)
+    | {"line": {"color": color, "width": width}, "hoverinfo": "skip"}
+    for color, width in (("black", 5), ("white", 2.4))
   ]
+  down, across = np.nonzero(mark.crosses)
+  beside = (down + 0.27 * few).tolist()  # not upon the number
+  crosses = _scatter("crosses", across.tolist(), beside, "markers")
+  there = np.isfinite(mark.values[down, across])
+  line = {"color": np.where(there, "white", SOFT).tolist(), "width": 1.4}
+  sizes = (5 + 5 * mark.crosses[down, across]).tolist()
+  look = {"symbol": "x-thin", "size": sizes, "line": line}
+  return [heat, *fence, crosses | {"marker": look, "hoverinfo": "skip"}]
 
 
 def _layout(figure: Figure) -> Json:

@@ -34,7 +34,7 @@ CONFIG = {
 ENVIRONMENT = {"command": "python scripts/train.py --config=x",
                "datasets": [{"name": "mnist", "train": 100}]}  # fmt: skip
 SCALE, RATE = "model.init_scale", "optimizer.learning_rate"
-TIMEOUT = 120_000  # milliseconds: against hanging, not a measurement
+TIMEOUT = 15_000  # milliseconds: against hanging, not a measurement
 # Everything has been drawn or answers.
 COMPLETE = "performance.getEntriesByName('bnjax:complete').length"
 

@@ -103,21 +103,19 @@ function draw(node) {
 }
 
 /** Hides in all charts of an experiment the arms that one of them hides. */
-let hiding = false;
 function hideAlike(source) {
-  if (hiding) return;
-  hiding = true;
-  const off = new Map(source.data.filter((own) => own.showlegend)
-    .map((own) => [own.legendgroup, own.visible === "legendonly"]));
+  const seen = new Map(source.data.filter((own) => own.showlegend)
+    .map((own) => [own.legendgroup, own.visible ?? true]));
   for (const node of source.closest(".experiment").querySelectorAll(".chart")) {
     if (node === source || !node.drawn) continue;
-    const found = node.data.map((own, i) => [off.get(own.legendgroup), i])
-      .filter(([hidden]) => hidden !== undefined);
+    // What is so already is left alone: each change calls this again.
+    const found = node.data.map((own, i) => [seen.get(own.legendgroup), i])
+      .filter(([now, i]) => now !== undefined
+        && now !== (node.data[i].visible ?? true));
     if (found.length)
-      Plotly.restyle(node, {visible: found.map(([hidden]) =>
-        hidden ? "legendonly" : true)}, found.map(([, i]) => i));
+      Plotly.restyle(node, {visible: found.map(([now]) => now)},
+        found.map(([, i]) => i));
   }
-  hiding = false;
 }
 
 /** Makes Plotly's legend, buttons and slider reachable by the keyboard. */
