@@ -144,7 +144,11 @@ def _end_label(mark: marks.Line, key: str, end: str) -> Json:
   there = np.flatnonzero(np.isfinite(mark.y))[-1]
   x, y = float(mark.x[there]), float(mark.y[there])
   axes = {"xaxis": f"x{end}", "yaxis": f"y{end}", "uid": _uid(f"{key}/label")}
-  return _text(x, y, mark.label, mark.color) | axes | {"showlegend": False}
+  return (
+    _text(x, y, mark.label, mark.color)
+    | axes
+    | {"showlegend": False, "name": mark.label}
+  )
 
 
 def _moving(trace: Json) -> Json:
@@ -477,8 +481,9 @@ def _dashes(mark: marks.Level, end: str) -> list[Json]:
   ]  # fmt: skip
 
 
-def _menu(buttons: Sequence[Json], x: float) -> Json:
+def _menu(buttons: Sequence[Json], name: str, x: float) -> Json:
   return {
+    "name": name,
     "type": "buttons",
     "direction": "right",
     "buttons": list(buttons),
@@ -486,7 +491,7 @@ def _menu(buttons: Sequence[Json], x: float) -> Json:
     "xanchor": "right" if x else "left",
     "y": 1,
     "yanchor": "bottom",
-    "pad": {"b": 24},
+    "pad": {},
     "bgcolor": PANEL,
     "bordercolor": FRAME,
     "font": {"size": 12, "color": TEXT},
@@ -519,7 +524,12 @@ def _switches(figure: Figure) -> list[Json]:
       {"label": f"log {letter}", "method": "relayout",
        "args": [to[not now]], "args2": [to[now]]}
     )  # fmt: skip
-  return [_menu(buttons, 0) | {"showactive": False}] if buttons else []
+  # Each by itself: of several in one menu Plotly knows one as pressed.
+  alone = {"showactive": False, "active": -1}
+  return [
+    _menu([button], "", 0) | alone | {"pad": {"l": 62 * place}}
+    for place, button in enumerate(buttons)
+  ]
 
 
 def _seed_buttons(data: Sequence[Json]) -> list[Json]:
@@ -542,7 +552,7 @@ def _seed_buttons(data: Sequence[Json]) -> list[Json]:
     buttons.append(
       {"label": label, "method": "restyle", "args": [update, places]}
     )
-  return [_menu(buttons, 1)]
+  return [_menu(buttons, "seeds", 1)]
 
 
 def _slider(labels: Sequence[str]) -> Json:

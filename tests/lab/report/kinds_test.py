@@ -400,8 +400,9 @@ def test_histograms_are_densities_of_all_seeds_in_rows():
 
 
 def test_seeds_with_their_own_bins_are_spread_over_common_ones():
-  seen = [probe("batch_norm", "h_1", [2.0, 2.0], 0, edges=[0.0, 1.0, 2.0]),
-          probe("batch_norm", "h_1", [4.0, 0.0], 1, edges=[2.0, 3.0, 4.0])]  # fmt: skip
+  bins = ([2.0, 2.0], [0.0, 1.0, 2.0]), ([4.0, 0.0], [2.0, 3.0, 4.0])
+  seen = [probe("batch_norm", "h_1", counts, seed, edges=edges)
+          for seed, (counts, edges) in enumerate(bins)]  # fmt: skip
   (ridge,) = make(run(seen=seen), kinds.Histograms(probe="v")).marks()
   assert ridge.edges.tolist() == [0, 2, 4]
   assert ridge.density.tolist() == [0.25, 0.25]

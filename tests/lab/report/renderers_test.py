@@ -79,7 +79,8 @@ FIGURES = {
      for log in (True, False)], columns=2, share="y",
   ),
   "cells": Figure(
-    [Panel([CELLS], *(Axis(names=["1", "2"], low=-0.5, high=1.5, label="x"),) * 2,
+    [Panel([CELLS], Axis(names=["1", "2"], low=-0.5, high=1.5),
+           Axis(names=["1", "2"], low=-0.5, high=1.5, label="x"),
            title="b", note="5% train")] * 3, columns=2, height=0.0, share="xy",
   ),
 }  # fmt: skip
@@ -179,10 +180,11 @@ def test_traces_have_the_numbers_and_no_markup():
 
 
 def test_buttons_switch_axes_and_seeds():
-  axes, seeds = to_plotly(CURVES)["layout"]["updatemenus"]
-  assert [button["label"] for button in axes["buttons"]] == ["log x", "log y"]
-  assert axes["buttons"][1]["args"][0]["yaxis.type"] == "linear"
-  assert axes["buttons"][1]["args2"][0]["yaxis.type"] == "log"
+  x, y, seeds = to_plotly(CURVES)["layout"]["updatemenus"]
+  assert [menu["buttons"][0]["label"] for menu in (x, y)] == ["log x", "log y"]
+  assert y["buttons"][0]["args"][0]["yaxis.type"] == "linear"
+  assert y["buttons"][0]["args2"][0]["yaxis.type"] == "log"
+  assert (x["active"], y["active"]) == (-1, -1)
   labels = [button["label"] for button in seeds["buttons"]]
   assert labels == ["mean", "every seed", "0", "7"]
   update, places = seeds["buttons"][3]["args"]

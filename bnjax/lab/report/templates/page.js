@@ -48,14 +48,16 @@ function fit({data: traces, layout}, width) {
   const high = own.height || side;
   const plot = rows * (high + gap[1]) - gap[1];
   const menus = layout.updatemenus ?? [];
-  const stacked = narrow && menus.length > 1;
+  const seeds = menus.some((menu) => menu.name === "seeds");
+  const stacked = narrow && seeds && menus.length > 1;
   margin.t = 12 + 22 * own.titled + 46 * (menus.length > 0) + 38 * stacked;
   margin.b = 62 + legend + 96 * Boolean(layout.sliders);
-  menus.forEach((menu, i) => {
-    menu.pad.b = 8 + 22 * own.titled + (stacked && i ? 38 : 0);
+  for (const menu of menus) {
+    const above = stacked && menu.name === "seeds";
+    menu.pad.b = 8 + 22 * own.titled + 38 * above;
     if (stacked) Object.assign(menu,
       {x: (8 - margin.l) / inner, xanchor: "left"});
-  });
+  }
   if (layout.sliders) layout.sliders[0].pad = {t: 62 + legend, l: 4};
   Object.assign(layout, {width, margin, showlegend: legend > 0,
     height: plot + margin.t + margin.b, dragmode: narrow ? false : "zoom"});
