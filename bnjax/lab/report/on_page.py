@@ -558,10 +558,12 @@ def _seed_buttons(data: Sequence[Json]) -> list[Json]:
 def _slider(labels: Sequence[str]) -> Json:
   how = {"mode": "immediate", "frame": {"duration": 0, "redraw": True},
          "transition": {"duration": 0}}  # fmt: skip
+  longest = max(map(len, labels))
   return {
     "active": len(labels) - 1,
     "currentvalue": {"font": {"color": TEXT, "size": 12}},
-    "font": {"color": SOFT, "size": 10},
+    # Long ones stand above the slider alone.
+    "font": {"color": SOFT, "size": 10 if longest <= 16 else 1},
     "bgcolor": FRAME,
     "bordercolor": FRAME,
     "activebgcolor": SOFT,

@@ -95,7 +95,7 @@ def test_results_table_holds_the_literal_numbers():
   )  # fmt: skip
   # 0.91 +- 12.7062 * 0.01; Welch: 0.0247 +- t(3.56) * sqrt(.01^2 + .0079^2/4)
   assert results.rows[0][:5] == (
-    "batch_norm", "0.9100 ± 0.0100", "[0.7829, 1.0371]", "0",
+    "batch_norm", "0.9100 ± 0.0100", "[0.7829, 1.0000]", "0",
     "0.8853 ± 0.0079",
   )  # fmt: skip
   assert results.rows[0][5].startswith("+0.0247 [-")
