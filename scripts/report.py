@@ -94,7 +94,7 @@ def _report(workdir: str) -> None:
   report.print_tables(done.tables)
   _say(done.notices)
   print(f"report: {done.page}")
-  for path in (done.markdown, done.table, *done.figures):
+  for path in (done.markdown, *done.figures):
     print(f"        {path}")
 
 

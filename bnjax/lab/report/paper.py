@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bnjax.lab import results
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.report.figures import draw_figures
-from bnjax.lab.report.style import COLUMN, METADATA
+from bnjax.lab.report.on_paper import COLUMN, METADATA
 
 _LEAST, _MOST = 2.5, 12.0  # inches
 
@@ -22,7 +22,7 @@ def write_figures(
   """Draws the figures of a run into its `report/paper/`.
 
   Their text has the size it has in print: they are to be included as they are,
-  not scaled. Panels that are too many for a column keep their width.
+  not scaled.
 
   Args:
     workdir: the work directory of a run, or what is kept of it.

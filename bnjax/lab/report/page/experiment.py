@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnjax.lab import results
-from bnjax.lab.report.drawing import Run, read_run
+from bnjax.lab.report.run import Run, read_run
 from bnjax.lab.results.workdir import METRICS, is_kept
 
 FINDING = "finding.md"  # what a person wrote of a kept run
@@ -49,6 +49,20 @@ class Experiment:
     return read_run(
       own.config, own.environment, own.rows, own.probes, own.rules
     )
+
+  @property
+  def facts(self) -> dict[str, str]:
+    """The environment as lines of text: what it takes to run it again."""
+    found = {
+      str(key).replace("_", " "): (
+        ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+      )
+      for key, value in self.records.environment.items()
+      if key != "datasets" and value is not None
+    }
+    if (seconds := self.summary.get("seconds")) is not None:
+      found["seconds of training and compilation"] = f"{seconds:.1f}"
+    return found
 
 
 def read_experiment(
@@ -104,14 +118,5 @@ def read_experiment(
     predictions=predictions,
     picture=picture.read_bytes() if picture.exists() else b"",
     finding=finding.read_text(encoding="utf-8") if finding.exists() else "",
-    figures=_of_probes(folder, run.rules) if kept else (),
+    figures=sorted(folder.glob("*.png")) if kept else (),
   )
-
-
-def _of_probes(
-  folder: pathlib.Path, rules: results.Rules
-) -> list[pathlib.Path]:
-  """The figures of what is not kept: they cannot be drawn again."""
-  names = [n for n, own in rules.figures.items() if hasattr(own, "probe")]
-  paths = [folder / f"{name}.png" for name in names]
-  return [path for path in paths if path.exists()]
