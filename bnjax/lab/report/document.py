@@ -47,8 +47,9 @@ def write_report(
     workdir: the work directory of a run.
     formats: of the figures: png, pdf, svg; png is always among them, as the
       page and the Markdown show it.
-    rules: to judge it by, and to draw; those recorded there if None. The
-      records are left as they are.
+    rules: to judge it by, and to draw; their figures may run code from outside.
+      Those recorded there if None, without what such code draws. The records
+      are left as they are.
 
   Returns:
     The report's files and tables.

@@ -38,8 +38,24 @@ class Axis:
   switch: bool = False
 
 
+class _Mark:
+  """Whatever has arrays: of float64, whatever they were made of."""
+
+  def __post_init__(self) -> None:
+    """Makes the arrays; raises ValueError where x and y have not one length."""
+    own = vars(self)
+    for field in dataclasses.fields(self):  # type: ignore[arg-type]
+      if field.type in (np.ndarray, np.ndarray | None) and (
+        (value := own[field.name]) is not None
+      ):
+        array = np.asarray(value, np.float64)
+        object.__setattr__(self, field.name, array)
+    if "x" in own and self.x.shape != self.y.shape:  # type: ignore
+      raise ValueError(f"{type(self).__name__}: x and y differ in length")
+
+
 @dataclasses.dataclass(frozen=True)
-class Line:
+class Line(_Mark):
   """A line, and perhaps the band around it and the seeds it is the mean of.
 
   Attributes:
@@ -70,7 +86,7 @@ class Line:
 
 
 @dataclasses.dataclass(frozen=True)
-class Points:
+class Points(_Mark):
   """Single points, perhaps with error bars.
 
   Attributes:

@@ -225,7 +225,7 @@ def imports_of(path):
     ("results", r"bnjax\.lab\.results|numpy|scipy|pandas"),
     (
       "report",
-      r"bnjax\.lab\.(report|results|errors)|matplotlib|numpy|rich|plotly"
+      r"bnjax\.lab\.(report|results|errors|registry)|matplotlib|numpy|rich|plotly"
       r"|markdown_it|jinja2|markupsafe",
     ),
   ],

@@ -1,19 +1,25 @@
 """What marks each kind of figure makes of what was measured."""
 
 import itertools
+import json
+import sys
+import types
 
 import numpy as np
 import pytest
 from matplotlib import colors
 
-from bnjax.lab.report.figures import usual
+from bnjax.lab.report.figures import make_figures, usual
 from bnjax.lab.report.kinds import make
 from bnjax.lab.report.marks import (
+  Axis,
   Bar,
   Cells,
+  Figure,
   Interval,
   Level,
   Line,
+  Panel,
   Points,
   Ridge,
 )
@@ -472,3 +478,79 @@ def test_units(name, text):
   assert [number_text(v, 2) for v in (0.00257, 12.3, 128)] == [
     "0.0026", "12", "128",
   ]  # fmt: skip
+
+
+# From outside
+
+
+def steps_and_values(measured, arms=(), *, metric: str, times: float = 1.0):
+  curve = measured.curve(arms[0], metric)
+  line = Line(arms[0], BLUE, curve.steps, times * curve.values[0])
+  return Figure([Panel([line], Axis(), Axis(label=metric))], title="a")
+
+
+FAULTS = {
+  "fails": lambda measured: 1 / 0,
+  "number": lambda measured: 3,
+  "ragged": lambda measured: Line("a", BLUE, [1, 2], [1]),
+  "nothing": lambda measured: None,
+}
+
+
+@pytest.fixture
+def outside(monkeypatch):
+  module = types.ModuleType("mylab_of_a_test")
+  vars(module).update(FAULTS, steps_and_values=steps_and_values)
+  monkeypatch.setitem(sys.modules, module.__name__, module)
+  return lambda name, **own: kinds.Custom(
+    function=f"mylab_of_a_test:{name}", **own
+  )
+
+
+def test_a_function_from_outside_makes_a_figure(outside):
+  options = {"metric": "test_accuracy", "times": 2}
+  own = outside(
+    "steps_and_values", options=options, arms=["no_batch_norm"], title="b"
+  )
+  again = Rules.from_json(
+    json.loads(json.dumps(Rules(figures={"x": own}).to_json()))
+  )
+  figure = make(run(), again.figures["x"])
+  assert figure.title == "b"
+  (line,) = figure.marks(Line)
+  assert line.x.tolist() == [0, 10, 20]
+  np.testing.assert_allclose(line.y, [0.6, 0.8, 1.0])
+  assert make(run(), outside("nothing")) is None
+
+
+@pytest.mark.parametrize(
+  ("name", "options", "message"),
+  [
+    ("fails", {}, r"figures\.x: '.*:fails' fails: ZeroDivisionError: .*line"),
+    ("number", {}, "returns a int, and is to return a bnjax.lab.report.marks"),
+    ("ragged", {}, "fails: ValueError: Line: x and y differ in length"),
+    ("fials", {}, "has no 'fials'; did you mean 'fails'"),
+    (
+      "fails",
+      {"bins": 3},
+      r"options\.bins: '.*' does not take it; it takes no",
+    ),
+    ("steps_and_values", {}, r"options\.metric: is not set, and '.*' has no"),
+    ("steps_and_values", {"metric": 3}, r"options\.metric"),
+  ],
+)
+def test_what_is_wrong_outside_is_one_line(outside, name, options, message):
+  with pytest.raises(ValueError, match=message) as caught:
+    make_figures(run(), {"x": outside(name, options=options)})
+  assert str(caught.value).startswith("figures.x: ")
+  assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_is_not_there_is_one_line():
+  missing = kinds.Custom(function="nowhere_at_all:figure")
+  with pytest.raises(ValueError, match=r"figures\.x: .*No module named"):
+    make_figures(run(), {"x": missing})
+  with pytest.raises(ValueError, match="function is 'spectrum', but should"):
+    kinds.Custom(function="spectrum")
+  with pytest.raises(ValueError, match="options are not as JSON has them"):
+    kinds.Custom(function="a:b", options={"x": len})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bnjax.lab.report.kinds.curves import curves
+from bnjax.lab.report.kinds.custom import custom
 from bnjax.lab.report.kinds.field import field
 from bnjax.lab.report.kinds.final import final
 from bnjax.lab.report.kinds.heat_map import heat_map
@@ -22,6 +23,7 @@ from bnjax.lab.results import figure_kinds
 # The class of the options -> what makes the marks.
 KINDS: dict[type[figure_kinds.Figure], Callable[[Run, Any], Figure | None]] = {
   figure_kinds.Curves: curves,
+  figure_kinds.Custom: custom,
   figure_kinds.Field: field,
   figure_kinds.Final: final,
   figure_kinds.HeatMap: heat_map,

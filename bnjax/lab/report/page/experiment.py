@@ -8,6 +8,7 @@ from typing import Any
 
 from bnjax.lab import results
 from bnjax.lab.report.run import Run, read_run
+from bnjax.lab.results.figures import without_outside
 from bnjax.lab.results.workdir import METRICS, is_kept
 
 FINDING = "finding.md"  # what a person wrote of a kept run
@@ -75,7 +76,8 @@ def read_experiment(
 
   Args:
     folder: with metrics.jsonl, or else metrics.json.
-    rules: to judge it by; those recorded there if None.
+    rules: to judge it by, whose figures may run code from outside; those
+      recorded there if None, whose figures may not.
 
   Raises:
     FileNotFoundError: a file is missing; its `filename` says which.
@@ -83,14 +85,22 @@ def read_experiment(
       what was not recorded.
   """
   run = results.read_workdir(folder)
+  notices = list(run.notices)
   if rules is not None:
     run = run.with_rules(rules)
+  else:
+    own, left_out = without_outside(run.rules)
+    run = run._replace(recorded=run.recorded._replace(rules=own))
+    notices += [
+      line
+      for name, line in left_out.items()
+      if not (folder / f"{name}.png").exists()  # is shown in its place
+    ]
   if not run.rows:
     raise ValueError(
       f"metrics.jsonl holds no rows yet: run scripts/train.py "
       f"--workdir={folder} first"
     )
-  notices = list(run.notices)
   done = (folder / "summary.json").exists()
   if done and rules is None:
     summary = results.read_json(folder / "summary.json")
