@@ -26,6 +26,7 @@ from absl import flags
 
 from bnjax.lab import config_file, report, results, usage
 from bnjax.lab.errors import UserError
+from bnjax.lab.results import figures
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run's work directory.")
 _CONFIG = flags.DEFINE_string(
@@ -89,12 +90,15 @@ def _report(workdir: str) -> None:
       workdir, formats=_FORMAT.value, width=_WIDTH.value, rules=rules
     ):
       print(f"figure: {path}")
+    if rules is None:
+      recorded = results.read_rules(workdir).rules
+      _say(list(figures.without_outside(recorded)[1].values()))
     return
   done = report.write_report(workdir, formats=_FORMAT.value, rules=rules)
   report.print_tables(done.tables)
   _say(done.notices)
   print(f"report: {done.page}")
-  for path in (done.markdown, done.table, *done.figures):
+  for path in (done.markdown, *done.figures):
     print(f"        {path}")
 
 

@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
       report_progress=report_progress,
     )
   if processes.is_first():
-    console.print_report(workdir)
+    console.print_report(workdir, rules)
 
 
 def _chosen_writers() -> Sequence[str]:

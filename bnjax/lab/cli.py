@@ -167,9 +167,14 @@ def default_workdir(name: str = "config") -> str:
   return str(Path("runs") / "-".join(parts))
 
 
-def print_report(workdir: str) -> None:
-  """Writes a work directory's report, prints its tables and where it lies."""
-  done = report.write_report(workdir)
+def print_report(workdir: str, rules: Rules) -> None:
+  """Writes a work directory's report, prints its tables and where it lies.
+
+  Args:
+    workdir: the work directory.
+    rules: those of the config file that the user named.
+  """
+  done = report.write_report(workdir, rules=rules)
   report.print_tables(done.tables)
   for notice in done.notices:
     print(f"note: {notice}")

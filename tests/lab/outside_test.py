@@ -104,6 +104,26 @@ def test_its_report_runs_none_of_its_code(run, folder):
     (folder / "mine" / "kept.py").replace(folder / "mine" / "mylab.py")
   assert "The norm helps" in done.page.read_text()
   assert "mylab" not in set(sys.modules) - before
+  assert done.notices == [
+    "figure 'ranked' is left out: 'mylab:ranked' is code from outside, which "
+    "only runs for who names the config: give --config=FILE"
+  ]
+  assert [path.stem for path in done.figures] == ["grid"]
+
+
+def test_a_figure_of_its_own_is_drawn_for_who_names_the_config(run, folder):
+  workdir, _ = run
+  png = workdir / "report" / "ranked.png"
+  assert png.exists()  # train.py's own report
+  png.unlink()
+  again = _start(folder, "report.py", "--workdir=run")
+  said, _ = again.communicate(timeout=300)
+  assert again.returncode == 0, said
+  assert png.exists()
+  page = (workdir / "report" / "index.html").read_text()
+  assert ">Every network</h" in page
+  figure = json.loads((workdir / "rules.json").read_text())["rules"]["figures"]
+  assert figure["ranked"]["function"] == "mylab:ranked"
 
 
 def test_workers_of_a_sweep_find_it(folder):

@@ -9,13 +9,13 @@ import contextlib
 import functools
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnjax.lab import data, results
+from bnjax.lab import data, registry, results
 from bnjax.lab.config import complete, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks, plan, preemption, processes, workdirs
@@ -168,13 +168,22 @@ def prepare(
     for group in plan.groups(networks)
   ]
   specs = {network.arm: network.spec for network in networks}
-  try:
-    results.check_rules(
-      rules or results.Rules(), config, recorded(specs.values())
-    )
-  except ValueError as error:
-    raise UserError(f"rules: {error}") from None
+  _check_rules(rules or results.Rules(), config, recorded(specs.values()))
   return programs
+
+
+def _check_rules(
+  rules: results.Rules, config: Mapping[str, Any], metrics: Collection[str]
+) -> None:
+  place = ""
+  try:
+    results.check_rules(rules, config, metrics)
+    for name, figure in rules.figures.items():
+      if isinstance(figure, results.Custom):
+        place = f"figures.{name}: "
+        registry.bound(figure.function, figure.arguments())
+  except ValueError as error:
+    raise UserError(f"rules: {place}{error}") from None
 
 
 class _Loader:

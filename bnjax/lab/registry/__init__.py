@@ -7,6 +7,7 @@ names: an entry of a table ("layer_norm") or any object that can be imported
 
 from bnjax.lab.registry.arguments import (
   Traced,
+  bound,
   checked,
   filled,
   parameters,
@@ -19,6 +20,7 @@ from bnjax.lab.registry.values import check_value, is_plain, kind_of
 
 __all__ = [
   "Traced",
+  "bound",
   "check_value",
   "checked",
   "filled",

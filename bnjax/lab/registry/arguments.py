@@ -1,12 +1,14 @@
 """The arguments of a function or of a Flax module: which, of what type."""
 
 import difflib
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.registry.names import lookup
 from bnjax.lab.registry.values import check_value, is_plain
 
 T = TypeVar("T")
@@ -125,6 +127,47 @@ def filled(
     elif is_plain(parameter.default):
       found[argument] = parameter.default
   return {**found, **set_here}
+
+
+def bound(name: str, options: Mapping[str, Any]) -> Entry:
+  """A function from outside with all but its first argument set.
+
+  Args:
+    name: "package.module:object".
+    options: the arguments by name.
+
+  Raises:
+    UserError: there is no such function, it does not take an option, or lacks
+      one. Messages begin with "function" or "options".
+
+  >>> bound("textwrap:indent", {"prefix": "> "})("a line")
+  '> a line'
+  >>> bound("textwrap:indent", {})
+  Traceback (most recent call last):
+  bnjax.lab.errors.UserError: options.prefix: is not set, and 'textwrap:indent'
+  has no default for it
+  """
+  entry = lookup("function", name, {})
+  given = list(inspect.signature(entry).parameters)[:1]
+  if not given:
+    raise UserError(f"function: {name!r} takes no argument, but is given one")
+  accepted = parameters(entry, given)
+  for option, value in options.items():
+    if option in accepted:
+      wanted = accepted[option]
+      place = f"options.{option}"
+      check_value(place, value, wanted.annotation, wanted.default)
+    elif option in given or not takes(entry)(option):
+      raise UserError(
+        f"options.{option}: {name!r} does not take it; "
+        f"{_takes(option, accepted)}"
+      )
+  for argument in required(entry, given):
+    if argument not in options:
+      raise UserError(
+        f"options.{argument}: is not set, and {name!r} has no default for it"
+      )
+  return functools.partial(entry, **options)
 
 
 def takes(entry: Entry) -> Callable[[str], bool]:

@@ -1,4 +1,8 @@
-"""The report of a run, drawn from its work directory alone; needs no JAX."""
+"""The report of a run, drawn from its work directory alone; needs no JAX.
+
+What was measured becomes numbers in tables and marks in figures (`kinds`,
+`marks`), which `on_paper` draws in files and `on_page` on a page of HTML.
+"""
 
 from bnjax.lab.report.collection import Collection, write_page
 from bnjax.lab.report.document import Report, write_report

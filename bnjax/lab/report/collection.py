@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bnjax.lab.errors import UserError
-from bnjax.lab.report.page import Experiment, make_page, read_experiment
-from bnjax.lab.report.page.assets import MISSING, plotly
+from bnjax.lab.report.page import (
+  MISSING,
+  Experiment,
+  make_page,
+  plotly,
+  read_experiment,
+)
 
 Path = str | os.PathLike[str]
 

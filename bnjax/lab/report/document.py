@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.report.figures import draw_figures
-from bnjax.lab.report.page import make_page, read_experiment
-from bnjax.lab.report.page.assets import MISSING, plotly
-from bnjax.lab.report.page.sections import facts
+from bnjax.lab.report.on_paper import METADATA
+from bnjax.lab.report.page import MISSING, make_page, plotly, read_experiment
 from bnjax.lab.report.render import Table, escape_markdown, to_markdown
-from bnjax.lab.report.style import METADATA
 from bnjax.lab.report.tables import summary_tables
 from bnjax.lab.results.rules import Rules
 
@@ -22,7 +20,6 @@ class Report(NamedTuple):
   Attributes:
     page: index.html, self-contained.
     markdown: report.md, beside the figures it shows.
-    table: table.md, the tables alone.
     figures: the figures' files.
     tables: the tables, to be printed with `print_tables`.
     notices: what was missing or odd, one line each.
@@ -30,7 +27,6 @@ class Report(NamedTuple):
 
   page: pathlib.Path
   markdown: pathlib.Path
-  table: pathlib.Path
   figures: list[pathlib.Path]
   tables: list[Table]
   notices: list[str]
@@ -51,8 +47,9 @@ def write_report(
     workdir: the work directory of a run.
     formats: of the figures: png, pdf, svg; png is always among them, as the
       page and the Markdown show it.
-    rules: to judge it by, and to draw; those recorded there if None. The
-      records are left as they are.
+    rules: to judge it by, and to draw; their figures may run code from outside.
+      Those recorded there if None, without what such code draws. The records
+      are left as they are.
 
   Returns:
     The report's files and tables.
@@ -106,18 +103,15 @@ def _write(
   shown = [path for path in figures if path.suffix == ".png"]
   notices = list(one.notices)
   text = "\n".join(map(to_markdown, tables))
-  lines = facts(run.environment, summary.get("seconds"))
   report = Report(
     page=out / "index.html",
     markdown=out / "report.md",
-    table=out / "table.md",
     figures=figures,
     tables=tables,
     notices=[*notices, *([] if plotly() else [MISSING])],
   )
-  report.table.write_text(text, encoding="utf-8")
   report.markdown.write_text(
-    _markdown(title, text, shown, lines, notices), encoding="utf-8"
+    _markdown(title, text, shown, one.facts, notices), encoding="utf-8"
   )
   report.page.write_text(make_page([one]), encoding="utf-8")
   return report

@@ -1,21 +1,20 @@
 """The figures of a run: those its rules ask for, or the usual ones."""
 
-import logging
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
-
-from bnjax.lab.report.drawing import Run, break_titles, read_run
-from bnjax.lab.report.kinds import KINDS
-from bnjax.lab.report.style import METADATA, TIGHT, WIDTH, settings
-from bnjax.lab.results.figure_kinds import Curves, Field, Figure, HeatMap
+from bnjax.lab.report import on_paper
+from bnjax.lab.report.kinds import make
+from bnjax.lab.report.marks import Figure
+from bnjax.lab.report.run import Run, read_run
+from bnjax.lab.results import figure_kinds
 from bnjax.lab.results.figures import figures
 from bnjax.lab.results.grids import PLAIN
 from bnjax.lab.results.rules import Rules
 
 Rows = Sequence[Mapping[str, Any]]
+Options = Mapping[str, figure_kinds.Figure]
 
 
 def draw_figures(
@@ -25,7 +24,7 @@ def draw_figures(
   folder: pathlib.Path,
   formats: Sequence[str] = ("png",),
   probes: Rows = (),
-  width: float = WIDTH,
+  width: float | None = None,
   rules: Rules = PLAIN,
 ) -> list[pathlib.Path]:
   """Draws every figure that the rows have something for.
@@ -35,9 +34,9 @@ def draw_figures(
     environment: its `datasets` are named where published ones are others.
     rows: the rows of `metrics.jsonl`.
     folder: where the files go; made if missing.
-    formats: names in `METADATA`.
+    formats: png, pdf or svg.
     probes: the rows of `probes.jsonl`.
-    width: of the figures, in inches.
+    width: of the figures, in inches; as the page has room for if None.
     rules: they say what is drawn.
 
   Returns:
@@ -46,48 +45,53 @@ def draw_figures(
   Raises:
     ValueError: a figure's options do not fit what was recorded.
   """
-  # It tells each step of embedding a font in a PDF to whoever logs at INFO.
-  logging.getLogger("fontTools").setLevel(logging.WARNING)
-  folder.mkdir(parents=True, exist_ok=True)
   run = read_run(config, environment, rows, probes, rules)
-  files = []
-  with matplotlib.rc_context(settings(width)):
-    for name, options in (figures(rules, config) or usual(run)).items():
-      try:
-        figure = KINDS[type(options)](run, options)
-      except ValueError as error:
-        raise ValueError(f"figures.{name}: {error}") from None
-      if figure is None:
-        continue
-      break_titles(figure)
-      for form in formats:
-        path = folder / f"{name}.{form}"
-        edges = TIGHT if width == WIDTH else TIGHT | {"pad_inches": 0}
-        figure.savefig(path, format=form, metadata=METADATA[form], **edges)
-        files.append(path)
-  return files
+  folder.mkdir(parents=True, exist_ok=True)
+  made = make_figures(run, figures(rules, config) or usual(run))
+  return [
+    path
+    for name, figure in made.items()
+    for path in on_paper.save(figure, folder, name, formats, width)
+  ]
 
 
-def usual(run: Run) -> dict[str, Figure]:
+def make_figures(run: Run, wanted: Options) -> dict[str, Figure]:
+  """The figures of some options as marks; those without any are left out.
+
+  Raises:
+    ValueError: a figure's options do not fit what was recorded.
+  """
+  made = {}
+  for name, options in wanted.items():
+    try:
+      if figure := make(run, options):
+        made[name] = figure
+    except ValueError as error:
+      raise ValueError(f"figures.{name}: {error}") from None
+  return made
+
+
+def usual(run: Run) -> dict[str, figure_kinds.Figure]:
   """The figures of a run whose rules ask for none."""
-  found: dict[str, Figure] = {}
+  found: dict[str, figure_kinds.Figure] = {}
   for grid in list(run.measured.grids.values())[:1]:
     if len(grid.fields) > 1:
       x, y = grid.fields[:2]
-      found["heat_map"] = HeatMap(x=x, y=y)
+      found["heat_map"] = figure_kinds.HeatMap(x=x, y=y)
     else:
-      found["grid"] = Field(x=grid.fields[0], metrics=(grid.metric,))
+      found["grid"] = figure_kinds.Field(
+        x=grid.fields[0], metrics=(grid.metric,)
+      )
   metrics = {metric for _, metric in run.measured.plain}
   losses = {
     "loss": "Training loss with its L2 penalty",
     "data_loss": "Training loss of the data alone",
   }
   if shown := [name for name in losses if name in metrics]:
-    found["loss"] = Curves(
-      metrics=tuple(shown), titles=tuple(losses[name] for name in shown)
-    )
+    titles = tuple(losses[name] for name in shown)
+    found["loss"] = figure_kinds.Curves(metrics=tuple(shown), titles=titles)
   for name in ("test_accuracy", "validation_accuracy"):
     if name in metrics:
-      found["accuracy"] = Curves(metrics=(name,))
+      found["accuracy"] = figure_kinds.Curves(metrics=(name,))
       break
   return found

@@ -46,9 +46,15 @@ def format_spread(metric: str, mean: float | None, std: float | None) -> str:
 def format_interval(
   metric: str, bounds: Sequence[float] | None, sign: str = ""
 ) -> str:
-  """An interval, in brackets."""
+  """An interval, in brackets; that of a fraction ends at 0 and 1.
+
+  >>> format_interval("test_accuracy", (-0.198, 0.579))
+  '[0.0000, 0.5790]'
+  """
   if bounds is None:
     return NONE
+  if is_fraction(metric) and not sign:
+    bounds = [min(max(bound, 0.0), 1.0) for bound in bounds]
   low, high = (format_value(metric, bound, sign) for bound in bounds)
   return f"[{low}, {high}]"
 

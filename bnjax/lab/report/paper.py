@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from bnjax.lab import results
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.report.figures import draw_figures
-from bnjax.lab.report.style import COLUMN, METADATA
+from bnjax.lab.report.on_paper import COLUMN, METADATA
+from bnjax.lab.results.figures import without_outside
 
 _LEAST, _MOST = 2.5, 12.0  # inches
 
@@ -22,13 +23,14 @@ def write_figures(
   """Draws the figures of a run into its `report/paper/`.
 
   Their text has the size it has in print: they are to be included as they are,
-  not scaled. Panels that are too many for a column keep their width.
+  not scaled.
 
   Args:
     workdir: the work directory of a run, or what is kept of it.
     formats: png, pdf, svg.
     width: in inches.
-    rules: they say what is drawn; those recorded there if None.
+    rules: they say what is drawn, and may run code from outside; those recorded
+      there if None, without what such code draws.
 
   Returns:
     The files.
@@ -48,6 +50,8 @@ def write_figures(
     run = results.read_workdir(folder)
     if rules is not None:
       run = run.with_rules(rules)
+    else:
+      rules, _ = without_outside(run.rules)
     return draw_figures(
       run.config,
       run.environment,
@@ -56,7 +60,7 @@ def write_figures(
       formats,
       run.probes,
       width,
-      run.rules,
+      rules,
     )
   except OSError as error:
     raise UserError(f"{error.filename or folder}: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""One table, three renderings: the terminal, Markdown and HTML.
+"""One table, for the terminal, for Markdown and for the page.
 
 Cells are plain text that may come from a config or a file: each rendering
 escapes what it would take for markup.
@@ -7,7 +7,8 @@ escapes what it would take for markup.
 import dataclasses
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from rich import box, console, measure, padding, table, text
 
@@ -40,12 +41,14 @@ class Table:
     columns: the headings.
     rows: cells, as many in each row as there are columns.
     notes: lines printed below it.
+    verdicts: cells that are drawn in a colour.
   """
 
   title: str
   columns: tuple[str, ...]
   rows: tuple[tuple[str, ...], ...]
   notes: tuple[str, ...] = ()
+  verdicts: ClassVar[Mapping[str, str]] = STYLES
 
   def is_number(self, column: int) -> bool:
     """Whether a column is aligned to the right: it holds numbers."""
@@ -86,33 +89,6 @@ def to_markdown(tab: Table) -> str:
     lines.append("| " + " | ".join(cells) + " |")
   lines += ["", *(f"- {escape_markdown(note)}" for note in tab.notes)]
   return "\n".join(lines).rstrip() + "\n"
-
-
-def to_html(tab: Table, level: int = 2) -> str:
-  """The table as HTML, its title, if it has one, as a heading of a level."""
-
-  def row(tag: str, cells: Sequence[str]) -> str:
-    drawn = []
-    for index, cell in enumerate(cells):
-      classes = "number" if tab.is_number(index) else ""
-      if not classes and len(cell) <= 20:
-        classes = "short"
-      if cell in STYLES and tag == "td":
-        classes = "verdict " + cell.replace(" ", "-")
-      drawn.append(
-        f'<{tag} class="{classes}">{html.escape(plain(cell))}</{tag}>'
-      )
-    return f"<tr>{''.join(drawn)}</tr>"
-
-  notes = "".join(f"<li>{html.escape(plain(n))}</li>" for n in tab.notes)
-  body = "\n".join(row("td", cells) for cells in tab.rows)
-  title = html.escape(plain(tab.title))
-  return (
-    (f"<h{level}>{title}</h{level}>\n" if title else "")
-    + f'<div class="wide"><table>\n<thead>{row("th", tab.columns)}</thead>\n'
-    f"<tbody>{body}</tbody>\n</table></div>\n"
-    + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
-  )
 
 
 def to_rich(tab: Table) -> table.Table:

@@ -1,18 +1,17 @@
-"""One look for every figure: colours by arm, sizes, and file settings."""
+"""One look for every figure: colours by arm, in the light and in the dark."""
 
-import itertools
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 # Okabe and Ito's palette, told apart with every kind of colour vision, less
 # its yellow (too faint for a line on white) and its black (for text).
-BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
-PURPLE, ORANGE, SKY = "#CC79A7", "#E69F00", "#56B4E9"
+BLUE, VERMILION, GREEN = "#0072b2", "#d55e00", "#009e73"
+PURPLE, ORANGE, SKY = "#cc79a7", "#e69f00", "#56b4e9"
 PALETTE = (GREEN, PURPLE, ORANGE, SKY, BLUE, VERMILION)
 
 # Darker than any of those, from Tol's muted scheme; drawn with a mark as well,
 # as ten hues are more than everyone can tell apart.
-MORE = ("#332288", "#882255", "#8A8A00", "#404040")
+MORE = ("#332288", "#882255", "#8a8a00", "#404040")
 
 # The arms that several experiments have keep their colours in all of them.
 KNOWN = {
@@ -25,71 +24,13 @@ KNOWN = {
 # Dashes are for what is published, "D" and "X" are taken.
 MARKS = ("o", "s", "^", "v")
 
-GREY = "#666666"
-LIGHT = "#D9D9D9"
-WIDTH = 6.4  # inches: the text width of a page, at which 8 points is legible.
-COLUMN = 3.3  # inches: a column of a paper in two columns
-NARROW = 4.5  # inches: below it, names go under a panel and titles are broken
-
-# From dark to light in even steps, for every kind of colour vision.
-COLORMAP = "viridis"
-
-# Without dates and versions, one run gives one file, byte for byte.
-METADATA: dict[str, dict[str, Any]] = {
-  "png": {"Software": None},
-  "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-  "svg": {"Date": None, "Creator": None},
-}
-
-# Nothing is cut off, however long a name is.
-TIGHT: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.08}
-
-RC: Any = {
-  "figure.figsize": (WIDTH, 3.4),
-  "font.family": "DejaVu Sans",
-  "font.size": 8,
-  "axes.titlesize": 9,
-  "axes.titleweight": "bold",
-  "axes.titlelocation": "left",
-  "axes.labelsize": 8,
-  "axes.labelcolor": "#333333",
-  "axes.edgecolor": "#999999",
-  "axes.linewidth": 0.6,
-  "axes.spines.top": False,
-  "axes.spines.right": False,
-  "axes.grid": True,
-  "axes.axisbelow": True,
-  "grid.color": "#e6e6e6",
-  "grid.linewidth": 0.6,
-  "xtick.color": "#666666",
-  "ytick.color": "#666666",
-  "xtick.labelsize": 7.5,
-  "ytick.labelsize": 7.5,
-  "lines.linewidth": 1.5,
-  "savefig.dpi": 200,
-  "savefig.facecolor": "white",
-  "svg.hashsalt": "bnjax",
-  "svg.fonttype": "none",
-  "pdf.fonttype": 42,
-}
-
-
-def settings(width: float = WIDTH) -> Any:
-  """Matplotlib's settings for figures of a width in inches.
-
-  Text has the size that it has in print: narrow figures are no smaller copies.
-  """
-  small = {
-    "font.size": 7,
-    "axes.titlesize": 7.5,
-    "axes.labelsize": 7,
-    "xtick.labelsize": 6.5,
-    "ytick.labelsize": 6.5,
-    "lines.linewidth": 1.2,
-    "savefig.dpi": 300,
-  }
-  size = {"figure.figsize": (width, 0.5 * width)}
-  return {**RC, **size, **(small if width < NARROW else {})}
+TEXT, SOFT, GRID, FRAME = "#1b1f24", "#57606a", "#e6e8eb", "#d9dce1"
+PAGE, PANEL = "#ffffff", "#f6f7f9"
+NIGHT = {
+  TEXT: "#e6e9ed", SOFT: "#a3acb8", GRID: "#2c333d", FRAME: "#3a424d",
+  PAGE: "#161a20", PANEL: "#1f252d",
+}  # fmt: skip
+_CONTRAST = 4.0
 
 
 class Look(NamedTuple):
@@ -98,29 +39,82 @@ class Look(NamedTuple):
   color: str
   mark: str = ""
 
-  def line(self, points: int) -> dict[str, Any]:
-    """Arguments of `plot` for a line of so many points."""
-    return {
-      "color": self.color,
-      "marker": self.mark,
-      "markersize": 4.5,
-      "markeredgecolor": "white",
-      "markeredgewidth": 0.6,
-      "markevery": max(1, points // 8),
-    }
-
 
 def looks(arms: Iterable[str]) -> dict[str, Look]:
   """Gives every arm its look; it depends on the arms and their order alone.
 
+  Colours repeat from the 31st arm on, with other marks.
+
   >>> looks(["batch_norm", "other"])["batch_norm"].color
-  '#0072B2'
+  '#0072b2'
   """
   arms = list(dict.fromkeys(arms))
   found = {arm: Look(KNOWN[arm]) for arm in arms if arm in KNOWN}
   taken = {look.color for look in found.values()}
   free = [Look(color) for color in PALETTE if color not in taken]
-  marked = [Look(color, MARKS[0]) for color in MORE]
-  more = [Look(c, mark) for mark in MARKS[1:] for c in (*PALETTE, *MORE)]
-  supply = itertools.cycle([*free, *marked, *more])
-  return {arm: found.get(arm) or next(supply) for arm in arms}
+  free += [Look(color, MARKS[0]) for color in MORE]
+  for mark, other, share in zip(MARKS[1:], ("#000000", "#ffffff", None),
+                                (0.4, 0.4, 0), strict=True):  # fmt: skip
+    free += [Look(mix(c, other, share), mark) for c in (*PALETTE, *MORE)]
+  others = [arm for arm in arms if arm not in found]
+  found |= {arm: free[i % len(free)] for i, arm in enumerate(others)}
+  return {arm: found[arm] for arm in arms}
+
+
+def mix(color: str, other: str | None, share: float) -> str:
+  """A colour with a share of another one.
+
+  >>> mix("#000000", "#ffffff", 0.5)
+  '#808080'
+  """
+  if other is None:
+    return color
+  parts = zip(_rgb(color), _rgb(other), strict=True)
+  return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in parts)
+
+
+def night(color: str) -> str:
+  """The colour that stands for another one on the page in the dark.
+
+  It is the same hue, as much paler as it takes to be seen.
+
+  >>> night("#404040"), night("#e69f00")
+  ('#797979', '#e69f00')
+  """
+  if color in NIGHT:
+    return NIGHT[color]
+  share, mixed = 0.0, color
+  while contrast(mixed) < _CONTRAST:
+    share += 0.05
+    mixed = mix(color, "#ffffff", share)
+  return mixed
+
+
+def night_colors(colors: Iterable[str]) -> dict[str, str]:
+  """Each colour's other one in the dark; no two are the same."""
+  found: dict[str, str] = {}
+  for color in sorted(set(colors)):
+    other = night(color)
+    while other in found.values():
+      other = mix(other, "#ffffff", 0.04)
+    found[color] = other
+  return found
+
+
+def contrast(color: str) -> float:
+  """The contrast with the page in the dark, as WCAG 2 defines it."""
+  return (_luminance(_rgb(color)) + 0.05) / (
+    _luminance(_rgb(NIGHT[PAGE])) + 0.05
+  )
+
+
+def _rgb(color: str) -> list[int]:
+  return [int(color[place : place + 2], 16) for place in (1, 3, 5)]
+
+
+def _luminance(rgb: Sequence[int]) -> float:
+  red, green, blue = (
+    part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+    for part in (value / 255 for value in rgb)
+  )
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -8,6 +8,7 @@ from bnjax.lab.results.aggregate import Curve, curves, diverged_steps
 from bnjax.lab.results.checks import check_rules
 from bnjax.lab.results.figure_kinds import (
   Curves,
+  Custom,
   Field,
   Figure,
   Final,
@@ -47,6 +48,7 @@ __all__ = [
   "Claim",
   "Curve",
   "Curves",
+  "Custom",
   "Field",
   "Figure",
   "Final",

@@ -10,8 +10,9 @@ ValueError: Curves.metrics is 'loss', but should be a list, each of it a text
 """
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bnjax.lab.results.checked import Checked
 from bnjax.lab.results.names import expand, parse_name
@@ -292,6 +293,45 @@ class StepsTo(Figure):
     """The metric that each bar shows, see `bnjax.lab.results.names`."""
     sign = ">=" if self.at_least else "<="
     return [f"steps_to:{self.metric}{sign}{t}" for t in self.thresholds]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Custom(Figure):
+  """A figure that a function from outside of bnjax makes.
+
+  Attributes:
+    function: "package.module:object", called with `measured`, the run's
+      `bnjax.lab.results.Measured`, and the options; returns a
+      `bnjax.lab.report.marks.Figure`, or None where there is nothing to show.
+      Where `arms` are named, these too are given to it.
+    options: its further arguments, such as JSON holds; tuples become lists.
+  """
+
+  kind: ClassVar[str] = "custom"
+
+  function: str
+  options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+  def check(self) -> None:
+    """Checks that the name is one of an object, and what the options are."""
+    module, _, name = self.function.partition(":")
+    parts = [*module.split("."), *name.split(".")]
+    if not all(part.isidentifier() for part in parts):
+      raise self.wrong(
+        "function",
+        f"is {self.function!r}, but should be 'package.module:object'",
+      )
+    try:
+      options = json.loads(json.dumps(self.options, allow_nan=False))
+    except (TypeError, ValueError) as error:
+      raise self.wrong(
+        "options", f"are not as JSON has them: {error}"
+      ) from None
+    object.__setattr__(self, "options", options)
+
+  def arguments(self) -> dict[str, Any]:
+    """What the function is given beside `measured`."""
+    return {**self.options, **({"arms": list(self.arms)} if self.arms else {})}
 
 
 def _check_name(path: str, name: str) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from bnjax.lab.results.figure_kinds import Figure, HeatMap
+from bnjax.lab.results.figure_kinds import Custom, Figure, HeatMap
 from bnjax.lab.results.points import grid_axes
 from bnjax.lab.results.rules import Rules
 
@@ -24,6 +24,28 @@ def figures(rules: Rules, config: Mapping[str, Any]) -> dict[str, Figure]:
     if isinstance(figure, HeatMap)
     else figure
     for name, figure in rules.figures.items()
+  }
+
+
+def without_outside(rules: Rules) -> tuple[Rules, dict[str, str]]:
+  """The rules without the figures of code from outside.
+
+  Reading somebody's results runs none of their code: recorded rules are drawn
+  without it, those of a config file that the reader names with it.
+
+  Returns:
+    The rules, and for each figure that is left out a line that says so.
+  """
+  outside = {
+    name: figure
+    for name, figure in rules.figures.items()
+    if isinstance(figure, Custom)
+  }
+  kept = {n: own for n, own in rules.figures.items() if n not in outside}
+  return dataclasses.replace(rules, figures=kept), {
+    name: f"figure {name!r} is left out: {figure.function!r} is code from "
+    "outside, which only runs for who names the config: give --config=FILE"
+    for name, figure in outside.items()
   }
 
 

@@ -11,7 +11,7 @@ from bnjax.lab import experiment, results
 from bnjax.lab.config import base
 from bnjax.lab.errors import UserError
 from bnjax.lab.literature import number
-from bnjax.lab.results import Layers, Rules, greater
+from bnjax.lab.results import Custom, Layers, Rules, greater
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
@@ -275,6 +275,11 @@ def test_rules_for_what_will_not_be_there_are_refused(tmp_path):
   claim = Rules(claims={"c": greater("", "batch_norm", "gone")})
   with pytest.raises(UserError, match=r"rules: claims\.c\.versus names no arm"):
     experiment.run(CONFIG, tmp_path / "new", rules=claim)
+  figure = Rules(
+    figures={"f": Custom(function="textwrap:dedent", options={"bins": 3})}
+  )
+  with pytest.raises(UserError, match=r"rules: figures\.f: options\.bins: '"):
+    experiment.run(CONFIG, tmp_path / "new", rules=figure)
   assert not (tmp_path / "new").exists()
 
 

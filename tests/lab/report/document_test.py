@@ -8,7 +8,7 @@ import pytest
 
 from bnjax.lab import report, results
 from bnjax.lab.errors import UserError
-from bnjax.lab.report.page.assets import plotly
+from bnjax.lab.report.page import plotly
 
 ROOT = pathlib.Path(report.__file__).parents[3]
 NASTY = "<script>|"
@@ -57,11 +57,11 @@ def workdir(tmp_path):
 def test_report_has_every_file_and_no_other(workdir):
   done = report.write_report(workdir)
   assert sorted(path.name for path in (workdir / "report").iterdir()) == [
-    "accuracy.png", "index.html", "loss.png", "report.md", "table.md",
+    "accuracy.png", "index.html", "loss.png", "report.md",
   ]  # fmt: skip
   assert done.notices == []
   assert [path.name for path in done.figures] == ["loss.png", "accuracy.png"]
-  assert done.table.read_text() in done.markdown.read_text()
+  assert "0.5500 ± 0.0500" in done.markdown.read_text()
 
 
 def test_page_is_self_contained_and_escaped(workdir):
@@ -225,8 +225,8 @@ def imports_of(path):
     ("results", r"bnjax\.lab\.results|numpy|scipy|pandas"),
     (
       "report",
-      r"bnjax\.lab\.(report|results|errors)|matplotlib|numpy|rich|plotly"
-      r"|markdown_it",
+      r"bnjax\.lab\.(report|results|errors|registry)|matplotlib|numpy|rich|plotly"
+      r"|markdown_it|jinja2|markupsafe",
     ),
   ],
 )

@@ -1,28 +1,44 @@
-"""What each kind of figure draws, on its axes."""
+"""What marks each kind of figure makes of what was measured."""
 
 import itertools
-import math
+import json
+import sys
+import types
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib import colors
-from matplotlib.collections import LineCollection, QuadMesh
 
-from bnjax.lab.report.drawing import log_ticks, number_text, read_run, unit
-from bnjax.lab.report.figures import draw_figures, usual
-from bnjax.lab.report.kinds import (
-  curves,
-  field,
-  final,
-  heat_map,
-  histograms,
-  layers,
-  percentiles,
-  steps_to,
+from bnjax.lab.report.figures import make_figures, usual
+from bnjax.lab.report.kinds import make
+from bnjax.lab.report.marks import (
+  Axis,
+  Bar,
+  Cells,
+  Figure,
+  Interval,
+  Level,
+  Line,
+  Panel,
+  Points,
+  Ridge,
 )
-from bnjax.lab.report.style import MORE, PALETTE, RC, looks
-from bnjax.lab.results import PublishedNumber, Rules, figure_kinds as kinds
+from bnjax.lab.report.run import read_run
+from bnjax.lab.report.style import (
+  KNOWN,
+  MORE,
+  PALETTE,
+  contrast,
+  looks,
+  night_colors,
+)
+from bnjax.lab.report.wording import number_text, unit
+from bnjax.lab.results import (
+  PublishedCurve,
+  PublishedNumber,
+  Rules,
+  figure_kinds as kinds,
+)
 
 LR, SCALE = "optimizer.learning_rate", "model.init_scale"
 ENVIRONMENT = {"datasets": [{"name": "mnist", "train": 640}]}
@@ -30,12 +46,7 @@ ARMS = {"batch_norm": {}, "no_batch_norm": {"batch_size": 32}}
 CONFIG = {
   "arms": ARMS, "steps": 20, "batch_size": 64, "dataset": {"name": "mnist"},
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _style():
-  with matplotlib.rc_context(RC):
-    yield
+BLUE, RED = (looks(ARMS)[arm].color for arm in ARMS)
 
 
 def row(arm, seed, step, **metrics):
@@ -55,138 +66,122 @@ def run(found=None, seen=(), published=(), **config):
   return read_run(CONFIG | config, ENVIRONMENT, list(found), list(seen), rules)
 
 
-def line(axes, color):
-  """The widest line of a colour: not a leader of a label."""
-  found = [x for x in axes.lines if x.get_color() == color]
-  return max(found, key=lambda x: len(x.get_xdata()))
+def panels(options, *args, **config):
+  return make(run(*args, **config), options).panels
 
 
-BLUE = looks(["batch_norm"])["batch_norm"].color
-RED = looks(["no_batch_norm"])["no_batch_norm"].color
+def of(panel, kind):
+  return [mark for mark in panel.marks if isinstance(mark, kind)]
+
+
+NUMBER = {"arm": "batch_norm", "metric": "test_accuracy", "step": 20,
+          "dataset": "mnist", "source": "x"}  # fmt: skip
 
 
 # Curves
 
 
-def test_curves_have_a_panel_a_metric_and_start_at_step_0():
+def test_curves_are_means_with_bands_and_seeds():
   options = kinds.Curves(metrics=("test_accuracy", "loss", "nothing"))
-  accuracy, loss = curves.draw(run(), options).axes
-  assert line(accuracy, BLUE).get_xdata().tolist() == [0, 10, 20]
-  np.testing.assert_allclose(
-    line(accuracy, BLUE).get_ydata(), [0.45, 0.55, 0.65]
-  )
-  assert line(loss, RED).get_xdata().tolist() == [10, 20]
-  assert loss.get_yscale() == "log"
-  assert curves.draw(run(), kinds.Curves(metrics=("nothing",))) is None
+  accuracy, loss = panels(options)
+  first, second = accuracy.marks
+  assert (first.name, first.color, second.color) == ("batch_norm", BLUE, RED)
+  assert first.x.tolist() == [0, 10, 20]
+  np.testing.assert_allclose(first.y, [0.45, 0.55, 0.65])
+  np.testing.assert_allclose([first.low[2], first.high[2]], [0.6, 0.7])
+  np.testing.assert_allclose(first.seeds[1], [0.5, 0.6, 0.7])
+  assert loss.marks[1].x.tolist() == [10, 20]
+  assert (accuracy.y.log, loss.y.log) == (False, True)
+  assert (accuracy.x.label, accuracy.y.label) == (
+    "training step (minibatches)", "fraction correct",
+  )  # fmt: skip
+  assert make(run(), kinds.Curves(metrics=("nothing",))) is None
 
 
 def test_curves_of_chosen_arms_on_chosen_axes():
-  options = kinds.Curves(
-    metrics=("test_accuracy",), arms=("no_batch_norm",), log_x=True, low=0.2,
-    high=0.8, title="A title", label="share",
+  (panel,) = panels(
+    kinds.Curves(metrics=("test_accuracy",), arms=("no_batch_norm",),
+                 log_x=True, low=0.2, high=0.8, title="A title", label="share")
   )  # fmt: skip
-  (axes,) = curves.draw(run(), options).axes
-  assert axes.get_xscale() == "symlog"
-  assert axes.get_xticks().tolist() == [0, 10, 20]
-  assert axes.get_ylim() == (0.2, 0.8)
-  assert axes.get_ylabel() == "share"
-  assert axes.get_title(loc="left") == "A title"
-  assert BLUE not in [x.get_color() for x in axes.lines]
+  assert [mark.name for mark in panel.marks] == ["no_batch_norm"]
+  assert (panel.x.log, panel.y.low, panel.y.high) == (True, 0.2, 0.8)
+  assert (panel.title, panel.y.label) == ("A title", "share")
 
 
-def test_accuracies_that_are_all_high_are_looked_at_closely():
-  found = [row("a", 0, step, test_accuracy=value)
-           for step, value in ((0, 0.1), (10, 0.93), (20, 0.95))]  # fmt: skip
+@pytest.mark.parametrize(
+  ("ends", "low", "high"),
+  [
+    ((0.95, 0.93), 0.9, 1.002),  # within a tenth: what is seen after a quarter
+    ((0.95, 0.75), 0.0, 1.02),
+    ((0.45, 0.44), 0.4, 0.502),  # and to the tenth above all
+    ((0.2, 0.1), 0.0, 0.306),
+  ],
+)
+def test_the_axis_of_accuracies_follows_arms_within_a_tenth(ends, low, high):
+  found = [row(arm, 0, step, test_accuracy=value if step else 0.1)
+           for arm, value in zip("ab", ends, strict=True)
+           for step in (0, 10, 20)]  # fmt: skip
   options = kinds.Curves(metrics=("test_accuracy",))
-  (axes,) = curves.draw(run(found, arms={"a": {}}), options).axes
-  assert axes.get_ylim() == (0.9, pytest.approx(1.002))
-  (axes,) = curves.draw(run(), options).axes
-  assert axes.get_ylim() == (0, 1.02)
+  (panel,) = panels(options, found, arms={"a": {}, "b": {}})
+  assert panel.y.low == pytest.approx(low)
+  assert panel.y.high == pytest.approx(high, abs=1e-9)
 
 
 def test_limits_that_all_values_are_beyond_are_passed_over():
-  at = lambda low: kinds.Curves(metrics=("test_accuracy",), low=low)
-  (axes,) = curves.draw(run(), at(0.5)).axes
-  assert axes.get_ylim() == (0.5, 1.0)
-  (axes,) = curves.draw(run(), at(0.9)).axes
-  assert axes.get_ylim()[0] < 0.3
-  assert axes.get_ylim()[1] == 1.0
+  at = lambda low: panels(kinds.Curves(metrics=("test_accuracy",), low=low))
+  assert at(0.5)[0].y.low == 0.5
+  assert at(0.9)[0].y.low == 0
 
 
 def test_curves_over_epochs_count_each_arms_own_minibatches():
   options = kinds.Curves(metrics=("test_accuracy",), epochs=True)
-  (axes,) = curves.draw(run(), options).axes
+  (panel,) = panels(options)
   # 640 examples: 20 steps of 64 are 2 epochs, of 32 one.
-  np.testing.assert_allclose(line(axes, BLUE).get_xdata(), [0, 1, 2])
-  np.testing.assert_allclose(line(axes, RED).get_xdata(), [0, 0.5, 1])
+  assert [m.x.tolist() for m in panel.marks] == [[0, 1, 2], [0, 0.5, 1]]
   bare = read_run(CONFIG, {}, list(rows()), [], Rules())
   with pytest.raises(ValueError, match="needs batch_norm's batch_size and"):
-    curves.draw(bare, options)
+    make(bare, options)
 
 
-def test_a_run_of_no_steps_is_a_dot():
-  found = [row(arm, 0, 0, test_accuracy=0.1) for arm in ARMS]
-  (axes,) = curves.draw(
-    run(found, steps=0), kinds.Curves(metrics=("test_accuracy",), log_x=True)
-  ).axes
-  (dot,) = [x for x in axes.lines if x.get_marker() == "o" and
-            x.get_color() == BLUE]  # fmt: skip
-  assert dot.get_xydata().tolist() == [[0, 0.1]]
-
-
-def test_a_published_range_is_a_band():
-  rule = PublishedNumber.of_range(
-    0.5, 0.6, arm="batch_norm", metric="test_accuracy", step=20,
-    dataset="mnist", source="x",
-  )  # fmt: skip
-  (axes,) = curves.draw(
-    run(published=[rule]), kinds.Curves(metrics=("test_accuracy",))
-  ).axes
-  levels = [x.get_ydata()[0] for x in axes.lines if x.get_linestyle() == "--"]
-  assert levels == [0.5, 0.6]
+def test_what_is_published_is_dashed_in_its_arms_colour():
+  options = kinds.Curves(metrics=("test_accuracy",))
+  number = PublishedNumber(mean=0.6, std=0.1, seeds=5, **NUMBER)
+  (panel,) = panels(options, published=[number])
+  (level,), (mark,) = of(panel, Level), of(panel, Points)
+  assert (level.low, level.color) == (0.6, BLUE)
+  assert (mark.x, mark.y, mark.error, mark.symbol) == (20, 0.6, 0.1, "D")
+  number = PublishedNumber.of_range(0.5, 0.6, **NUMBER)
+  (panel,) = panels(options, published=[number])
+  (band,) = of(panel, Level)
+  assert (band.low, band.high) == (0.5, 0.6)
+  curve = PublishedCurve(arm="batch_norm", metric="test_accuracy",
+                         steps=(10, 20), values=(0.4, 0.5),
+                         dataset="cifar")  # fmt: skip
+  figure = make(run(published=[curve]), options)
+  (line,) = [m for m in figure.marks(Line) if m.dashed]
+  assert (line.x.tolist(), line.y.tolist()) == ([10, 20], [0.4, 0.5])
+  assert "dashed: published on cifar (ours: mnist)" in figure.caption
 
 
 @pytest.mark.parametrize(
-  ("first", "last", "ticks"),
-  [
-    (10, 20, [0, 10, 20]),
-    (100, 1000, [0, 100, 200, 500, 1000]),
-    (1, 50000, [0, 1, 10, 100, 1000, 10000]),
-    (1000, 50000, [0, 1000, 2000, 5000, 10000, 20000, 50000]),
-  ],
+  ("values", "y"), [((0.75, 0.125), 0.75), ((None, None), 1.0)]
 )
-def test_logarithmic_steps_have_round_ticks(first, last, ticks):
-  assert log_ticks(first, last) == ticks
+def test_a_cross_is_where_a_run_diverged(values, y):
+  found = [row("a", 0, step, test_accuracy=value, diverged_step=15)
+           for step, value in zip((10, 20), values, strict=True)]  # fmt: skip
+  options = kinds.Curves(metrics=("test_accuracy",))
+  (panel,) = panels(options, found, arms={"a": {}})
+  (cross,) = of(panel, Points)
+  assert (cross.symbol, cross.x, cross.y) == ("X", 15, y)
 
 
-# Style
-
-
-def test_every_arm_has_a_colour_of_its_own_up_to_ten():
-  found = looks(
-    ["batch_norm", "no_batch_norm", *(f"arm_{i}" for i in range(8))]
-  )
-  assert len({look.color for look in found.values()}) == 10
-  marked = [look for look in found.values() if look.mark]
-  assert [look.color for look in marked] == list(MORE)
-
-
-def test_colours_differ_in_lightness_or_hue_for_everyone():
-  """No two are close, in the colours that a deuteranope sees either."""
-  # Viénot, Brettel and Mollon 1999, in linear light.
-  matrix = np.array([
-    [0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]
-  ])  # fmt: skip
-  seen = {}
-  for color in (*PALETTE, *MORE):
-    rgb = np.array(colors.to_rgb(color)) ** 2.2
-    seen[color] = np.clip(matrix @ rgb, 0, 1) ** (1 / 2.2)
-  for one, other in itertools.combinations(PALETTE, 2):
-    assert np.abs(seen[one] - seen[other]).max() > 0.1, (one, other)
+def test_a_run_of_no_steps_is_a_dot():
+  options = kinds.Curves(metrics=("test_accuracy",), log_x=True)
+  (panel,) = panels(options, [row("a", 0, 0, test_accuracy=0.1)], steps=0)
+  assert (panel.marks[0].symbol, panel.marks[0].y) == ("o", 0.1)
 
 
 # Grids
-
 
 FINAL = {
   (0.1, 1.0): (0.95, 0.97, None), (0.1, 5.0): (0.4, 0.4, None),
@@ -213,67 +208,50 @@ def grid_run(found=None):
   return run(grid_rows() if found is None else found, grid=axes)
 
 
-def test_a_heat_map_shows_the_mean_of_every_cell():
-  options = kinds.HeatMap(x=LR, y=SCALE, title="Where it trains")
-  figure = heat_map.draw(grid_run(), options)
-  first, second = figure.axes
-  (bar,) = second.child_axes
-  (mesh,) = [c for c in first.collections if isinstance(c, QuadMesh)]
-  expected = [[0.96, 0.93, np.nan], [0.4, 0.2, 0.1]]
+def test_a_heat_map_shows_means_crosses_and_a_fence():
+  figure = make(grid_run(), kinds.HeatMap(x=LR, y=SCALE))
+  panel = figure.panels[1]
+  (cells,) = panel.marks
   np.testing.assert_allclose(
-    np.ma.filled(mesh.get_array(), np.nan).reshape(2, 3), expected
+    cells.values, [[0.96, 0.93, np.nan], [0.4, 0.2, 0.1]]
   )
-  assert mesh.get_clim() == (0, 1)
-  assert [t.get_text() for t in first.get_xticklabels()] == ["0.1", "1", "10"]
-  assert [t.get_text() for t in first.get_yticklabels()] == ["1", "5"]
-  assert first.get_xlabel() == "learning rate (logarithmic)"
-  assert second.get_title(loc="left") == "no_batch_norm"
-  # 4 of 12 runs reach 0.9.
-  assert first.get_title(loc="right") == "33% train"
-  assert bar.get_ylabel() == "validation accuracy (fraction correct)"
-
-
-def test_the_line_of_a_heat_map_runs_between_trained_cells_and_others():
-  (axes, *_) = heat_map.draw(grid_run(), kinds.HeatMap(x=LR, y=SCALE)).axes
-  lines = [c for c in axes.collections if isinstance(c, LineCollection)]
-  found = {tuple(map(tuple, s.tolist())) for s in lines[0].get_segments()}
+  assert (cells.low, cells.high, cells.threshold) == (0, 1, 0.9)
+  assert cells.crosses.tolist() == [[0, 0, 1], [0, 0.5, 0]]
   # Trained: the first two of the lower row; blank is not trained.
-  assert found == {
+  assert set(cells.fence()) == {
     ((1.5, -0.5), (1.5, 0.5)), ((-0.5, 0.5), (0.5, 0.5)),
     ((0.5, 0.5), (1.5, 0.5)),
   }  # fmt: skip
-  (other, *_) = heat_map.draw(
-    grid_run(), kinds.HeatMap(x=LR, y=SCALE, threshold=0.95)
-  ).axes
-  lines = [c for c in other.collections if isinstance(c, LineCollection)]
-  assert len(lines[0].get_segments()) == 2
-
-
-def test_diverged_cells_of_a_heat_map_are_crossed_the_larger_the_more():
-  (axes, *_) = heat_map.draw(grid_run(), kinds.HeatMap(x=LR, y=SCALE)).axes
-  marks = [x for x in axes.lines if x.get_marker() == "x"]
-  places = {
-    (x.get_xdata()[0], x.get_ydata()[0]): x.get_markersize() for x in marks
-  }
-  assert set(places) == {(1, 1), (2, 0)}
-  assert places[2, 0] > places[1, 1]
+  assert cells.says[1][1] == (
+    "learning rate: 1\ninit scale: 5\nvalidation accuracy: 0.2 ± 0\n"
+    "diverged: 50%"
+  )
+  assert cells.label == "validation accuracy (fraction correct)"
+  assert (panel.title, panel.note) == ("no_batch_norm", "33% train")
+  assert panel.x.label == "learning rate (logarithmic)"
+  assert (panel.x.names, panel.y.names) == (["0.1", "1", "10"], ["1", "5"])
+  higher = kinds.HeatMap(x=LR, y=SCALE, threshold=0.95)
+  assert len(make(grid_run(), higher).marks(Cells)[0].fence()) == 2
+  assert make(run(), kinds.HeatMap(x=LR, y=SCALE)) is None
+  assert make(grid_run(), kinds.HeatMap(x=LR, y=SCALE, step=7)) is None
 
 
 def test_a_heat_map_takes_the_best_of_further_fields():
   found = [*grid_rows([("l2", 0)])]
   worse = [r | {"point": r["point"] | {"l2": 1}, "validation_accuracy": 0.0}
            for r in found]  # fmt: skip
-  (axes, *_) = heat_map.draw(
-    grid_run([*found, *worse]), kinds.HeatMap(x=LR, y=SCALE)
-  ).axes
-  (mesh,) = [c for c in axes.collections if isinstance(c, QuadMesh)]
-  np.testing.assert_allclose(mesh.get_array().ravel()[:2], [0.96, 0.93])
+  figure = make(grid_run([*found, *worse]), kinds.HeatMap(x=LR, y=SCALE))
+  cells = figure.marks(Cells)[0].values
+  np.testing.assert_allclose(cells[0, :2], [0.96, 0.93])
+  assert "best of 2 settings in each cell" in figure.caption
 
 
-def test_without_a_grid_there_is_no_heat_map():
-  assert heat_map.draw(run(), kinds.HeatMap(x=LR, y=SCALE)) is None
-  step = kinds.HeatMap(x=LR, y=SCALE, step=7)
-  assert heat_map.draw(grid_run(), step) is None
+def test_values_far_apart_are_shown_by_their_logarithms():
+  found = [r | {"loss": r["point"][LR] ** 4} for r in grid_rows()]
+  options = kinds.HeatMap(x=LR, y=SCALE, metric="loss")
+  (cells, _) = make(grid_run(found), options).marks(Cells)
+  np.testing.assert_allclose(cells.values[0], [-4, 0, 4], atol=1e-9)
+  assert (cells.low, cells.high, cells.threshold) == (-4, 4, None)
 
 
 def test_usual_figures():
@@ -290,26 +268,27 @@ def test_usual_figures():
 
 def test_over_a_grids_field_the_best_of_the_others():
   options = kinds.Field(x=LR, metrics=("validation_accuracy",))
-  (axes,) = field.draw(grid_run(), options).axes
-  shown = line(axes, BLUE)
-  assert shown.get_xdata().tolist() == [0.1, 1.0, 10.0]
-  np.testing.assert_allclose(shown.get_ydata(), [0.96, 0.93, 0.1])
-  assert axes.get_xscale() == "log"
-  assert field.draw(grid_run(), kinds.Field(x="l2", metrics=("loss",))) is None
+  (panel,) = make(grid_run(), options).panels
+  first = panel.marks[0]
+  assert first.x.tolist() == [0.1, 1.0, 10.0]
+  np.testing.assert_allclose(first.y, [0.96, 0.93, 0.1])
+  assert panel.x.log
+  assert make(grid_run(), kinds.Field(x="l2", metrics=("loss",))) is None
+  less = [r | {"loss": r["point"][SCALE]} for r in grid_rows()]
+  (panel,) = make(grid_run(less), kinds.Field(x=LR, metrics=("loss",))).panels
+  assert panel.marks[0].y.tolist() == [1, 1, 1]  # the best loss is the least
 
 
 def test_over_the_arms_own_values_a_line_a_metric():
-  options = kinds.Field(
-    x="batch_size", metrics=("test_accuracy", "loss"), steps=(10, 20)
+  early, late = panels(
+    kinds.Field(
+      x="batch_size", metrics=("test_accuracy", "loss"), steps=(10, 20)
+    )
   )
-  early, late = field.draw(run(), options).axes
-  shown = [
-    x for x in late.lines if len(x.get_xdata()) == 2 and x.get_marker() == "o"
-  ]
-  assert [x.get_xdata().tolist() for x in shown] == [[32, 64]] * 2
-  np.testing.assert_allclose(shown[0].get_ydata(), [0.55, 0.65])
-  np.testing.assert_allclose(shown[1].get_ydata(), [1.0, 1.0])
-  assert early.get_title(loc="left") == "After 10 steps"
+  assert [m.x.tolist() for m in late.marks] == [[32, 64]] * 2
+  np.testing.assert_allclose(late.marks[0].y, [0.55, 0.65])
+  np.testing.assert_allclose(late.marks[1].y, [1.0, 1.0])
+  assert early.title == "After 10 steps"
 
 
 def test_over_names_and_in_groups():
@@ -318,42 +297,43 @@ def test_over_names_and_in_groups():
   options = kinds.Field(
     x="norm.name", metrics=("loss",), groups={"one": ("a",), "all": ("a", "b")}
   )
-  (axes,) = field.draw(run(found, arms=arms), options).axes
-  assert [t.get_text() for t in axes.get_xticklabels()] == ["x", "y"]
-  assert {"one", "all"} <= {t.get_text() for t in axes.texts}
+  (panel,) = panels(options, found, arms=arms)
+  assert panel.x.names == ["x", "y"]
+  assert [mark.name for mark in panel.marks] == ["one", "all"]
 
 
 # At one step
 
 
-def test_final_values_are_dots_with_the_published_ones():
-  rule = PublishedNumber(
-    arm="batch_norm", metric="test_accuracy", mean=0.7, std=0.05, seeds=3,
-    step=20, source="x", dataset="mnist",
-  )  # fmt: skip
+def test_final_values_with_intervals_and_the_published_ones():
   options = kinds.Final(metrics=("test_accuracy", "loss"))
-  accuracy, loss = final.draw(run(published=[rule]), options).axes
-  means = [x.get_xdata()[0] for x in accuracy.lines
-           if x.get_marker() == "o"]  # fmt: skip
-  np.testing.assert_allclose(means, [0.65, 0.55])
-  (diamond,) = [x for x in accuracy.lines if x.get_marker() == "D"]
-  assert diamond.get_xdata().tolist() == [0.7]
-  assert [t.get_text() for t in accuracy.get_yticklabels()] == list(ARMS)
-  assert loss.get_xlabel() == "loss (nats)"
-  assert final.draw(run(), kinds.Final(metrics=("nothing",))) is None
+  number = PublishedNumber(mean=0.7, std=0.05, seeds=3, **NUMBER)
+  accuracy, loss = panels(options, published=[number])
+  dots = [m for m in of(accuracy, Points) if m.filled]
+  np.testing.assert_allclose([m.x[0] for m in dots], [0.65, 0.55])
+  (diamond,) = [m for m in of(accuracy, Points) if m.symbol == "D"]
+  assert (diamond.x, diamond.error, diamond.along) == (0.7, 0.05, "x")
+  # t(1) = 12.706, s / sqrt(2) = .05: cut at 0 and 1.
+  first, _ = of(accuracy, Interval)
+  assert (first.low, first.high) == (pytest.approx(0.0147, abs=1e-4), 1.0)
+  assert accuracy.y.names == list(ARMS)
+  assert accuracy.y.colors == [BLUE, RED]
+  assert (accuracy.x.low, accuracy.x.high) == (-0.02, 1.02)
+  assert loss.x.label == "loss (nats)"
+  assert make(run(), kinds.Final(metrics=("nothing",))) is None
 
 
 def test_bars_are_mean_steps_and_say_never():
   options = kinds.StepsTo(metric="test_accuracy", thresholds=(0.5, 0.65))
-  low, high = steps_to.draw(run(), options).axes
+  low, high = panels(options)
   # batch_norm reaches .5 at steps 10 and 0; no_batch_norm at 20 and 10; .65
   # is reached by seed 1 of batch_norm alone, at step 20.
-  assert [bar.get_width() for bar in low.patches] == [5, 15]
-  texts = [t.get_text() for t in high.texts]
+  assert [bar.length for bar in of(low, Bar)] == [5, 15]
+  texts = [bar.text for bar in of(high, Bar)]
   assert texts == ["≥ 20: never for 1 of 2", "never in 20"]
-  assert [bool(bar.get_hatch()) for bar in high.patches] == [True, True]
+  assert [bar.bound for bar in of(high, Bar)] == [True, True]
   none = kinds.StepsTo(metric="nothing", thresholds=(1.0,))
-  assert steps_to.draw(run(), none) is None
+  assert make(run(), none) is None
 
 
 # Probes
@@ -364,177 +344,213 @@ def probe(arm, layer, values, seed=0, step=0, name="v", **more):
           "values": values, **more}  # fmt: skip
 
 
-def profile_rows():
-  for arm, factor in (("batch_norm", 2.0), ("no_batch_norm", 0.5)):
-    for layer in range(1, 11):
-      for seed in (0, 1):
-        value = factor ** (10 - layer) * (1 + 3 * seed)
-        yield probe(arm, f"h_{layer}", value, seed)
-
-
 def test_layers_are_geometric_means_over_their_numbers():
-  options = kinds.Layers(probe="v", reference=2.0)
-  (axes,) = layers.draw(run(seen=profile_rows()), options).axes
-  shown = line(axes, BLUE)
-  assert shown.get_xdata().tolist() == list(range(1, 11))
-  np.testing.assert_allclose(shown.get_ydata()[[0, 9]], [2 * 2.0**9, 2.0])
-  (reference,) = [x for x in axes.lines if x.get_linestyle() == "--"]
-  np.testing.assert_allclose(reference.get_ydata(), shown.get_ydata())
-  assert axes.get_yscale() == "log"
-  assert axes.get_xlabel() == "layer (h)"
-  assert layers.draw(run(), options) is None
+  seen = [probe("batch_norm", f"h_{i}", 2.0 ** (10 - i) * (1 + 3 * seed), seed)
+          for i in range(1, 11) for seed in (0, 1)]  # fmt: skip
+  (panel,) = panels(kinds.Layers(probe="v", reference=2.0), seen=seen)
+  shown, reference = panel.marks
+  assert shown.x.tolist() == list(range(1, 11))
+  np.testing.assert_allclose(shown.y[[0, 9]], [2 * 2.0**9, 2.0])
+  np.testing.assert_allclose(reference.y, shown.y)
+  assert reference.dashed
+  assert (panel.y.log, panel.x.label) == (True, "layer (h)")
+  assert make(run(), kinds.Layers(probe="v")) is None
 
 
-def test_layers_with_other_names_are_named():
-  probes = [probe("batch_norm", name, 1.0) for name in ("conv_0", "dense_0")]
-  (axes,) = layers.draw(run(seen=probes), kinds.Layers(probe="v")).axes
-  assert [t.get_text() for t in axes.get_xticklabels()] == ["conv_0", "dense_0"]
-
-
-def test_a_value_of_zero_has_no_place_on_a_logarithmic_axis():
-  probes = [probe("batch_norm", f"h_{i}", float(i > 1)) for i in (1, 2, 3)]
-  figure = layers.draw(run(seen=probes), kinds.Layers(probe="v"))
-  shown = line(figure.axes[0], BLUE).get_ydata()
-  assert np.isnan(shown[0])
-  np.testing.assert_allclose(shown[1:], 1.0)
-  assert "a line ends where a value is 0" in figure.get_supxlabel()
-
-
-def percentile_rows(values=(-1.0, 0.0, 1.0)):
-  for arm, step, seed in itertools.product(ARMS, (0, 10, 20), (0, 1)):
-    shifted = [value + step + 100 * seed for value in values]
-    yield probe(arm, "h_2", shifted, seed, step)
-
-
-Q = {"probes": {"v": {"measure": "percentiles", "q": [15, 50, 85]}}}
+def test_layers_are_named_and_zeros_left_out():
+  seen = [probe("batch_norm", name, 1.0) for name in ("conv_0", "dense_0")]
+  (panel,) = panels(kinds.Layers(probe="v"), seen=seen)
+  assert panel.x.names == ["conv_0", "dense_0"]
+  seen = [probe("batch_norm", f"h_{i}", float(i > 1)) for i in (1, 2, 3)]
+  figure = make(run(seen=seen), kinds.Layers(probe="v"))
+  np.testing.assert_array_equal(figure.marks(Line)[0].y, [np.nan, 1, 1])
+  assert "a line ends where a value is 0" in figure.caption
 
 
 def test_percentiles_are_of_one_network_on_one_axis():
-  figure = percentiles.draw(
-    run(seen=percentile_rows(), **Q),
-    kinds.Percentiles(probe="v", layer="h_2"),
-  )
-  first, second = figure.axes
-  assert first.get_ylim() == second.get_ylim()
-  shown = [x for x in first.lines if len(x.get_xdata()) == 3]
-  assert [x.get_ydata().tolist() for x in shown] == [
+  seen = [
+    probe(arm, "h_2", [v + step + 100 * seed for v in (-1.0, 0.0, 1.0)], seed,
+          step)
+    for arm, step, seed in itertools.product(ARMS, (0, 10, 20), (0, 1))
+  ]  # fmt: skip
+  settings = {"v": {"measure": "percentiles", "q": [15, 50, 85]}}
+  options = kinds.Percentiles(probe="v", layer="h_2")
+  figure = make(run(seen=seen, probes=settings), options)
+  lines = figure.panels[0].marks
+  assert [m.y.tolist() for m in lines] == [
     [-1, 9, 19], [0, 10, 20], [1, 11, 21],
   ]  # fmt: skip
-  assert [t.get_text() for t in first.texts] == ["15%", "50%", "85%"]
-  assert "{15, 50, 85}th percentiles" in figure.get_supxlabel()
+  assert lines[0].high.tolist() == [1, 11, 21]
+  assert [m.label for m in lines] == ["15%", "50%", "85%"]
+  assert figure.share == "xy"
+  assert "lines: {15, 50, 85}th percentiles over examples" in figure.caption
 
 
-def test_percentiles_of_one_of_several_units():
-  probes = [probe("batch_norm", "h_2", [[1.0, 2.0], [3.0, 4.0]], step=step)
-            for step in (0, 1)]  # fmt: skip
-  options = kinds.Percentiles(probe="v", layer="h_2", unit=1, low=-1, high=9)
-  (axes,) = percentiles.draw(run(seen=probes), options).axes
-  shown = [x.get_ydata().tolist() for x in axes.lines if x.get_linewidth() == 1]
-  assert shown == [[2.0, 2.0], [4.0, 4.0]]
-  assert axes.get_ylim() == (-1, 9)
-  beyond = kinds.Percentiles(probe="v", layer="h_2", unit=2)
+def test_percentiles_of_one_unit_and_at_a_point_of_a_grid():
+  seen = [probe("batch_norm", "h_2", [[1.0, 2.0], [3.0, 4.0]], step=step)
+          for step in (0, 1)]  # fmt: skip
+  unit_of = lambda i: kinds.Percentiles(probe="v", layer="h_2", unit=i)
+  (panel,) = panels(unit_of(1), seen=seen)
+  assert [m.y.tolist() for m in panel.marks] == [[2, 2], [4, 4]]
   with pytest.raises(ValueError, match=r"unit 2 are not in values of \[2, 2\]"):
-    percentiles.draw(run(seen=probes), beyond)
-  assert percentiles.draw(run(), options) is None
+    make(run(seen=seen), unit_of(2))
+  seen = [probe("batch_norm", "h_2", [1.0 + l2], step=step, point={"l2": l2})
+          for step in (0, 1) for l2 in (0.0, 10.0)]  # fmt: skip
+  (panel,) = panels(kinds.Percentiles(probe="v", layer="h_2@l2=10"), seen=seen)
+  assert panel.marks[0].y.tolist() == [11, 11]
 
 
-def test_percentiles_at_a_point_of_a_grid():
-  probes = [
-    probe(
-      "batch_norm", "h_2", [1.0 + l2, 2.0 + l2], step=step, point={"l2": l2}
-    )
-    for step in (0, 1)
-    for l2 in (0.0, 10.0)
-  ]
-  options = kinds.Percentiles(probe="v", layer="h_2@l2=10")
-  (axes,) = percentiles.draw(run(seen=probes), options).axes
-  shown = [x.get_ydata().tolist() for x in axes.lines if x.get_linewidth() == 1]
-  assert shown == [[11.0, 11.0], [12.0, 12.0]]
+def test_histograms_are_densities_of_all_seeds_in_rows():
+  seen = [probe("batch_norm", f"h_{layer}", [1, 3], seed, edges=[0.0, 1.0, 3.0])
+          for layer in (1, 10, 9) for seed in (0, 1)]  # fmt: skip
+  figure = make(run(seen=seen), kinds.Histograms(probe="v"))
+  assert [panel.title for panel in figure.panels] == ["h 1", "h 9", "h 10"]
+  ridge = figure.marks(Ridge)[0]
+  np.testing.assert_allclose(ridge.density, [0.25, 0.375])
+  x, y = ridge.outline()
+  assert x.tolist() == [0, 0, 1, 1, 3, 3]
+  base, high = y[0], y[0] - 0.86
+  np.testing.assert_allclose(y[1:5], [base - 0.86 * 2 / 3] * 2 + [high] * 2)
+  assert "density of 2 seeds together" in figure.caption
 
 
-def test_histograms_are_densities_of_all_seeds():
-  probes = [
-    probe("batch_norm", f"h_{layer}", [1, 3], seed, edges=[0.0, 1.0, 3.0])
-    for layer in (1, 10, 9)
-    for seed in (0, 1)
-  ]
-  figure = histograms.draw(run(seen=probes), kinds.Histograms(probe="v"))
-  assert [a.get_title() for a in figure.axes] == ["h 1", "h 9", "h 10"]
-  (stairs,) = figure.axes[0].patches
-  np.testing.assert_allclose(stairs.get_data().values, [0.25, 0.375])
-  assert "2 seeds together" in figure.get_supxlabel()
+def test_seeds_with_their_own_bins_are_spread_over_common_ones():
+  bins = ([2.0, 2.0], [0.0, 1.0, 2.0]), ([4.0, 0.0], [2.0, 3.0, 4.0])
+  seen = [probe("batch_norm", "h_1", counts, seed, edges=edges)
+          for seed, (counts, edges) in enumerate(bins)]  # fmt: skip
+  (ridge,) = make(run(seen=seen), kinds.Histograms(probe="v")).marks()
+  assert ridge.edges.tolist() == [0, 2, 4]
+  assert ridge.density.tolist() == [0.25, 0.25]
+  wrong = [probe("batch_norm", "h_1", [2.0, 1.0], edges=[0.0, 1.0])]
+  with pytest.raises(ValueError, match="no edge more than counts"):
+    make(run(seen=wrong), kinds.Histograms(probe="v"))
+  assert make(run(), kinds.Histograms(probe="v")) is None
 
 
 def test_histograms_of_magnitudes_have_powers_of_ten_and_their_zeros():
-  probes = [probe("batch_norm", "h_1", [1, 3], edges=[-4.0, -2.0, 0.0],
-                  zero_fraction=0.25)]  # fmt: skip
+  seen = [probe("batch_norm", "h_1", [1, 3], edges=[-4.0, -2.0, 0.0],
+                zero_fraction=0.25)]  # fmt: skip
   config = {"probes": {"v": {"measure": "log10_histogram"}}}
-  options = kinds.Histograms(probe="v", log_counts=True)
-  (axes,) = histograms.draw(run(seen=probes, **config), options).axes
-  assert [t.get_text() for t in axes.texts] == ["25% zero"]
-  assert axes.xaxis.get_major_formatter()(-2) == "$10^{-2}$"
-  assert axes.get_yscale() == "log"
+  (panel,) = panels(kinds.Histograms(probe="v"), seen=seen, **config)
+  assert panel.x.powers
+  assert panel.marks[0].note == "25% zero"
 
 
-def test_histograms_with_other_bins_are_not_added_up():
-  probes = [probe("batch_norm", "h_1", [2.0], seed, edges=[0.0, 1.0 + seed])
-            for seed in (0, 1)]  # fmt: skip
-  figure = histograms.draw(run(seen=probes), kinds.Histograms(probe="v"))
-  assert "1 of 2 seeds (bins differ)" in figure.get_supxlabel()
-  wrong = [probe("batch_norm", "h_1", [2.0, 1.0], edges=[0.0, 1.0])]
-  with pytest.raises(ValueError, match="no edge more than counts"):
-    histograms.draw(run(seen=wrong), kinds.Histograms(probe="v"))
-  assert histograms.draw(run(), kinds.Histograms(probe="v")) is None
+# Style and words
 
 
-# All of them
+def test_every_arm_has_a_colour_of_its_own_up_to_thirty():
+  found = looks(["batch_norm", *(f"arm_{i}" for i in range(28))])
+  shown = [look.color for look in found.values()]
+  assert len(set(shown)) == 29
+  dark = night_colors(shown).values()
+  assert len(set(dark)) == 29
+  assert all(contrast(color) >= 4 for color in dark)
+  assert found["batch_norm"].color == KNOWN["batch_norm"]
+  assert looks(["x", "y"])["x"] == looks(["x"])["x"]
 
 
-def test_rules_choose_the_figures(tmp_path):
-  chosen = {
-    "speed": kinds.StepsTo(metric="loss", thresholds=(1.5,), at_least=False),
-    "nothing": kinds.Curves(metrics=("nothing",)),
-    "end": kinds.Final(metrics=("test_accuracy",)),
-  }
-  draw = lambda folder: draw_figures(
-    CONFIG, ENVIRONMENT, list(rows()), folder, ["svg"],
-    rules=Rules(figures=chosen),
-  )  # fmt: skip
-  files = draw(tmp_path)
-  assert [path.name for path in files] == ["speed.svg", "end.svg"]
-  again = draw(tmp_path / "b")
-  assert [p.read_bytes() for p in files] == [p.read_bytes() for p in again]
-
-
-def test_a_figure_that_does_not_fit_the_records_is_named(tmp_path):
-  figure = kinds.Curves(metrics=("loss",), epochs=True)
-  with pytest.raises(
-    ValueError, match=r"figures\.x: an x axis of epochs needs"
-  ):
-    draw_figures(
-      CONFIG, {}, list(rows()), tmp_path, rules=Rules(figures={"x": figure})
-    )
+def test_colours_differ_in_lightness_or_hue_for_everyone():
+  """No two are close, in the colours that a deuteranope sees either."""
+  # Viénot, Brettel and Mollon 1999, in linear light.
+  matrix = np.array([
+    [0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]
+  ])  # fmt: skip
+  seen = {}
+  for color in (*PALETTE, *MORE):
+    rgb = np.array(colors.to_rgb(color)) ** 2.2
+    seen[color] = np.clip(matrix @ rgb, 0, 1) ** (1 / 2.2)
+  for one, other in itertools.combinations(PALETTE, 2):
+    assert np.abs(seen[one] - seen[other]).max() > 0.1, (one, other)
 
 
 @pytest.mark.parametrize(
   ("name", "text"),
   [
-    ("test_accuracy", "fraction correct"),
     ("best_test_accuracy", "fraction correct"),
     ("trained_fraction", "fraction"),
-    ("train_loss", "loss (nats)"),
     ("train_seconds", "seconds"),
-    ("steps_to:loss<=1", "training steps"),
-    ("grad_norm", "grad norm"),
     ("v/h_1", ""),
   ],
 )
 def test_units(name, text):
   assert unit(name) == text
-
-
-def test_values_on_axes_are_short():
-  assert [number_text(v, 2) for v in (1e-5, 0.00257, 12.3, 128, "he")] == [
-    "1e-5", "0.0026", "12", "128", "he",
+  assert [number_text(v, 2) for v in (0.00257, 12.3, 128)] == [
+    "0.0026", "12", "128",
   ]  # fmt: skip
-  assert number_text(math.pi) == "3.14"
+
+
+# From outside
+
+
+def steps_and_values(measured, arms=(), *, metric: str, times: float = 1.0):
+  curve = measured.curve(arms[0], metric)
+  line = Line(arms[0], BLUE, curve.steps, times * curve.values[0])
+  return Figure([Panel([line], Axis(), Axis(label=metric))], title="a")
+
+
+FAULTS = {
+  "fails": lambda measured: 1 / 0,
+  "number": lambda measured: 3,
+  "ragged": lambda measured: Line("a", BLUE, [1, 2], [1]),
+  "nothing": lambda measured: None,
+}
+
+
+@pytest.fixture
+def outside(monkeypatch):
+  module = types.ModuleType("mylab_of_a_test")
+  vars(module).update(FAULTS, steps_and_values=steps_and_values)
+  monkeypatch.setitem(sys.modules, module.__name__, module)
+  return lambda name, **own: kinds.Custom(
+    function=f"mylab_of_a_test:{name}", **own
+  )
+
+
+def test_a_function_from_outside_makes_a_figure(outside):
+  options = {"metric": "test_accuracy", "times": 2}
+  own = outside(
+    "steps_and_values", options=options, arms=["no_batch_norm"], title="b"
+  )
+  again = Rules.from_json(
+    json.loads(json.dumps(Rules(figures={"x": own}).to_json()))
+  )
+  figure = make(run(), again.figures["x"])
+  assert figure.title == "b"
+  (line,) = figure.marks(Line)
+  assert line.x.tolist() == [0, 10, 20]
+  np.testing.assert_allclose(line.y, [0.6, 0.8, 1.0])
+  assert make(run(), outside("nothing")) is None
+
+
+@pytest.mark.parametrize(
+  ("name", "options", "message"),
+  [
+    ("fails", {}, r"figures\.x: '.*:fails' fails: ZeroDivisionError: .*line"),
+    ("number", {}, "returns a int, and is to return a bnjax.lab.report.marks"),
+    ("ragged", {}, "fails: ValueError: Line: x and y differ in length"),
+    ("fials", {}, "has no 'fials'; did you mean 'fails'"),
+    (
+      "fails",
+      {"bins": 3},
+      r"options\.bins: '.*' does not take it; it takes no",
+    ),
+    ("steps_and_values", {}, r"options\.metric: is not set, and '.*' has no"),
+    ("steps_and_values", {"metric": 3}, r"options\.metric"),
+  ],
+)
+def test_what_is_wrong_outside_is_one_line(outside, name, options, message):
+  with pytest.raises(ValueError, match=message) as caught:
+    make_figures(run(), {"x": outside(name, options=options)})
+  assert str(caught.value).startswith("figures.x: ")
+  assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_is_not_there_is_one_line():
+  missing = kinds.Custom(function="nowhere_at_all:figure")
+  with pytest.raises(ValueError, match=r"figures\.x: .*No module named"):
+    make_figures(run(), {"x": missing})
+  with pytest.raises(ValueError, match="function is 'spectrum', but should"):
+    kinds.Custom(function="spectrum")
+  with pytest.raises(ValueError, match="options are not as JSON has them"):
+    kinds.Custom(function="a:b", options={"x": len})

@@ -1,19 +1,17 @@
-"""What the page is made of: data for its scripts, tables, one page of many."""
+"""What the page is made of: charts with sliders, tables, one page of many."""
 
 import json
 
-import numpy as np
 import pytest
 
 from bnjax.lab import report, results
 from bnjax.lab.errors import UserError
-from bnjax.lab.report.page import arms, numbers
-from bnjax.lab.report.page.assets import SCRIPTS, embed, plotly, script
-from bnjax.lab.report.page.experiment import read_experiment
-from bnjax.lab.report.page.histograms import pooled
-from bnjax.lab.report.page.payload import payload
-from bnjax.lab.report.style import MORE, PALETTE, Look
-from bnjax.lab.results.probes import Seen
+from bnjax.lab.report.page import plotly, read_experiment
+from bnjax.lab.report.page.charts import charts
+from bnjax.lab.report.page.differences import differences
+from bnjax.lab.report.page.document import embed
+from bnjax.lab.report.page.predictions import predictions
+from bnjax.lab.results.figures import figures
 
 NUMBER = results.PublishedNumber(
   arm="a", metric="test_accuracy", mean=0.6, std=0.1, seeds=5, step=20,
@@ -74,88 +72,89 @@ def folder(tmp_path_factory):
   return make(tmp_path_factory.mktemp("runs") / "one")
 
 
-@pytest.fixture(scope="module")
-def data(folder):
-  return payload(read_experiment(folder))
+def charts_of(folder):
+  one = read_experiment(folder)
+  found = charts(
+    one.run, figures(one.records.rules, one.records.config), one.summary
+  )
+  return {chart.name: chart for chart in found}
 
 
-def test_curves_have_every_seed_and_what_is_published(data):
-  found = data["curves"]
-  first = found["curves"][0]
-  assert [(c["arm"], c["metric"]) for c in found["curves"]] == [
-    (0, "test_accuracy"), (1, "test_accuracy"), (0, "loss"), (1, "loss"),
+def ys(chart, role="hovertemplate"):
+  return [trace["y"] for trace in chart.plotly["data"] if role in trace]
+
+
+def test_the_main_chart_is_an_accuracy_and_all_else_is_there_too(folder):
+  found = charts_of(folder)
+  assert [(c.name, c.main, c.more) for c in found.values()] == [
+    ("accuracy", True, False),
+    ("loss", False, False),
+    ("values 20", False, False),
+    ("seen", False, True),
+    ("size", False, True),
+    ("middle of layer_2", False, True),
+    ("middle of layer_10", False, True),
+  ]
+  assert found["accuracy"].heading == "Test accuracy"
+  assert "line: mean of 2 seeds" in found["accuracy"].caption
+  seeds = ys(found["accuracy"])[:3]
+  assert seeds == [[0.4, 0.5, 0.6], [0.5, 0.6, 0.7], [0.45, 0.55, 0.65]]
+
+
+def test_sliders_lead_through_the_steps_of_probes(folder):
+  found = charts_of(folder)
+  frames = found["size"].plotly["frames"]
+  assert [frame["name"] for frame in frames] == ["step 0", "step 10", "step 20"]
+  assert found["seen"].plotly["frames"][2]["data"] == [
+    {key: trace[key] for key in ("x", "y", "customdata")}
+    for trace in found["seen"].plotly["data"]
+  ]
+  assert found["middle of layer_2"].plotly["frames"] == []
+
+
+def test_a_grid_has_curves_at_each_of_its_points(tmp_path):
+  config = {"arms": {"a": {}}, "steps": 20,
+            "grid": {"l2": (0.0, 0.5), "x": ("he", 1)}}  # fmt: skip
+  results.write_json(tmp_path / "config.json", {"config": config})
+  results.write_json(tmp_path / "environment.json", {})
+  results.append_rows(tmp_path / "metrics.jsonl", [
+    {"arm": "a", "seed": 0, "step": step, "loss": 1 + l2 + step,
+     "validation_accuracy": l2, "point": {"l2": l2, "x": x}}
+    for l2 in (0.0, 0.5) for x in ("he", 1) for step in (0, 20)])  # fmt: skip
+  found = charts_of(tmp_path)
+  assert list(found) == [
+    "heat_map", "map of loss", "grid curves of validation_accuracy",
+    "grid curves of loss",
   ]  # fmt: skip
-  assert (first["seeds"], first["steps"]) == ([0, 1], [0, 10, 20])
-  assert first["values"] == [[0.4, 0.5, 0.6], [0.5, 0.6, 0.7]]
-  assert found["curves"][2]["values"] == [[2, 2, None]] * 2
-  assert found["per_step"] == [0.5, 0.5]
-  assert found["diverged"] == {"0": [[0, 20], [1, 20]], "1": [[0, 20], [1, 20]]}
-  assert found["published"] == {
-    "numbers": [
-      {"arm": 0, "metric": "test_accuracy", "step": 20, "mean": 0.6, "std": 0.1,
-       "low": None, "high": None, "dataset": "mnist"},
-    ],
-    "curves": [],
+  frames = found["grid curves of loss"].plotly["frames"]
+  assert {frame["name"]: frame["data"][0]["y"] for frame in frames} == {
+    "l2 0, x 1": [1, 21], "l2 0, x he": [1, 21],
+    "l2 0.5, x 1": [1.5, 21.5], "l2 0.5, x he": [1.5, 21.5],
   }  # fmt: skip
-  assert not found["thinned"]
 
 
-def test_values_have_intervals_beside_what_is_published(data):
-  (panel,) = data["values"]
-  first, second = panel["lines"]
-  assert first["mean"] == pytest.approx(0.65)
-  # t(1) = 12.706, s / sqrt(2) = .05
-  assert first["interval"] == pytest.approx([0.0147, 1.2853], abs=1e-4)
-  assert first["published"][0]["low"] == 0.5
-  assert second["published"] == []
+def test_what_is_kept_gives_the_same_charts(folder, tmp_path):
+  report.export_run(folder, tmp_path / "two")
+  kept, found = charts_of(tmp_path / "two"), charts_of(folder)
+  for name in ("accuracy", "loss", "values 20"):
+    assert kept[name].plotly == found[name].plotly
+  assert len(kept) == 3
 
 
-def test_probes_are_told_apart_by_what_they_saw(data):
-  (size,) = data["layers"]
-  assert size["layers"] == ["layer_2", "layer_10"]
-  assert size["arms"][1]["values"] == [[[4, 4], [4, 4]]] * 3
-  (seen,) = data["histograms"]
-  assert seen["steps"] == [0, 10, 20]
-  assert seen["arms"][0]["cells"][2][1] == {
-    "counts": [2, 6], "seeds": 2, "zeros": None, "low": 0, "high": 2,
-  }  # fmt: skip
-  (middle,) = data["percentiles"]
-  assert middle["texts"] == ["15%", "50%", "85%"]
-  assert len(middle["lines"]) == 8  # arms x seeds x layers
-  assert middle["lines"][0]["values"] == [[[-1], [0], [1]]] * 3
-
-
-def test_predictions_come_in_columns_by_disagreement(data):
-  found = data["predictions"]
+def test_predictions_come_in_columns_by_disagreement(folder):
+  rows = read_experiment(folder).predictions
+  found = predictions(rows, False, ["a", "b"])
   assert (found["index"], found["of"]) == ([2, 1, 0], 3)
   assert found["arms"][1]["confidence"] == [0.5] * 3
-
-
-def test_seeds_with_their_own_bins_are_spread_over_common_ones():
-  seen = [
-    Seen(0, 0, np.array([2.0, 2.0]), np.array([0.0, 1.0, 2.0])),
-    Seen(1, 0, np.array([4.0, 0.0]), np.array([2.0, 3.0, 4.0])),
-  ]
-  found = pooled(seen)
-  assert found["counts"] == [4, 4]
-  assert (found["low"], found["high"], found["seeds"]) == (0, 4, 2)
-  assert pooled([]) is None
-  uneven = Seen(0, 0, np.array([1.0, 1.0]), np.array([0.0, 1.0, 10.0]))
-  assert pooled([uneven])["edges"] == [0, 1, 10]
+  with pytest.raises(ValueError, match="not as this version writes it"):
+    predictions([{"index": 1}], False, [])
 
 
 def test_arms_differ_where_their_configs_do():
-  table = arms.differences(CONFIG)
+  table = differences(CONFIG)
   assert table.columns == ("arm", "optimizer.learning_rate")
   assert table.rows == (("a", "0.1"), ("b", "1"))
-  assert arms.differences({"arms": {"a": {}}}).rows == ()
-
-
-@pytest.mark.parametrize("color", [*PALETTE, *MORE])
-def test_colours_in_the_dark_are_seen(color):
-  dark = arms.colours(Look(color))["dark"]
-  rgb = [int(dark[place : place + 2], 16) for place in (1, 3, 5)]
-  assert arms._contrast(rgb) >= 4
+  assert differences({"arms": {"a": {}}}).rows == ()
 
 
 def test_json_cannot_end_the_script_that_it_stands_in():
@@ -163,20 +162,6 @@ def test_json_cannot_end_the_script_that_it_stands_in():
   text = embed(value)
   assert "<" not in text
   assert json.loads(text) == value
-
-
-def test_numbers_are_short_and_strict():
-  assert numbers.short([[float("inf"), 1.0], [0.123456, None]]) == [
-    [None, 1], [0.12346, None],
-  ]  # fmt: skip
-  assert numbers.spaced(10, 3)[::2] == [0, 9]
-
-
-def test_the_page_has_every_script():
-  whole = script()
-  assert all(whole.count(f"function {name}(") == 1 for name in
-             ("element", "curvesPart", "predictionsPart", "start"))  # fmt: skip
-  assert len(set(SCRIPTS)) == len(SCRIPTS)
 
 
 def test_one_page_of_runs_kept_or_not(folder, tmp_path):
@@ -193,14 +178,6 @@ def test_one_page_of_runs_kept_or_not(folder, tmp_path):
   assert "<em>It works</em> &lt;b&gt;indeed&lt;/b&gt;" in text
   assert "1 of 1 hold" in text
   assert 'href="#experiment-2"' in text
-
-
-def test_what_is_kept_gives_the_same_curves(folder, tmp_path, data):
-  report.export_run(folder, tmp_path / "two")
-  kept = payload(read_experiment(tmp_path / "two"))
-  assert kept["curves"] == data["curves"]
-  assert kept["values"] == data["values"]
-  assert kept["histograms"] == []
 
 
 def test_a_kept_grid_is_the_one_that_was_run():

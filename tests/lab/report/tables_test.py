@@ -12,11 +12,11 @@ from bnjax.lab.report.numbers import (
   format_spread,
   format_value,
 )
+from bnjax.lab.report.page.document import templates
 from bnjax.lab.report.render import (
   NONE,
   TIMES,
   escape_markdown,
-  to_html,
   to_markdown,
 )
 from bnjax.lab.results import (
@@ -78,6 +78,11 @@ def rows():
         }  # fmt: skip
 
 
+def to_html(table):
+  macros = templates().get_template("parts.html").module
+  return macros.table(table, table.title, "x", 2)
+
+
 def tables(measured_on="mnist", **kwargs):
   return summary_tables(summarized(measured_on, **kwargs))
 
@@ -91,7 +96,7 @@ def test_results_table_holds_the_literal_numbers():
   )  # fmt: skip
   # 0.91 +- 12.7062 * 0.01; Welch: 0.0247 +- t(3.56) * sqrt(.01^2 + .0079^2/4)
   assert results.rows[0][:5] == (
-    "batch_norm", "0.9100 ± 0.0100", "[0.7829, 1.0371]", "0",
+    "batch_norm", "0.9100 ± 0.0100", "[0.7829, 1.0000]", "0",
     "0.8853 ± 0.0079",
   )  # fmt: skip
   assert results.rows[0][5].startswith("+0.0247 [-")

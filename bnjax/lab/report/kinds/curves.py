@@ -2,99 +2,198 @@
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.figure import Figure
+import numpy as np
 
-from bnjax.lab.report.drawing import Run, add_caption, new_figure, plural, unit
-from bnjax.lab.report.labels import label_lines
-from bnjax.lab.report.panels import Scales, draw_panel, draw_published
-from bnjax.lab.results.aggregate import Curve
-from bnjax.lab.results.figure_kinds import Curves
-from bnjax.lab.results.names import words
+from bnjax.lab.report.kinds.over_seeds import (
+  fraction_axis,
+  mean_line,
+  seeds_caption,
+)
+from bnjax.lab.report.marks import (
+  Axis,
+  Figure,
+  Level,
+  Line,
+  Mark,
+  Panel,
+  Points,
+)
+from bnjax.lab.report.run import Run
+from bnjax.lab.report.wording import STEPS, plural, sentence, unit
+from bnjax.lab.results import figure_kinds
+from bnjax.lab.results.names import is_fraction, words
 from bnjax.lab.results.settings import setting
 
 
-def draw(run: Run, options: Curves) -> Figure | None:
-  """Draws the metrics that any of the arms has; None if none has any."""
+def curves(run: Run, options: figure_kinds.Curves) -> Figure | None:
+  """Shows the metrics that any of the arms has; None if none has any."""
   arms = run.arms(options.arms)
-  titles = dict(zip(options.metrics, options.titles, strict=False))
-  panels = []
-  for metric in options.metrics:
-    found = [run.measured.curve(arm, metric) for arm in arms]
-    if own := [curve for curve in found if curve is not None]:
-      panels.append((metric, own))
+  scales = _epochs(run, arms) if options.epochs else dict.fromkeys(arms, 1.0)
+  panels, datasets = [], set()
+  for place, metric in enumerate(options.metrics):
+    lines = _lines(run, metric, scales)
+    if not lines:
+      continue
+    dashed, names = _published(run, metric, scales, lines)
+    datasets |= names
+    title = sentence(words(metric))
+    if place < len(options.titles):
+      title = options.titles[place]
+    elif options.title and len(options.metrics) == 1:
+      title = options.title
+    panels.append(
+      Panel(
+        [*lines, *dashed, *_diverged(run, metric, scales, lines)],
+        _step_axis(lines, options),
+        _value_axis(metric, lines, options),
+        title=title,
+      )
+    )
   if not panels:
     return None
-  per_step = _epochs(run, arms, options) if options.epochs else {}
-  scales = Scales(
-    options.log_x, options.log_y, options.low, options.high, per_step
+  shown = [m for p in panels for m in p.marks if isinstance(m, Line)]
+  lost = sum(len(run.measured.diverged.get(arm, {})) for arm in arms)
+  return Figure(
+    panels,
+    title=options.title if len(panels) > 1 else "",
+    caption=[
+      *seeds_caption(shown),
+      _dashed_caption(run, datasets),
+      f"cross: diverged, {plural(lost, 'run')}" if lost else "",
+    ],
+    height=2.9 if len(panels) == 1 else 2.2,
   )
-  figure = new_figure(0.5 + (2.9 if len(panels) == 1 else 2.3 * len(panels)))
-  grid = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
-  labelled, published = [], []
-  for axes, (metric, own) in zip(grid, panels, strict=True):
-    labels = draw_panel(axes, own, run.looks, run.measured.diverged, scales)
-    looks = {arm: run.looks[arm] for arm in arms}
-    published += draw_published(
-      axes, metric, looks, run.numbers, run.lines, scales
-    )
-    title = titles.get(metric) or _sentence(words(metric))
-    if options.title and not options.titles and len(panels) == 1:
-      title = options.title
-    axes.set_title(title, parse_math=False)
-    axes.set_ylabel(options.label or unit(metric))
-    labelled.append((axes, labels))
-  grid[-1].set_xlabel(
-    "epochs (passes over the training set)"
-    if options.epochs
-    else "training step (minibatches)"
-  )
-  every = [curve for _, own in panels for curve in own]
-  add_caption(figure, _caption(run, every, published))
-  label_lines(figure, labelled)
-  return figure
 
 
-def _sentence(text: str) -> str:
-  return text[:1].upper() + text[1:]
-
-
-def _epochs(
-  run: Run, arms: Sequence[str], options: Curves
-) -> Mapping[str, float]:
+def _epochs(run: Run, arms: Sequence[str]) -> dict[str, float]:
   """How many passes over the training set a step is, for each arm."""
-  config = run.measured.config
   scales = {}
   for arm in arms:
-    size = run.sizes.get(str(setting(config, arm, "dataset", "name")))
-    batch = setting(config, arm, "batch_size")
-    if not size or not batch:
+    data = setting(run.measured.config, arm, "dataset", "name")
+    batch = setting(run.measured.config, arm, "batch_size")
+    if not run.sizes.get(str(data)) or not batch:
       raise ValueError(
         f"an x axis of epochs needs {arm}'s batch_size and the number of its "
         "training examples"
       )
-    scales[arm] = batch / size
+    scales[arm] = batch / run.sizes[str(data)]
   return scales
 
 
-def _caption(
-  run: Run, curves: Sequence[Curve], published: Sequence[str]
-) -> list[str]:
-  """Says what the lines, bands and marks are."""
-  counts = sorted({len(curve.seeds) for curve in curves})
-  seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-  several = counts[-1] > 1
-  parts = [f"line: mean of {seeds} seed{'s' if several else ''}"]
-  if several:
-    parts.append("band: smallest to largest")
-  datasets = {name for name in published if name}
-  if datasets:
-    others = sorted(datasets - {*run.sizes})
-    some = ", some" if len(others) < len(datasets) else ""
-    ours = ", ".join(run.sizes)
-    where = f"{some} on {', '.join(others)} (ours: {ours})" if others else ""
-    parts.append(f"dashed: published{where}")
-  arms = {curve.arm for curve in curves}
-  total = sum(len(run.measured.diverged.get(arm, {})) for arm in arms)
-  if total:
-    parts.append(f"cross: diverged, {plural(total, 'run')}")
-  return parts
+def _lines(run: Run, metric: str, scales: Mapping[str, float]) -> list[Line]:
+  lines = []
+  for arm, scale in scales.items():
+    if curve := run.measured.curve(arm, metric):
+      x = np.array(curve.steps) * scale
+      seeds = dict(zip(curve.seeds, curve.values, strict=True))
+      lines.append(mean_line(arm, run.looks[arm], x, seeds))
+  return lines
+
+
+def _step_axis(lines: Sequence[Line], options: figure_kinds.Curves) -> Axis:
+  label = "epochs (passes over the training set)" if options.epochs else STEPS
+  last = max(float(line.x[-1]) for line in lines) or 1.0
+  return Axis(label=label, log=options.log_x, low=0, high=last, switch=True)
+
+
+def _value_axis(
+  metric: str, lines: Sequence[Line], options: figure_kinds.Curves
+) -> Axis:
+  """Fractions are linear, all else is logarithmic, unless options say so."""
+  fraction, label = is_fraction(metric), options.label or unit(metric)
+  log = not fraction if options.log_y is None else options.log_y
+  low, high = options.low, options.high
+  parts = [part for line in lines for part in (line.y, line.low, line.high)
+           if part is not None]  # fmt: skip
+  values = np.concatenate(parts)
+  values = values[np.isfinite(values)]
+  if values.size:  # a limit that all values are beyond is passed over
+    low = None if low is not None and low >= values.max() else low
+    high = None if high is not None and high <= values.min() else high
+  if fraction and not log and low is None and high is None:
+    return fraction_axis(lines, label)
+  if fraction and not log and high is None:
+    high = 1.0
+  log = log and bool((values > 0).any())
+  return Axis(label=label, log=log, low=low, high=high, switch=True)
+
+
+def _published(
+  run: Run, metric: str, scales: Mapping[str, float], lines: Sequence[Line]
+) -> tuple[list[Mark], set[str]]:
+  """What is published of a metric, dashed in its arm's colour; its data sets.
+
+  A number that is the ratio of two arms has no place among values.
+  """
+  marks: list[Mark] = []
+  datasets: set[str] = set()
+  limit = max(float(line.x[-1]) for line in lines)
+  for rule in run.numbers:
+    if rule.metric != metric or rule.arm not in scales or rule.relative_to:
+      continue
+    color, datasets = run.looks[rule.arm].color, datasets | {rule.dataset}
+    if rule.low is not None and rule.high is not None:
+      marks.append(Level(color, rule.low, rule.high))
+      continue
+    marks.append(Level(color, rule.mean))
+    if (step := rule.step * scales[rule.arm]) <= limit:
+      marks.append(
+        Points(
+          f"{rule.arm}, published",
+          color,
+          np.array([step]),
+          np.array([rule.mean]),
+          error=np.array([rule.std or 0.0]),
+          symbol="D",
+          filled=False,
+        )
+      )
+  for line in run.lines:
+    if line.metric != metric or line.arm not in scales:
+      continue
+    x = np.array(line.steps, np.float64) * scales[line.arm]
+    if x.size and x.min() < limit:
+      color, datasets = run.looks[line.arm].color, datasets | {line.dataset}
+      name, y = f"{line.arm}, published", np.array(line.values, np.float64)
+      marks.append(Line(name, color, x, y, symbol="D", dashed=True))
+  return marks, datasets
+
+
+def _diverged(
+  run: Run, metric: str, scales: Mapping[str, float], lines: Sequence[Line]
+) -> list[Points]:
+  """A cross at the last finite value that each run had when it diverged."""
+  tops = [line.y[np.isfinite(line.y)].max(initial=0) for line in lines]
+  crosses = []
+  for arm in scales:
+    curve, runs = run.measured.curve(arm, metric), run.measured.diverged
+    for seed, step in runs.get(arm, {}).items():
+      if curve is None or seed not in curve.seeds:
+        continue
+      values = curve.values[curve.seeds.index(seed)]
+      before = values[(np.array(curve.steps) <= step) & np.isfinite(values)]
+      crosses.append(
+        Points(
+          arm,
+          run.looks[arm].color,
+          np.array([step * scales[arm]]),
+          np.array([before[-1] if before.size else max(tops) or 1.0]),
+          symbol="X",
+          size=7,
+          says=[f"seed {seed} diverged"],
+        )
+      )
+  return crosses
+
+
+def _dashed_caption(run: Run, datasets: set[str]) -> str:
+  if not datasets:
+    return ""
+  named = sorted(name for name in datasets - {*run.sizes} if name)
+  if not named:
+    return "dashed: published"
+  some = ", some" if len(named) < len(datasets) else ""
+  return (
+    f"dashed: published{some} on {', '.join(named)} "
+    f"(ours: {', '.join(run.sizes)})"
+  )

@@ -4,48 +4,33 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import patheffects, ticker
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
-from bnjax.lab.report.drawing import (
-  Run,
-  add_caption,
-  add_title,
-  is_narrow,
-  new_figure,
-  number_text,
-  plural,
-  unit,
-)
-from bnjax.lab.report.style import COLORMAP, GREY, LIGHT
-from bnjax.lab.results.figure_kinds import HeatMap
+from bnjax.lab.report.marks import Axis, Cells, Figure, Panel
+from bnjax.lab.report.run import Run
+from bnjax.lab.report.wording import field_name, number_text, plural, unit
+from bnjax.lab.results import figure_kinds
 from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.names import is_fraction, words
 from bnjax.lab.results.points import common_ratio
 
-_PANEL = 2.75  # inches, a panel's side
-_WRITTEN = 6  # cells a side: with more, numbers would not be legible
+_WIDE = 1000.0  # values that are further apart are shown by their logarithms
 
 
 class _Map(NamedTuple):
-  """What one panel shows.
+  """One arm's cells [y, x], each the best of the grid's other fields.
 
   Attributes:
-    x: values of its field.
-    y: likewise.
-    mean: [y, x], over finite seeds; NaN without any.
-    diverged: [y, x], share of the runs.
+    mean: over finite seeds; NaN without any.
+    std: likewise, divided by n.
+    diverged: share of the runs that diverged.
     trained: share of all runs that reach the threshold.
     seeds: how many each cell has.
     best_of: how many points of further fields each cell is the best of.
     step: the training step.
   """
 
-  x: tuple[Any, ...]
-  y: tuple[Any, ...]
   mean: np.ndarray
+  std: np.ndarray
   diverged: np.ndarray
   trained: float
   seeds: int
@@ -53,110 +38,121 @@ class _Map(NamedTuple):
   step: int
 
 
-def draw(run: Run, options: HeatMap) -> Figure | None:
-  """Draws a panel an arm; None if none of them has a grid of these fields."""
-  panels: list[tuple[str, _Map]] = []
-  for arm in run.arms(options.arms):
-    grid = run.measured.grids.get(arm)
-    if grid is None or not {options.x, options.y} <= {*grid.fields}:
-      continue
-    if (found := _map(grid, options)) is not None:
-      panels.append((arm, found))
-  if not panels:
+def heat_map(run: Run, options: figure_kinds.HeatMap) -> Figure | None:
+  """Shows a panel an arm; None if none of them has a grid of these fields."""
+  grids = [run.measured.grids.get(arm) for arm in run.arms(options.arms)]
+  found = [
+    (grid, own)
+    for grid in grids
+    if grid and {options.x, options.y} <= {*grid.fields}
+    if (own := _map(grid, options)) is not None
+  ]
+  if not found:
     return None
-  grid = run.measured.grids[panels[0][0]]
-  metric = options.metric or grid.metric
-  threshold = grid.threshold if options.threshold is None else options.threshold
-  low, high = _limits(metric, [found for _, found in panels], options)
-  columns = len(panels) if len(panels) <= 3 else -(-len(panels) // 2)
-  columns = min(columns, 1 if is_narrow() else 4)
-  lines = -(-len(panels) // columns)
-  figure = new_figure(
-    1.0 + 0.3 * bool(options.title) + (_PANEL + 0.25) * lines,
-    1.55 + (_PANEL + 0.1) * columns,
+  first = found[0][0]
+  metric = options.metric or first.metric
+  threshold = _threshold(first, options)
+  values = np.concatenate([own.mean.ravel() for _, own in found])
+  values = values[np.isfinite(values)]
+  log = bool(
+    not is_fraction(metric)
+    and values.size
+    and values.max() > _WIDE * values.min() > 0
   )
-  figure.set_layout_engine("constrained", h_pad=0.07, wspace=0.05, hspace=0.05)
-  places = figure.subplots(
-    lines, columns, squeeze=False, sharex=True, sharey=True
-  )
-  for axes, (arm, found) in zip(places.ravel(), panels, strict=False):
-    image = _draw(axes, found, threshold, low, high)
-    axes.set_title(arm, parse_math=False, pad=7)
-    axes.set_title(
-      f"{found.trained:.0%} train",
-      loc="right",
-      fontsize=7.5,
-      color=GREY,
-      weight="normal",
-      pad=7,
+  if log:
+    values = np.log10(values)
+  low, high = _limits(metric, values, options)
+  x = _axis(options.x_label, options.x, first.axis(options.x))
+  y = _axis(options.y_label, options.y, first.axis(options.y))
+  measure = unit(metric)
+  name = words(metric)
+  label = f"{name} ({measure})" if measure not in ("", name) else name
+  fenced = metric == first.metric or options.threshold is not None
+  panels = [
+    Panel(
+      [
+        Cells(
+          grid.arm,
+          np.log10(own.mean) if log else own.mean,
+          low=low,
+          high=high,
+          threshold=threshold if fenced else None,
+          crosses=own.diverged,
+          says=_says(grid, own, options, name),
+          label="logarithm (base 10) of " * log + label,
+        )
+      ],
+      x,
+      y,
+      title=grid.arm,
+      note=f"{own.trained:.0%} train" if fenced else "",
     )
-  _label_axes(places, panels[0][1], len(panels), options)
-  corner = places[0, columns - 1]
-  side = corner.inset_axes([1.05, 0, 0.05, 1])
-  bar = figure.colorbar(image, cax=side)
-  bar.outline.set_visible(False)
-  bar.set_label(_bar_label(metric), parse_math=False)
-  side.tick_params(length=0)
-  if low < threshold < high:
-    side.axhline(threshold, color="#222222", linewidth=2.6)
-    side.axhline(threshold, color="white", linewidth=1.2)
-  add_title(figure, options.title)
-  add_caption(figure, _caption([found for _, found in panels], threshold))
-  return figure
+    for grid, own in found
+  ]
+  maps = [own for _, own in found]
+  best = max(own.best_of for own in maps)
+  caption = [
+    f"mean of {plural(max(own.seeds for own in maps), 'seed')} after "
+    f"{plural(max(own.step for own in maps), 'step')}",
+    f"best of {best} settings in each cell" if best > 1 else "",
+    f"white line: {threshold:g}" if fenced else "",
+    "cross: diverged, the larger the more runs"
+    if any(own.diverged.any() for own in maps)
+    else "",
+    "grey: no finite value"
+    if any(np.isnan(own.mean).any() for own in maps)
+    else "",
+  ]
+  count = len(panels)
+  return Figure(
+    panels,
+    title=options.title,
+    caption=caption,
+    columns=min(count if count <= 3 else -(-count // 2), 4),
+    height=0.0,
+    share="xy",
+  )
 
 
-def _label_axes(
-  places: np.ndarray, first: _Map, panels: int, options: HeatMap
-) -> None:
-  """Names and ticks at the left and below; none where there is no panel."""
-  columns = places.shape[1]
-  for place, axes in enumerate(places.ravel()):
-    if place >= panels:
-      axes.set_axis_off()
-      continue
-    if place + columns >= panels:
-      axes.set_xlabel(_label(options.x, options.x_label, first.x))
-      axes.tick_params(labelbottom=True)
-    else:
-      axes.tick_params(bottom=False)
-    if place % columns == 0:
-      axes.set_ylabel(_label(options.y, options.y_label, first.y))
-    else:
-      axes.tick_params(left=False)
+def _threshold(grid: Grid, options: figure_kinds.HeatMap) -> float:
+  return grid.threshold if options.threshold is None else options.threshold
 
 
-def _map(grid: Grid, options: HeatMap) -> _Map | None:
-  found = grid.stack(options.metric or grid.metric)
+def _map(grid: Grid, options: figure_kinds.HeatMap) -> _Map | None:
+  metric = options.metric or grid.metric
+  found = grid.stack(metric)
   step = options.step
   if not found.steps or (step is not None and step not in found.steps):
     return None
   column = -1 if step is None else found.steps.index(step)
   values, present = found.values[:, :, column], found.present[:, :, column]
   finite = np.isfinite(values)
-  count = finite.sum(axis=1)
-  total = np.where(finite, values, 0).sum(axis=1)
-  mean = np.where(count, total / np.maximum(count, 1), np.nan)
-  diverged = np.array([len(runs) for runs in grid.diverged])
-  share = diverged / np.maximum(present.sum(axis=1), 1)
+  count = np.maximum(finite.sum(axis=1), 1)
+  none = ~finite.any(axis=1)
+  mean = np.where(none, np.nan, np.where(finite, values, 0).sum(axis=1) / count)
+  apart = np.where(finite, values - mean[:, None], 0)
+  std = np.sqrt((apart**2).sum(axis=1) / count)
+  lost = np.array([len(runs) for runs in grid.diverged])
+  share = lost / np.maximum(present.sum(axis=1), 1)
   x, y = grid.axis(options.x), grid.axis(options.y)
-  shape = len(y), len(x)
-  cells, shares = np.full(shape, np.nan), np.zeros(shape)
-  number = np.zeros(shape, int)
-  columns = [grid.fields.index(field) for field in (options.x, options.y)]
+  cells = np.full((3, len(y), len(x)), np.nan)
+  cells[2] = 0
+  number = np.zeros((len(y), len(x)), int)
+  across, down = (grid.fields.index(f) for f in (options.x, options.y))
+  sign = -1 if metric.endswith("loss") else 1
   for place, point in enumerate(grid.points):
-    cell = y.index(point[columns[1]]), x.index(point[columns[0]])
+    cell = y.index(point[down]), x.index(point[across])
     number[cell] += 1
     # The best of what else was varied; a NaN only where nothing is better.
-    if np.isnan(cells[cell]) or mean[place] > cells[cell]:
-      cells[cell], shares[cell] = mean[place], share[place]
-  threshold = grid.threshold if options.threshold is None else options.threshold
-  trained = (values >= threshold).sum() / max(present.sum(), 1)
+    old = cells[(0, *cell)]
+    if np.isnan(old) or sign * mean[place] > sign * old:
+      cells[(slice(None), *cell)] = mean[place], std[place], share[place]
+  reached = (values >= _threshold(grid, options)).sum()
   return _Map(
-    x,
-    y,
-    cells,
-    shares,
-    float(trained),
+    cells[0],
+    cells[1],
+    cells[2],
+    float(reached / max(present.sum(), 1)),
     int(present.sum(axis=1).max()),
     int(number.max()),
     found.steps[column],
@@ -164,148 +160,40 @@ def _map(grid: Grid, options: HeatMap) -> _Map | None:
 
 
 def _limits(
-  metric: str, maps: Sequence[_Map], options: HeatMap
+  metric: str, values: np.ndarray, options: figure_kinds.HeatMap
 ) -> tuple[float, float]:
-  low, high = options.low, options.high
+  least, most = (0.0, 1.0) if not values.size else (values.min(), values.max())
   if is_fraction(metric):
-    low, high = (0.0 if low is None else low), (1.0 if high is None else high)
-  values = np.concatenate([found.mean.ravel() for found in maps])
-  values = values[np.isfinite(values)]
-  if low is None:
-    low = float(values.min()) if values.size else 0.0
-  if high is None:
-    high = float(values.max()) if values.size else 1.0
+    least, most = 0.0, 1.0
+  low = float(least if options.low is None else options.low)
+  high = float(most if options.high is None else options.high)
   return low, high if high > low else low + 1.0
 
 
-def _draw(
-  axes: Axes, found: _Map, threshold: float, low: float, high: float
-) -> Any:
-  # Cells of one size: of values in equal ratios, that is a logarithmic axis.
-  rows, columns = found.mean.shape
-  image = axes.pcolormesh(
-    np.arange(columns + 1) - 0.5,
-    np.arange(rows + 1) - 0.5,
-    np.ma.masked_invalid(found.mean),
-    cmap=COLORMAP,
-    vmin=low,
-    vmax=high,
-    edgecolors="face",
-    linewidth=0.2,
+def _axis(label: str, field: str, values: Sequence[Any]) -> Axis:
+  """Cells of one size: of values in equal ratios that is logarithmic."""
+  even = " (logarithmic)" if common_ratio(values) else ""
+  return Axis(
+    label=label or field_name(field) + even,
+    names=[number_text(value, 2) for value in values],
+    low=-0.5,
+    high=len(values) - 0.5,
   )
-  axes.set_facecolor(LIGHT)
-  axes.set_box_aspect(1)
-  axes.grid(False)
-  for side in axes.spines.values():
-    side.set_visible(False)
-  _mark_diverged(axes, found)
-  _draw_contour(axes, found, threshold)
-  if max(found.mean.shape) <= _WRITTEN:
-    _write(axes, found, image)
-  _name(axes.xaxis, found.x)
-  _name(axes.yaxis, found.y)
-  axes.tick_params(length=2, pad=2)
-  return image
 
 
-def _write(axes: Axes, found: _Map, image: Any) -> None:
-  """The numbers themselves, where there are few."""
-  for (y, x), value in np.ndenumerate(found.mean):
-    if not np.isfinite(value):
-      continue
-    red, green, blue, _ = image.to_rgba(value)
-    light = 0.3 * red + 0.59 * green + 0.11 * blue > 0.5
-    axes.text(
-      x,
-      y + (0.2 if found.diverged[y, x] else 0),
-      f"{value:.3g}",
-      ha="center",
-      va="center",
-      fontsize=7,
-      color="#222222" if light else "white",
-    )
+def _says(
+  grid: Grid, own: _Map, options: figure_kinds.HeatMap, name: str
+) -> list[list[str]]:
+  def text(y: int, x: int) -> str:
+    mean, lost = own.mean[y, x], own.diverged[y, x]
+    value = f"{mean:.4g}" if np.isfinite(mean) else "no finite value"
+    spread = f" ± {own.std[y, x]:.2g}" if own.seeds > 1 and mean == mean else ""
+    lines = [
+      f"{field_name(options.x)}: {number_text(xs[x])}",
+      f"{field_name(options.y)}: {number_text(ys[y])}",
+      f"{name}: {value}{spread}",
+    ]
+    return "\n".join([*lines, *([f"diverged: {lost:.0%}"] if lost else [])])
 
-
-def _mark_diverged(axes: Axes, found: _Map) -> None:
-  """A cross in each cell with diverged runs, larger the more there are."""
-  side = min(_PANEL * 72 / max(found.mean.shape), 20.0)
-  for y, x in zip(*np.nonzero(found.diverged), strict=True):
-    size = side * (0.16 + 0.2 * found.diverged[y, x])
-    axes.plot(
-      x,
-      y,
-      marker="x",
-      markersize=size,
-      markeredgewidth=max(0.5, size / 9),
-      color="white",
-      alpha=0.85,
-      path_effects=[
-        patheffects.withStroke(
-          linewidth=max(1.1, size / 4.5), foreground="#00000055"
-        )
-      ],
-    )
-
-
-def _draw_contour(axes: Axes, found: _Map, threshold: float) -> None:
-  """The line between the cells at or above the threshold and the others."""
-  trained = found.mean >= threshold  # False where it is NaN.
-  rows, columns = trained.shape
-  lines = [
-    [(x - 0.5, y - 0.5), (x - 0.5, y + 0.5)]
-    for y in range(rows)
-    for x in range(1, columns)
-    if trained[y, x] != trained[y, x - 1]
-  ]
-  lines += [
-    [(x - 0.5, y - 0.5), (x + 0.5, y - 0.5)]
-    for y in range(1, rows)
-    for x in range(columns)
-    if trained[y, x] != trained[y - 1, x]
-  ]
-  for color, width in (("#222222", 2.8), ("white", 1.3)):
-    axes.add_collection(
-      LineCollection(
-        lines, colors=color, linewidths=width, capstyle="round", zorder=5
-      )
-    )
-
-
-def _name(axis: Any, values: Sequence[Any]) -> None:
-  """The values as ticks; where they are many, every second or so."""
-  every = -(-len(values) // 13)
-  axis.set_major_locator(ticker.FixedLocator(range(0, len(values), every)))
-  names = [number_text(value, 2) for value in values[::every]]
-  axis.set_major_formatter(ticker.FixedFormatter(names))
-  if axis.axis_name == "x" and sum(map(len, names)) > 30:
-    for label in axis.get_ticklabels():
-      label.set(rotation=45, ha="right", rotation_mode="anchor")
-
-
-def _label(field: str, label: str, values: Sequence[Any]) -> str:
-  """The label that is given, or the field and how its values are spaced."""
-  if label:
-    return label
-  text = field.rpartition(".")[2].replace("_", " ")
-  return text + (" (logarithmic)" if common_ratio(values) else "")
-
-
-def _bar_label(metric: str) -> str:
-  name = words(metric)
-  measure = unit(metric)
-  return f"{name} ({measure})" if measure and measure != name else name
-
-
-def _caption(maps: Sequence[_Map], threshold: float) -> list[str]:
-  seeds = max(found.seeds for found in maps)
-  step = max(found.step for found in maps)
-  best = max(found.best_of for found in maps)
-  diverged = any(found.diverged.any() for found in maps)
-  blank = any(np.isnan(found.mean).any() for found in maps)
-  return [
-    f"mean of {plural(seeds, 'seed')} after {step:,} steps",
-    f"best of {best} settings in each cell" if best > 1 else "",
-    f"white line: {threshold:g}",
-    "cross: diverged, the larger the more runs" if diverged else "",
-    "grey: no finite value" if blank else "",
-  ]
+  xs, ys = grid.axis(options.x), grid.axis(options.y)
+  return [[text(y, x) for x in range(len(xs))] for y in range(len(ys))]

@@ -1,18 +1,30 @@
 """The page as one string of HTML."""
 
-import html
-from collections.abc import Sequence
+import base64
+import dataclasses
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from bnjax.lab.report.page import assets
+import jinja2
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+
+from bnjax.lab.report import claims
+from bnjax.lab.report.page.charts import charts
+from bnjax.lab.report.page.differences import differences
 from bnjax.lab.report.page.experiment import Experiment
-from bnjax.lab.report.page.payload import payload
-from bnjax.lab.report.page.sections import anchor, overview, section
-from bnjax.lab.report.render import plain
+from bnjax.lab.report.page.predictions import predictions
+from bnjax.lab.report.render import Table, plain
+from bnjax.lab.report.style import KNOWN, NIGHT, looks, night_colors
+from bnjax.lab.report.tables import summary_tables
+from bnjax.lab.results import to_strict
+from bnjax.lab.results.figures import figures
 
-# No part of the page comes from anywhere else, and nothing can make it.
-_POLICY = (
-  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-  "img-src data: blob:; base-uri 'none'; form-action 'none'"
+MISSING = (
+  "plotly is not installed, so the page has no charts: "
+  "pip install 'bnjax[report]'"
 )
 
 
@@ -20,7 +32,7 @@ def make_page(experiments: Sequence[Experiment], title: str = "") -> str:
   """Writes the page of a run or of several; it needs no other file.
 
   Args:
-    experiments: in the order of the page.
+    experiments: several are put in the order of their titles.
     title: its heading; that of the only experiment if empty.
 
   Returns:
@@ -29,51 +41,109 @@ def make_page(experiments: Sequence[Experiment], title: str = "") -> str:
   Raises:
     ValueError: a figure's options do not fit what was recorded.
   """
-  heading = html.escape(plain(title or experiments[0].title))
-  several = bool(title)
-  data = {anchor(i): payload(one) for i, one in enumerate(experiments)}
-  sections = "\n".join(
-    section(one, anchor(i), data[anchor(i)], several=several)
-    for i, one in enumerate(experiments)
-  )
-  # Each one's data by itself: it is read when its section is.
-  scripts = "".join(
-    f'<script type="application/json" id="{name}-data">'
-    f"{assets.embed(own)}</script>\n"
-    for name, own in data.items()
-  )
-  return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{heading}</title>
-<link rel="icon" href="data:,">
-<script>{assets.first_script()}</script>
-<style>{assets.style()}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the results</a>
-<header class="top">
-<h1>{heading}</h1>
-<div id="theme"></div>
-</header>
-<noscript><p class="warning">The charts need JavaScript; the tables do not.</p>
-</noscript>
-{_without_charts()}<main id="main">
-{overview(experiments) if several else ""}
-{sections}
-</main>
-{scripts}<script type="text/plain" id="plotly">{assets.plotly()}</script>
-<script>{assets.script()}</script>
-</body>
-</html>
-"""
+  found = sorted(experiments, key=lambda one: one.title.casefold())
+  sections = [
+    _section(one, f"experiment-{place}")
+    for place, one in enumerate(found, start=1)
+  ]
+  colors = {*NIGHT, *KNOWN.values()}
+  colors |= {look.color for look in looks(map(str, range(60))).values()}
+  return templates().get_template("page.html").render(
+    title=title or found[0].title,
+    several=bool(title),
+    sections=sections,
+    night=night_colors(colors),
+    plotly=Markup(plotly()),
+    missing=MISSING,
+  )  # fmt: skip
 
 
-def _without_charts() -> str:
-  if assets.plotly():
+@functools.cache
+def plotly() -> str:
+  """Plotly's script, as its package has it; empty if it is not installed."""
+  try:
+    from plotly.offline import get_plotlyjs
+  except ImportError:
     return ""
-  return f'<p class="warning">{html.escape(assets.MISSING)}</p>\n'
+  return str(get_plotlyjs())
+
+
+@functools.cache
+def templates() -> jinja2.Environment:
+  """What the page is made from; all text in it is escaped."""
+  loader = jinja2.PackageLoader("bnjax.lab.report", "templates")
+  found = jinja2.Environment(
+    loader=loader,
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+    finalize=lambda value: plain(value) if type(value) is str else value,
+  )
+  source = lambda name: Markup(loader.get_source(found, name)[0])
+  found.globals |= {"source": source, "claims": claims}
+  found.filters |= {"embed": embed, "one_line": plain}
+  return found
+
+
+def embed(value: Any) -> Markup:
+  r"""JSON that may stand in a script element, whatever strings are in it.
+
+  >>> embed({"arm": "</script>"})
+  Markup('{"arm":"\\u003c/script>"}')
+  """
+  text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+  return Markup(text.replace("<", "\\u003c"))
+
+
+def _section(one: Experiment, name: str) -> dict[str, Any]:
+  """What the template shows of an experiment."""
+  wanted = figures(one.records.rules, one.records.config)
+  drawn = charts(one.run, wanted, one.summary) if plotly() else []
+  seen = predictions(one.predictions, bool(one.picture), one.run.measured.arms)
+  data = {
+    "charts": {chart.name: chart.plotly for chart in drawn},
+    "predictions": seen,
+  }
+  tables = _tables(one.summary)
+  finding = MarkdownIt("commonmark", {"html": False}).render(one.finding)
+  have = {chart.name for chart in drawn}
+  pictures = [
+    (path.stem, _base64(path.read_bytes()))
+    for path in one.figures
+    if path.stem not in have
+  ]
+  main = [chart for chart in drawn if chart.main]
+  return {
+    "id": name,
+    "one": one,
+    "finding": Markup(finding),
+    "main": main[0] if main else None,
+    "charts": [c for c in drawn if not c.main and not c.more],
+    "more": [c for c in drawn if c.more],
+    "pictures": pictures,
+    "results": tables[0] if tables else None,
+    "tables": tables[1:],
+    "predictions": seen,
+    "sprite": _base64(one.picture) if seen else "",
+    "differences": differences(one.records.config),
+    "config": escape(
+      json.dumps(one.records.config, indent=2, ensure_ascii=False)
+    ),
+    "data": to_strict(data),
+    "published": [e for e in one.summary["entries"] if e["published"]],
+  }
+
+
+def _tables(summary: Mapping[str, Any]) -> list[Table]:
+  """The results and the other tables; claims have a list of their own."""
+  judged = claims.claims_table(summary)
+  others = [t for t in summary_tables(summary) if t.rows != judged.rows]
+  if not others:
+    return []
+  what = others[0].title.removeprefix(str(summary["title"]))
+  return [dataclasses.replace(others[0], title=f"Results{what}"), *others[1:]]
+
+
+def _base64(content: bytes) -> str:
+  return base64.b64encode(content).decode("ascii")

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnjax.lab import results
-from bnjax.lab.report.drawing import Run, read_run
+from bnjax.lab.report.run import Run, read_run
+from bnjax.lab.results.figures import without_outside
 from bnjax.lab.results.workdir import METRICS, is_kept
 
 FINDING = "finding.md"  # what a person wrote of a kept run
@@ -50,6 +51,20 @@ class Experiment:
       own.config, own.environment, own.rows, own.probes, own.rules
     )
 
+  @property
+  def facts(self) -> dict[str, str]:
+    """The environment as lines of text: what it takes to run it again."""
+    found = {
+      str(key).replace("_", " "): (
+        ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+      )
+      for key, value in self.records.environment.items()
+      if key != "datasets" and value is not None
+    }
+    if (seconds := self.summary.get("seconds")) is not None:
+      found["seconds of training and compilation"] = f"{seconds:.1f}"
+    return found
+
 
 def read_experiment(
   folder: pathlib.Path, rules: results.Rules | None = None
@@ -61,7 +76,8 @@ def read_experiment(
 
   Args:
     folder: with metrics.jsonl, or else metrics.json.
-    rules: to judge it by; those recorded there if None.
+    rules: to judge it by, whose figures may run code from outside; those
+      recorded there if None, whose figures may not.
 
   Raises:
     FileNotFoundError: a file is missing; its `filename` says which.
@@ -69,14 +85,22 @@ def read_experiment(
       what was not recorded.
   """
   run = results.read_workdir(folder)
+  notices = list(run.notices)
   if rules is not None:
     run = run.with_rules(rules)
+  else:
+    own, left_out = without_outside(run.rules)
+    run = run._replace(recorded=run.recorded._replace(rules=own))
+    notices += [
+      line
+      for name, line in left_out.items()
+      if not (folder / f"{name}.png").exists()  # is shown in its place
+    ]
   if not run.rows:
     raise ValueError(
       f"metrics.jsonl holds no rows yet: run scripts/train.py "
       f"--workdir={folder} first"
     )
-  notices = list(run.notices)
   done = (folder / "summary.json").exists()
   if done and rules is None:
     summary = results.read_json(folder / "summary.json")
@@ -104,14 +128,5 @@ def read_experiment(
     predictions=predictions,
     picture=picture.read_bytes() if picture.exists() else b"",
     finding=finding.read_text(encoding="utf-8") if finding.exists() else "",
-    figures=_of_probes(folder, run.rules) if kept else (),
+    figures=sorted(folder.glob("*.png")) if kept else (),
   )
-
-
-def _of_probes(
-  folder: pathlib.Path, rules: results.Rules
-) -> list[pathlib.Path]:
-  """The figures of what is not kept: they cannot be drawn again."""
-  names = [n for n, own in rules.figures.items() if hasattr(own, "probe")]
-  paths = [folder / f"{name}.png" for name in names]
-  return [path for path in paths if path.exists()]

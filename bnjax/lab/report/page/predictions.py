@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bnjax.lab.report.page.numbers import short
+from bnjax.lab.report.on_page import short
 
 _ROWS = 10_000
 
@@ -32,7 +32,7 @@ def predictions(
       "disagreement": short([row["disagreement"] for row in kept], 4),
       "arms": [
         {
-          "arm": arms.index(arm),
+          "name": arm,
           **{
             name: short([row["arms"][arm][name] for row in kept], 4)
             for name in ("prediction", "confidence", "right")

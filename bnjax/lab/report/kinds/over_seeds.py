@@ -1,0 +1,94 @@
+"""What kinds share: lines over seeds, and axes of fractions."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bnjax.lab.report.marks import Axis, Line
+from bnjax.lab.report.style import Look
+from bnjax.lab.report.wording import plural
+
+_TENTH = 0.1
+
+
+def mean_line(
+  name: str,
+  look: Look,
+  x: Sequence[float] | np.ndarray,
+  seeds: Mapping[int, np.ndarray],
+  *,
+  dots: bool = False,
+  geometric: bool = False,
+) -> Line:
+  """The mean of some seeds' lines, with the band from least to greatest.
+
+  Args:
+    name: of the line, and its label where any of it is finite.
+    look: its colour and symbol.
+    x: [points].
+    seeds: seed -> [points]; what is not finite is left out.
+    dots: whether every point has a symbol.
+    geometric: whether the mean is; it is 0 if any value is, and the ordinary
+      one if any is negative.
+  """
+  values = np.array(list(seeds.values()), np.float64)
+  finite = np.isfinite(values)
+  with np.errstate(divide="ignore", invalid="ignore"):
+    mean = np.where(finite, values, 0).sum(axis=0) / finite.sum(axis=0)
+    if geometric and not (values[finite] < 0).any():
+      logs = np.log(np.where(finite, values, 1))
+      mean = np.where(np.isnan(mean), mean, np.exp(logs.sum(0) / finite.sum(0)))
+  low = np.where(finite, values, np.inf).min(axis=0)
+  high = np.where(finite, values, -np.inf).max(axis=0)
+  none = ~finite.any(axis=0)
+  alone = np.count_nonzero(~none) == 1
+  several = len(seeds) > 1
+  return Line(
+    name,
+    look.color,
+    np.asarray(x, np.float64),
+    mean,
+    low=np.where(none, np.nan, low) if several else None,
+    high=np.where(none, np.nan, high) if several else None,
+    seeds=seeds if several else {},
+    symbol=look.mark or ("o" if dots or alone else ""),
+    label="" if none.all() else name,
+  )
+
+
+def seeds_caption(lines: Sequence[Line], mean: str = "mean") -> list[str]:
+  """Says what lines and bands are."""
+  most = max((len(line.seeds) for line in lines), default=0) or 1
+  return [
+    f"line: {mean} of {plural(most, 'seed')}",
+    "band: smallest to largest" if most > 1 else "",
+  ]
+
+
+def fraction_axis(lines: Sequence[Line], label: str) -> Axis:
+  """The axis of fractions over steps.
+
+  It is from 0 to 1, or to the tenth above all values; where the ends of all
+  lines lie within a tenth it follows what they do after the first quarter of
+  the steps, and they come up from below.
+  """
+  last = max(float(line.x[-1]) for line in lines)
+  ends = [line.y[np.isfinite(line.y)][-1] for line in lines if line.label]
+  edges = [(line.x, *_edges(line)) for line in lines]
+  tops = np.concatenate([high for _, _, high in edges])
+  top = float(np.nanmax(tops)) if np.isfinite(tops).any() else 1.0
+  high = 1.0 if top > 0.8 else math.ceil(10 * top + 0.1) / 10
+  low, late = 0.0, np.concatenate([b[x >= last / 4] for x, b, _ in edges])
+  if ends and max(ends) - min(ends) <= _TENTH and np.isfinite(late).any():
+    least = float(np.nanmin(late))
+    low = max(0.0, math.floor(20 * least - 0.2) / 20) if least > 0.3 else 0.0
+  return Axis(
+    label=label, low=low, high=high + 0.02 * (high - low), switch=True
+  )
+
+
+def _edges(line: Line) -> tuple[np.ndarray, np.ndarray]:
+  if line.low is None or line.high is None:
+    return line.y, line.y
+  return line.low, line.high

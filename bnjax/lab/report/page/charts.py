@@ -1,0 +1,275 @@
+"""The charts of a run: its figures with sliders, and everything else it has."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bnjax.lab.report.figures import make_figures, usual
+from bnjax.lab.report.kinds import make
+from bnjax.lab.report.marks import Figure, Line
+from bnjax.lab.report.on_page import spaced, to_plotly
+from bnjax.lab.report.run import Run
+from bnjax.lab.report.tables import headline_metric
+from bnjax.lab.report.wording import field_name, number_text, sentence
+from bnjax.lab.results.aggregate import is_time, ranked
+from bnjax.lab.results.figure_kinds import (
+  Curves,
+  Field,
+  Final,
+  HeatMap,
+  Histograms,
+  Layers,
+  Percentiles,
+  StepsTo,
+)
+from bnjax.lab.results.grids import Grid
+from bnjax.lab.results.names import is_fraction, words
+from bnjax.lab.results.points import short_names
+
+Options = dict[str, Any]
+
+_BYTES = 1_000_000  # of the frames of one slider
+_FRAMES = 40
+_PROBES = 24  # percentiles of layers that no figure asks for
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+  """A chart of the page.
+
+  Attributes:
+    name: its key among those of a run.
+    heading: above it.
+    caption: below it.
+    plotly: what draws it.
+    main: whether it is the one beside the claims.
+    more: whether it is folded away.
+  """
+
+  name: str
+  heading: str
+  caption: str
+  plotly: dict[str, Any]
+  main: bool = False
+  more: bool = False
+
+
+def charts(
+  run: Run, wanted: Options, summary: Mapping[str, Any]
+) -> list[Chart]:
+  """The charts of a run, the main one first.
+
+  Args:
+    run: the run.
+    wanted: the figures of its rules; the usual ones if empty.
+    summary: its summary.
+
+  Raises:
+    ValueError: a figure's options do not fit what was recorded.
+  """
+  wanted = wanted or usual(run)
+  shown = {**wanted, **_values(run, wanted, summary)}
+  made = {n: f for n, f in make_figures(run, shown).items() if _has_extent(f)}
+  main = next((n for n in made if _is_share(shown[n])), next(iter(made), ""))
+  order = sorted(made, key=lambda name: name != main)
+  found = [
+    _chart(n, made[n], _frames(run, shown[n], made[n]), main=n == main)
+    for n in order
+  ]
+  for name, options in _others(run, shown).items():
+    if (figure := make(run, options)) and _has_extent(figure):
+      frames = _frames(run, options, figure)
+      found.append(_chart(name, figure, frames, more=True))
+  for name, frames in _curves_of_grid(run).items():
+    last = next(reversed(frames.values()))
+    found.append(_chart(name, last, frames, more=True))
+  return found
+
+
+def _chart(
+  name: str,
+  figure: Figure,
+  frames: Mapping[str, Figure],
+  *,
+  main: bool = False,
+  more: bool = False,
+) -> Chart:
+  caption = " · ".join(filter(None, figure.caption))
+  alone = figure.panels[0].title if len(figure.panels) == 1 else ""
+  heading = sentence(figure.title or alone or name.replace("_", " "))
+  return Chart(name, heading, caption, to_plotly(figure, frames), main, more)
+
+
+def _has_extent(figure: Figure) -> bool:
+  """Whether it is no figure of lines that are but a point each."""
+  lines = [line for line in figure.marks(Line) if not line.dashed]
+  return not lines or any(len(line.x) > 1 for line in lines)
+
+
+def _is_share(options: Any) -> bool:
+  """Whether a figure is of an accuracy, which a reader looks at first."""
+  match options:
+    case HeatMap():
+      return True
+    case Curves() | Final() | Field():
+      return is_fraction(options.metrics[0])
+    case StepsTo():
+      return is_fraction(options.metric)
+  return False
+
+
+def _values(run: Run, wanted: Options, summary: Mapping[str, Any]) -> Options:
+  """Every seed beside what is published, where no figure shows that."""
+  asked = {(metric, own.step) for own in wanted.values()
+           if isinstance(own, Final) for metric in own.metrics}  # fmt: skip
+  steps: dict[int | None, list[str]] = {}
+  for rule in run.numbers:
+    final = run.measured.final_step(rule.arm, rule.metric)
+    known = {(rule.metric, rule.step), (rule.metric, None)} & asked
+    if not rule.relative_to and not (known and rule.step == final):
+      steps.setdefault(rule.step, []).append(rule.metric)
+  headline = headline_metric(summary)
+  if headline and not steps and not asked:
+    steps[None] = [headline]
+  title = "Every seed, interval and published number"
+  return {
+    f"values {step or ''}".strip(): Final(
+      metrics=tuple(dict.fromkeys(metrics)),
+      step=step,
+      title=title if run.numbers else "Every seed and interval",
+    )
+    for step, metrics in steps.items()
+  }
+
+
+def _others(run: Run, shown: Options) -> Options:
+  """What was recorded and no figure shows, a chart each."""
+  alone = {own.metrics[0] for own in shown.values()
+           if isinstance(own, Curves) and len(own.metrics) == 1}  # fmt: skip
+  plain = {m for _, m in run.measured.plain if not is_time(m)}
+  names = dict.fromkeys(name for _, name in _ranked(plain))
+  found: Options = {
+    f"curves of {metric}": Curves(metrics=(metric,))
+    for metric in names
+    if metric not in alone
+  }
+  for grid in list(run.measured.grids.values())[:1]:
+    x, y = (*grid.fields, "", "")[:2]
+    maps = [own for own in shown.values() if isinstance(own, HeatMap)]
+    seen = {own.metric or grid.metric for own in maps}
+    for metric in grid.metrics if y else ():
+      if metric not in seen and not is_time(metric):
+        like = maps[0] if maps else HeatMap(x=x, y=y)
+        found[f"map of {metric}"] = HeatMap(
+          x=like.x, y=like.y, x_label=like.x_label, y_label=like.y_label,
+          metric=metric, title=sentence(words(metric)),
+        )  # fmt: skip
+  asked = {own.probe for own in shown.values() if hasattr(own, "probe")}
+  for probe in run.measured.probes.names():
+    if probe not in asked:
+      found |= _of_probe(run, probe)
+  return found
+
+
+def _ranked(names: Iterable[str]) -> list[tuple[str, str]]:
+  return [("", name) for name in ranked({("", name) for name in names})]
+
+
+def _of_probe(run: Run, probe: str) -> Options:
+  """A chart for what a probe saw, or one for each layer."""
+  probes = run.measured.probes
+  layers = probes.layers(probe)
+  rows = [row for row in probes.rows() if row["probe"] == probe]
+  first = rows[0]
+  if first.get("edges") is not None:
+    return {probe: Histograms(probe=probe, title=sentence(words(probe)))}
+  if not isinstance(first["values"], list):
+    return {probe: Layers(probe=probe)}
+  points = {tuple((row.get("point") or {}).items()): None for row in rows}
+  places = [
+    layer + ("@" if point else "") + ",".join(f"{f}={v}" for f, v in point)
+    for point in points
+    for layer in layers
+  ]
+  return {
+    f"{probe} of {place}": Percentiles(
+      probe=probe, layer=place, title=f"{sentence(words(probe))} of {place}"
+    )
+    for place in places[:_PROBES]
+  }
+
+
+def _frames(run: Run, options: Any, figure: Figure) -> dict[str, Figure]:
+  """A figure at each step at which it may be looked at."""
+  match options:
+    case HeatMap():
+      grids = [run.measured.grids.get(arm) for arm in run.arms(options.arms)]
+      metric = options.metric
+      steps = {s for grid in grids if grid
+               for s in grid.stack(metric or grid.metric).steps}  # fmt: skip
+    case Layers() | Histograms():
+      probes = run.measured.probes
+      steps = {
+        seen.step
+        for arm in run.arms(options.arms)
+        for layer in probes.layers(options.probe, arm)
+        for seen in probes.seen(arm, options.probe, layer)
+      }
+    case _:
+      return {}
+  shown = options.step
+  steps = {step for step in steps if shown is None or step <= shown}
+  at: Callable[[int], Figure | None] = lambda step: make(
+    run, dataclasses.replace(options, step=step)
+  )
+  few = _few(sorted(steps), figure)
+  frames = {f"step {step:,}": at(step) for step in few}
+  return {label: own for label, own in frames.items() if own}
+
+
+def _few(found: list[Any], figure: Figure) -> list[Any]:
+  """As many as there is room for, the first and the last among them."""
+  size = len(json.dumps(to_plotly(figure)["data"]))
+  kept = spaced(len(found), min(_FRAMES, max(2, _BYTES // size)))
+  return [found[place] for place in kept]
+
+
+def _curves_of_grid(run: Run) -> dict[str, dict[str, Figure]]:
+  """Learning curves at the points of the grid, a metric each."""
+  found: dict[str, dict[str, Figure]] = {}
+  for grid in list(run.measured.grids.values())[:1]:
+    for metric in grid.metrics:
+      if is_time(metric) or len(grid.stack(metric).steps) < 2:
+        continue
+      frames: dict[str, Figure] = {}
+      points = list(grid.points)
+      for place, point in enumerate(points):
+        figure = make(run, _at_point(grid, metric, point))
+        if figure is None:
+          continue
+        if not place:
+          few = _few(points, figure)
+        if point in few:
+          frames[_point_text(grid, point)] = figure
+      if frames:
+        found[f"grid curves of {metric}"] = frames
+  return found
+
+
+def _at_point(grid: Grid, metric: str, point: tuple[Any, ...]) -> Curves:
+  names = short_names(grid.fields)
+  pairs = zip(grid.fields, point, strict=True)
+  place = ",".join(f"{names[field]}={value!s}" for field, value in pairs)
+  fraction = is_fraction(metric)
+  return Curves(
+    metrics=(f"{metric}@{place}",),
+    titles=(f"{sentence(words(metric))} at each point of the grid",),
+    low=0.0 if fraction else None,
+    high=1.0 if fraction else None,
+  )
+
+
+def _point_text(grid: Grid, point: tuple[Any, ...]) -> str:
+  pairs = zip(grid.fields, point, strict=True)
+  return ", ".join(f"{field_name(f)} {number_text(v)}" for f, v in pairs)

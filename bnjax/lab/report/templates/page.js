@@ -1,0 +1,284 @@
+// Draws the charts, whose data and layout are in the page, and what Plotly has
+// not: the dark, columns that fit, the keyboard, files, and printing.
+
+const data = new Map(); // section's id -> what is in its script
+const charts = [...document.querySelectorAll(".chart")];
+const night = JSON.parse(document.getElementById("night").textContent);
+const day = Object.fromEntries(Object.entries(night).map(([a, b]) => [b, a]));
+const root = document.documentElement;
+let ready = false; // whether Plotly has been run
+
+function dataOf(node) {
+  const id = node.closest(".experiment").id;
+  if (!data.has(id))
+    data.set(id, JSON.parse(document.getElementById(`${id}-data`).textContent));
+  return data.get(id);
+}
+
+/** Swaps every colour in a figure for another one, in place. */
+function recolour(part, colours) {
+  for (const [key, value] of Object.entries(part))
+    if (typeof value === "string") part[key] = colours[value] ?? value;
+    else if (value && typeof value === "object" && typeof value[0] !== "number")
+      recolour(value, colours);
+}
+
+const cut = (text, room) =>
+  text.length > room ? `${text.slice(0, room - 1)}…` : text;
+const plain = (text) => String(text).replaceAll("&", "&amp;")
+  .replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+/** Lays the panels out in columns that fit, and leaves room around them. */
+function fit({data: traces, layout}, width) {
+  const own = layout.meta;
+  const narrow = width < 560;
+  const columns = Math.max(1, Math.min(own.columns,
+    Math.floor((width - 90) / own.least)));
+  const rows = Math.ceil(own.panels / columns);
+  const shares = (axis) => own.share.includes(axis);
+  const gap = [shares("y") ? 26 : 76, shares("x") ? 40 : 76];
+  const margin = {l: 62, r: layout.coloraxis ? 92 : 16};
+  const inner = width - margin.l - margin.r;
+  const listed = traces.filter((trace) => trace.showlegend)
+    .map((trace) => trace.name.length);
+  const entry = Math.min(inner, 72 + 6.5 * Math.max(0, ...listed));
+  const legend = listed.length < 2 ? 0
+    : 21 * Math.ceil(listed.length / Math.max(1, Math.floor(inner / entry)));
+  const side = (inner + gap[0]) / columns - gap[0];
+  const high = own.height || side;
+  const plot = rows * (high + gap[1]) - gap[1];
+  const menus = layout.updatemenus ?? [];
+  const seeds = menus.some((menu) => menu.name === "seeds");
+  const stacked = narrow && seeds && menus.length > 1;
+  margin.t = 12 + 22 * own.titled + 46 * (menus.length > 0) + 38 * stacked;
+  margin.b = 62 + legend + 96 * Boolean(layout.sliders);
+  for (const menu of menus) {
+    const above = stacked && menu.name === "seeds";
+    menu.pad.b = 8 + 22 * own.titled + 38 * above;
+    if (stacked) Object.assign(menu,
+      {x: (8 - margin.l) / inner, xanchor: "left"});
+  }
+  if (layout.sliders) layout.sliders[0].pad = {t: 62 + legend, l: 4};
+  Object.assign(layout, {width, margin, showlegend: legend > 0,
+    height: plot + margin.t + margin.b, dragmode: narrow ? false : "zoom"});
+  Object.assign(layout.grid, {rows, columns,
+    xgap: gap[0] / (side + gap[0]), ygap: gap[1] / (high + gap[1])});
+  Object.assign(layout.legend, {y: -58 / plot, entrywidth: entry - 64});
+  for (let i = 0; i < own.panels; i++) {
+    const end = i ? i + 1 : "";
+    for (const [letter, outer] of [["x", i + columns >= own.panels],
+      ["y", i % columns === 0]]) {
+      const axis = layout[`${letter}axis${end}`];
+      axis.title.full ??= axis.title.text;
+      const shown = outer || !shares(letter);
+      axis.title.text = shown ? axis.title.full : "";
+      axis.showticklabels = shown;
+      if (own.names[letter + end])
+        axis.ticktext = axis.tickvals.map((place) =>
+          plain(cut(own.names[letter + end][place], narrow ? 18 : 40)));
+    }
+  }
+}
+
+/** Draws a chart, or draws it again where it is drawn. */
+function draw(node) {
+  const width = node.clientWidth;
+  if (!ready || !width) return;
+  if (node.drawn) {
+    fit({data: node.data, layout: node.layout}, width);
+    Plotly.redraw(node);
+    return;
+  }
+  const figure = dataOf(node).charts[node.dataset.chart];
+  if (root.dataset.theme === "dark") recolour(figure, night);
+  fit(figure, width);
+  node.drawn = true;
+  node.style.minHeight = 0;
+  Plotly.newPlot(node, figure.data, figure.layout,
+    {displayModeBar: false, responsive: false});
+  if (figure.frames.length) Plotly.addFrames(node, figure.frames);
+  reach(node);
+  node.on("plotly_afterplot", () => reach(node));
+  node.on("plotly_restyle", ([update]) => {
+    if ("visible" in update) hideAlike(node);
+  });
+}
+
+/** Hides in all charts of an experiment the arms that one of them hides. */
+function hideAlike(source) {
+  const seen = new Map(source.data.filter((own) => own.showlegend)
+    .map((own) => [own.legendgroup, own.visible ?? true]));
+  for (const node of source.closest(".experiment").querySelectorAll(".chart")) {
+    if (node === source || !node.drawn) continue;
+    // What is so already is left alone: each change calls this again.
+    const found = node.data.map((own, i) => [seen.get(own.legendgroup), i])
+      .filter(([now, i]) => now !== undefined
+        && now !== (node.data[i].visible ?? true));
+    if (found.length)
+      Plotly.restyle(node, {visible: found.map(([now]) => now)},
+        found.map(([, i]) => i));
+  }
+}
+
+/** Makes Plotly's legend, buttons and slider reachable by the keyboard. */
+function reach(node) {
+  const found = ".legendtoggle, .updatemenu-button, .slider-grip-rect";
+  for (const control of node.querySelectorAll(found)) {
+    const slider = control.matches(".slider-grip-rect");
+    control.setAttribute("tabindex", 0);
+    control.setAttribute("role", slider ? "slider" : "button");
+    const text = control.closest(".traces, .updatemenu-button")?.textContent;
+    control.setAttribute("aria-label", slider ? "Step" : text);
+    if (slider) {
+      const {active, steps} = node.layout.sliders[0];
+      control.setAttribute("aria-valuetext", steps[active].label);
+    }
+    control.onkeydown = (event) => {
+      const back = {ArrowLeft: -1, ArrowRight: 1, Home: -1e9, End: 1e9};
+      if (slider && back[event.key]) slide(node, back[event.key]);
+      else if (!slider && ["Enter", " "].includes(event.key)) press(control);
+      else return;
+      event.preventDefault();
+    };
+  }
+}
+
+function press(control) {
+  for (const kind of ["mousedown", "mouseup", "click"])
+    control.dispatchEvent(new MouseEvent(kind, {bubbles: true, view: window}));
+}
+
+function slide(node, by) {
+  const {active, steps} = node.layout.sliders[0];
+  const to = Math.min(steps.length - 1, Math.max(0, active + by));
+  Plotly.relayout(node, {"sliders[0].active": to});
+  Plotly.animate(node, ...steps[to].args);
+}
+
+/** All numbers of a chart: a row for each. */
+function rowsOf({data: traces, layout, frames}) {
+  const title = (axis) => layout[axis].title.full ?? layout[axis].title.text;
+  const rows = [["step", "panel", "name", "of", title("xaxis"),
+    title("yaxis") || "row", layout.coloraxis?.colorbar.title.text ?? ""]];
+  const add = (step, own, moved) => {
+    const {of, panel, name} = own.meta;
+    if (of === undefined) return;
+    const {x, y, z, customdata = []} = {...own, ...moved};
+    const at = (axis, value) => layout.meta.names[axis]?.[value] ?? value;
+    const [across, down] = [own.xaxis, own.yaxis];
+    if (z) z.forEach((line, r) => line.forEach((value, c) => rows.push(
+      [step, panel, name, of, at(across, c), at(down, r), value])));
+    else x.forEach((value, i) => rows.push([step, panel, name,
+      of || String(customdata[i] ?? "").replace(/^, /, ""),
+      at(across, value), at(down, y[i]),
+      own.error_x?.array[i] ?? own.error_y?.array[i] ?? ""]));
+  };
+  if (!frames.length) traces.forEach((own) => add("", own, {}));
+  for (const {name, data: moved, traces: places} of frames)
+    places.forEach((place, i) => add(name, traces[place], moved[i]));
+  return rows;
+}
+
+function save(name, rows) {
+  const cell = (value) => {
+    const text = value === null || value === undefined ? "" : String(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const text = rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+  const url = URL.createObjectURL(new Blob([text], {type: "text/csv"}));
+  const link = document.createElement("a");
+  Object.assign(link, {href: url, download: name});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+const actions = {
+  csv(button) {
+    const host = button.closest("section, .table");
+    const [chart, table] = [".chart", "table"].map((x) => host.querySelector(x));
+    const rows = host.matches(".predictions") ? predictionRows(dataOf(host))
+      : chart ? rowsOf(chart.drawn ? {data: chart.data, layout: chart.layout,
+        frames: dataOf(chart).charts[chart.dataset.chart].frames}
+        : dataOf(chart).charts[chart.dataset.chart])
+      : [...table.rows].map((row) => [...row.cells].map((x) => x.textContent));
+    save(button.dataset.file, rows);
+  },
+  image(button) {
+    const chart = button.closest("section").querySelector(".chart");
+    Plotly.downloadImage(chart, {format: "svg", width: chart.layout.width,
+      height: chart.layout.height, filename: button.dataset.file});
+  },
+  async copy(button) {
+    const block = button.closest(".command").querySelector("pre");
+    try {
+      await navigator.clipboard.writeText(block.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(block);
+      button.textContent = "Selected";
+    }
+  },
+  dark() { setTheme(root.dataset.theme !== "dark", true); },
+};
+
+function setTheme(dark, keep) {
+  if (keep) try {
+    localStorage.setItem("bnjax-theme", dark ? "dark" : "light");
+  } catch { /* A file may have no storage. */ }
+  const change = (root.dataset.theme === "dark") !== dark;
+  root.dataset.theme = dark ? "dark" : "light";
+  document.querySelector("[data-do=dark]").setAttribute("aria-pressed", dark);
+  for (const node of charts) if (change && node.drawn) {
+    recolour(node.data, dark ? night : day);
+    recolour(node.layout, dark ? night : day);
+    Plotly.redraw(node);
+  }
+}
+
+/** Runs Plotly, which takes longer than all else, and draws what is in view. */
+function loadPlotly() {
+  const source = document.getElementById("plotly");
+  if (!source.textContent) return;
+  const script = document.createElement("script");
+  script.textContent = source.textContent;
+  document.head.append(script);
+  source.remove();
+  ready = true;
+  const watcher = new IntersectionObserver((entries) => {
+    for (const {isIntersecting, target} of entries)
+      if (isIntersecting && !target.drawn) draw(target);
+  }, {rootMargin: "400px"});
+  for (const node of charts) watcher.observe(node);
+  performance.mark("bnjax:charts");
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-do]");
+  if (button) actions[button.dataset.do](button);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
+  (event) => setTheme(event.matches, false));
+let width = innerWidth;
+let timer = null;
+addEventListener("resize", () => {
+  if (innerWidth === width) return; // A phone's address bar came or went.
+  width = innerWidth;
+  clearTimeout(timer);
+  timer = setTimeout(() => charts.filter((x) => x.drawn).forEach(draw), 150);
+});
+let wasDark = false;
+addEventListener("beforeprint", () => {
+  wasDark = root.dataset.theme === "dark";
+  setTheme(false, false);
+  for (const fold of document.querySelectorAll(".more-charts")) fold.open = true;
+  for (const node of charts) if (!node.drawn) draw(node);
+});
+addEventListener("afterprint", () => setTheme(wasDark, false));
+setTheme(root.dataset.theme === "dark", false);
+for (const host of document.querySelectorAll(".predictions"))
+  showPredictions(host, dataOf(host));
+performance.mark("bnjax:interactive");
+setTimeout(() => {
+  loadPlotly();
+  performance.mark("bnjax:complete");
+}, 0);
