@@ -10,8 +10,8 @@ import matplotlib
 from bnjax.lab.report.drawing import Run, break_titles, read_run
 from bnjax.lab.report.kinds import KINDS
 from bnjax.lab.report.style import METADATA, TIGHT, WIDTH, settings
-from bnjax.lab.results.figure_kinds import Curves, Field, Figure, HeatMap
-from bnjax.lab.results.figures import figures
+from bnjax.lab.results.figure_kinds import Curves, Figure
+from bnjax.lab.results.figures import figures, of_grid
 from bnjax.lab.results.grids import PLAIN
 from bnjax.lab.results.rules import Rules
 
@@ -72,11 +72,7 @@ def usual(run: Run) -> dict[str, Figure]:
   """The figures of a run whose rules ask for none."""
   found: dict[str, Figure] = {}
   for grid in list(run.measured.grids.values())[:1]:
-    if len(grid.fields) > 1:
-      x, y = grid.fields[:2]
-      found["heat_map"] = HeatMap(x=x, y=y)
-    else:
-      found["grid"] = Field(x=grid.fields[0], metrics=(grid.metric,))
+    found |= of_grid(grid)
   metrics = {metric for _, metric in run.measured.plain}
   losses = {
     "loss": "Training loss with its L2 penalty",
