@@ -161,7 +161,7 @@ def scaling(rounds: int) -> str:
 
 
 def sweep(rounds: int) -> str:
-  """200 trials in one program, and in a process each."""
+  """200 networks in one program, and in a process each."""
   found = sweeps.rows(rounds)
   lines = _heading("A sweep: learning rate x seed of the small MLP")
   lines += [_SWEEP, ""]
@@ -172,7 +172,7 @@ _SWEEP = (
   f"`{sweeps.CONFIG}`: 20 learning rates of 10 seeds, 784-100-100-100-10 with "
   "batch norm, 500 steps of minibatches of 60 on 4,000 images. Everything is "
   "counted from the start of a process to its end: imports, data, compilation, "
-  "training, records, of the sweep its table and figure too. A process a trial "
+  "training, records, of the sweep its report too. A process a network "
   "is estimated: so many of the 200 were run, and all do the same work. "
   "`compiled before` takes its program from JAX's compilation cache."
 )

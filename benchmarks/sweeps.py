@@ -1,4 +1,4 @@
-"""A sweep's trials in one program against one process for each."""
+"""A sweep's networks in one program against one process for each."""
 
 import os
 import subprocess
@@ -12,9 +12,9 @@ from typing import Any
 from benchmarks.training import load_config
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
-from bnjax.lab.launch import make_trials, read_points
+from bnjax.lab.launch import make_networks, planned, read_points
 from bnjax.lab.launch.local import environment
-from bnjax.lab.launch.units import make_units, read_status, write_unit
+from bnjax.lab.launch.parts import make_parts, read_status, write_part
 
 CONFIG = "configs/sweeps/learning_rates.py"
 ARGUMENT = "mnist5k"
@@ -27,21 +27,21 @@ def rows(sample: int) -> list[dict[str, Any]]:
   Every process is charged with all that it does: imports, data, compilation.
 
   Args:
-    sample: how many trials are really run in a process each; the time of all
-      follows from theirs, which do the same work whatever their values are.
+    sample: how many networks are really trained in a process each; the time of
+      all follows from theirs, which do the same work whatever their values are.
   """
   config = load_config(CONFIG, ARGUMENT)
-  points = read_points(config, file=CONFIG)
-  trials = make_trials(config, points)
-  count = len(trials)
+  plan = planned(config, read_points(config, file=CONFIG))
+  networks, _ = make_networks(plan)
+  count = len(networks)
   together = _vectorized(count)
-  every = trials[:: max(1, count // sample)][:sample]
-  alone = _alone(config, every, cached=False) * count / len(every)
-  cached = _alone(config, every, cached=True) * count / len(every)
-  how = f"{AT_ONCE} at a time, from {len(every)} trials"
+  every = networks[:: max(1, count // sample)][:sample]
+  alone = _alone(plan, every, cached=False) * count / len(every)
+  cached = _alone(plan, every, cached=True) * count / len(every)
+  how = f"{AT_ONCE} at a time, from {len(every)} networks"
   return [
-    _row(f"one program, {count} trials", together, count, together),
-    _row(f"a process a trial, {how}", alone, count, together),
+    _row(f"one program, {count} networks", together, count, together),
+    _row(f"a process a network, {how}", alone, count, together),
     _row(f"the same, compiled before, {how}", cached, count, together),
   ]
 
@@ -50,7 +50,7 @@ def _row(name: str, seconds: float, count: int, together: float) -> Any:
   return {
     "how": name,
     "seconds": seconds,
-    "trials a second": count / seconds,
+    "networks a second": count / seconds,
     "over one program": seconds / together,
   }
 
@@ -73,20 +73,21 @@ def _vectorized(count: int) -> float:
     seconds = time.perf_counter() - start
     if done.returncode:
       raise UserError(f"scripts/sweep.py: {done.stderr.strip()}")
-    found = results.read_rows(f"{folder}/sweep/trials.jsonl").rows
-  if len(found) != count:
-    raise UserError(f"scripts/sweep.py: {len(found)} of {count} trials")
+    found = results.frame(f"{folder}/sweep")
+  last = found[found.step == found.step.max()]
+  if len(last) != count:
+    raise UserError(f"scripts/sweep.py: {len(last)} of {count} networks")
   return seconds
 
 
-def _alone(config: Any, trials: Sequence[Any], *, cached: bool) -> float:
-  """Seconds of a process for each trial, so many at a time."""
+def _alone(config: Any, networks: Sequence[Any], *, cached: bool) -> float:
+  """Seconds of a process for each network, so many at a time."""
   with tempfile.TemporaryDirectory() as folder:
     environ = _environment(f"{folder}/xla" if cached else None)
-    units = make_units(trials, Path(folder), at_most=1)
-    for unit in units:
-      write_unit(unit, config)
-    waiting = list(units)
+    parts = make_parts(networks, Path(folder), at_most=1)
+    for part in parts:
+      write_part(part, config)
+    waiting = list(parts)
     if cached:  # one process fills the cache, and is not timed
       _start(waiting[0].folder, environ).wait()
       (waiting[0].folder / "status.json").unlink()
@@ -98,9 +99,9 @@ def _alone(config: Any, trials: Sequence[Any], *, cached: bool) -> float:
         running.append(_start(waiting.pop().folder, environ))
       time.sleep(0.01)
     seconds = time.perf_counter() - start
-    states = [read_status(unit.folder) for unit in units]
+    states = [read_status(part.folder) for part in parts]
   if any(state is None or state.state != "done" for state in states):
-    raise UserError(f"a process a trial: {states}")
+    raise UserError(f"a process a network: {states}")
   return seconds
 
 

@@ -21,6 +21,7 @@ from ml_collections import config_flags
 
 from bnjax.lab import cli as console, launch as sweep, report
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment.compilation import use_compilation_cache
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
@@ -40,7 +41,9 @@ _ZIP = flags.DEFINE_multi_string(
 _RANDOM = flags.DEFINE_multi_string(
   "random", [], "A field to draw: config.field=log:1e-4..1, 1..9 or a,b,c."
 )
-_TRIALS = flags.DEFINE_integer("trials", 20, "Random points.", lower_bound=1)
+_TRIALS = flags.DEFINE_integer(
+  "trials", 20, "How many random points.", lower_bound=1
+)
 _SEED = flags.DEFINE_integer("sweep_seed", 0, "Of the random points.")
 _ARMS = flags.DEFINE_list("arms", [], "Arms of the config; default: all.")
 _WORKDIR = flags.DEFINE_string(
@@ -50,13 +53,19 @@ _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
 )
 _LAUNCHER = flags.DEFINE_enum(
-  "launcher", "local", ["local", "slurm"], "Who trains."
+  "launcher",
+  "local",
+  ["here", "local", "slurm"],
+  "Where: in this process, in workers on this machine, or as a job array.",
 )
 _WORKERS = flags.DEFINE_integer(
   "workers", 0, "Local processes; 0: one a GPU, or one a core.", lower_bound=0
 )
 _TOGETHER = flags.DEFINE_integer(
-  "trials_per_job", 0, "At most; 0: all of equal shapes.", lower_bound=0
+  "trials_per_job",
+  0,
+  "Networks that a process trains together at most; 0: all of one program.",
+  lower_bound=0,
 )
 _TIMEOUT = flags.DEFINE_integer("timeout", 60, "Slurm: minutes a job.")
 _PARTITION = flags.DEFINE_string("partition", "", "Slurm: partition.")
@@ -81,49 +90,56 @@ def main(argv: list[str]) -> None:
     count=_TRIALS.value,
     seed=_SEED.value,
   )
-  trials = sweep.make_trials(
-    config, points, arms=_ARMS.value, data_dir=_DATA_DIR.value
-  )
+  plan = sweep.planned(config, points, _ARMS.value)
+  if plan["predictions"]:
+    print("note: a sweep leaves no predictions; scripts/train.py does")
   name = console.default_workdir().replace("runs/", "runs/sweep-", 1)
   workdir = Path(_WORKDIR.value or name)
-  launcher: sweep.Launcher
-  if _LAUNCHER.value == "slurm":
-    options = sweep.Options(
-      timeout=_TIMEOUT.value,
-      partition=_PARTITION.value,
-      gpus=_GPUS.value,
-      cpus=_CPUS.value,
-      at_once=_AT_ONCE.value,
-    )
-    launcher = sweep.Slurm(workdir, options, _DATA_DIR.value)
-  else:
-    launcher = sweep.Local(
-      workdir, workers=_WORKERS.value, data_dir=_DATA_DIR.value
-    )
+  launcher = _launcher(workdir)
   try:
     outcome = sweep.run(
-      config,
-      trials,
+      plan,
       workdir,
       launcher,
+      arms=_ARMS.value,
       rules=rules,
-      per_unit=_TOGETHER.value,
+      data_dir=_DATA_DIR.value,
+      per_part=_TOGETHER.value,
     )
   except KeyboardInterrupt:
-    said = f"interrupted; the same command goes on{launcher.says()}"
+    said = f"interrupted; the same command goes on{launcher.hint()}"
     print(said, file=sys.stderr)
     sys.exit(130)
   if table := sweep.best_table(outcome.rows, rules.grid_metric):
     report.print_tables([table])
-  files = sweep.draw(outcome.rows, config, rules, workdir / "report")
-  for file in files:
-    print(f"figure:  {file}")
-  print(f"records: {workdir / 'trials.jsonl'}")
+  if outcome.rows:
+    console.print_report(str(workdir), rules)
   if outcome.failed:
+    total = len(outcome.rows) + len(outcome.failed) + outcome.missing
     raise UserError(
-      f"{len(outcome.failed)} of {len(trials)} trials failed, the first one: "
+      f"{len(outcome.failed)} of {total} networks failed, see "
+      f"{workdir / 'failed.json'}; the first one: "
       f"{outcome.failed[0]['error']}"
     )
+
+
+def _launcher(workdir: Path) -> sweep.Launcher:
+  """What `--launcher` names."""
+  if _LAUNCHER.value == "here":
+    use_compilation_cache()
+    return sweep.Here(_DATA_DIR.value)
+  if _LAUNCHER.value == "local":
+    return sweep.Local(
+      workdir, workers=_WORKERS.value, data_dir=_DATA_DIR.value
+    )
+  options = sweep.Options(
+    timeout=_TIMEOUT.value,
+    partition=_PARTITION.value,
+    gpus=_GPUS.value,
+    cpus=_CPUS.value,
+    at_once=_AT_ONCE.value,
+  )
+  return sweep.Slurm(workdir, options, _DATA_DIR.value)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from ml_collections import config_flags
 
 from bnjax.lab import cli as console, experiment, writers
 from bnjax.lab.experiment import processes
+from bnjax.lab.experiment.compilation import use_compilation_cache
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
@@ -65,7 +66,7 @@ def main(argv: list[str]) -> None:
     return
   processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   workdir = _WORKDIR.value or console.default_workdir()
-  console.use_compilation_cache()
+  use_compilation_cache()
   with console.show_progress(quiet=_QUIET.value) as report_progress:
     experiment.run(
       config,

@@ -33,8 +33,7 @@ FLOORS = (
   {"lab.train", "nnx"},
   {"lab.config"},
   {"configs", "lab.experiment"},
-  {"lab.cli"},
-  {"lab.launch"},
+  {"lab.cli", "lab.launch"},
   {"benchmarks"},
   {"scripts"},
 )

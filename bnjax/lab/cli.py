@@ -190,17 +190,3 @@ def print_dry_run(
   found = dry_run.estimate(config, rules=rules, data_dir=data_dir)
   print("\n".join(dry_run.config_lines(found)), end="\n\n")
   report.print_tables(dry_run.to_tables(found))
-
-
-def use_compilation_cache() -> None:
-  """Keeps compiled programs between runs, in the user's cache directory.
-
-  `JAX_COMPILATION_CACHE_DIR` chooses another place; empty means none.
-  """
-  if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-    return
-  import jax
-
-  base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-  jax.config.update("jax_compilation_cache_dir", str(base / "bnjax" / "xla"))
-  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -138,16 +138,16 @@ def test_workers_of_a_sweep_find_it(folder):
   )
   said, _ = sweep.communicate(timeout=300)
   assert sweep.returncode == 0, said
-  rows = _rows(folder / "sweep" / "trials.jsonl")
-  points = [tuple(row["point"].values()) for row in rows]
+  rows = _rows(folder / "sweep" / "metrics.jsonl")
+  last = [row for row in rows if row["step"] == max(r["step"] for r in rows)]
+  points = [tuple(row["point"].values()) for row in last]
   wanted = {(blocks, slope) for blocks in (1, 2) for slope in (0.1, 0.2)}
   assert set(points) == wanted
   assert len(points) == 8
-  assert np.isfinite([row["population_test_loss"] for row in rows]).all()
+  assert np.isfinite([row["population_test_loss"] for row in last]).all()
   assert len(list((folder / "sweep" / "logs").iterdir())) == 2
-  units = (folder / "sweep" / "groups").glob("*/unit.json")
-  specs = [json.loads(unit.read_text())["config"] for unit in units]
-  decays = {
-    arm["norm"]["decay"] for config in specs for arm in config["arms"].values()
-  }
-  assert decays == {0.5}
+  assert (folder / "sweep" / "report" / "index.html").exists()
+  assert not (folder / "sweep" / "parts").exists()
+  recorded = json.loads((folder / "sweep" / "config.json").read_text())
+  assert recorded["config"]["grid"]["model"]["blocks"] == [1, 2]
+  assert recorded["arms"]["power_norm"]["norm"]["decay"] == 0.5

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from bnjax.lab import config as configs, results
+from bnjax.lab.launch.planned import planned
 from bnjax.lab.launch.run import run
 from bnjax.lab.launch.slurm import Options, Slurm
-from bnjax.lab.launch.trials import make_trials
 
 pytestmark = pytest.mark.slurm
 
@@ -24,7 +24,7 @@ def _config():
   return base.to_dict()
 
 
-def test_four_trials_run_as_a_job_array(run_script, tmp_path):
+def test_four_networks_run_as_a_job_array(run_script, tmp_path):
   file = tmp_path / "two_by_two.py"
   file.write_text(
     "def sweep(add):\n"
@@ -45,34 +45,32 @@ def test_four_trials_run_as_a_job_array(run_script, tmp_path):
   )
   found = run_script(*command)
   assert found.returncode == 0, found.stderr
-  rows = results.read_rows(tmp_path / "sweep" / "trials.jsonl").rows
-  assert len(rows) == 4
-  assert {row["step"] for row in rows} == {20}
-  assert {row["point"]["model.width"] for row in rows} == {4, 5}
-  jobs = [
-    results.read_json(path)["job"]
-    for path in (tmp_path / "sweep" / "groups").glob("*/job.json")
-  ]
+  rows = results.read_rows(tmp_path / "sweep" / "metrics.jsonl").rows
+  last = [row for row in rows if row["step"] == 20]
+  assert len(last) == 4
+  assert {row["point"]["model.width"] for row in last} == {4, 5}
+  logs = (tmp_path / "sweep" / "slurm").glob("*_log.out")
+  jobs = {path.name.partition("_0_log")[0] for path in logs}
   assert len(jobs) == 2
   assert len({job.partition("_")[0] for job in jobs}) == 1  # of one array
   assert "Best settings" in found.stdout
-  assert (tmp_path / "sweep" / "report" / "sweep.png").exists()
+  assert (tmp_path / "sweep" / "report" / "heat_map.png").exists()
   again = run_script(*command)  # there is nothing left to submit
   assert again.returncode == 0, again.stderr
-  assert results.read_rows(tmp_path / "sweep" / "trials.jsonl").rows == rows
+  assert results.read_rows(tmp_path / "sweep" / "metrics.jsonl").rows == rows
 
 
 def test_a_job_told_to_stop_is_queued_again_and_goes_on(tmp_path, monkeypatch):
   monkeypatch.setenv("JAX_PLATFORMS", "cpu")
   config = {**_config(), "steps": 6000, "eval_every": 1000}
-  trials = make_trials(config, [{"l2": 0.1}])
+  sweep = planned(config, [{"l2": 0.1}])
   launcher = Slurm(tmp_path, Options(timeout=5, poll_seconds=0.5), None)
   told = []
   ended = launcher.ended
 
   def tell_once(seconds):
-    for unit in launcher.running():
-      if (unit.run / "metrics.jsonl").exists() and not told:
+    for part in launcher.running():
+      if (part.run / "metrics.jsonl").exists() and not told:
         (job,) = launcher._jobs
         # What Slurm sends when the job's time is nearly over.
         subprocess.check_call(["scancel", job, "--signal=USR2"])
@@ -83,19 +81,18 @@ def test_a_job_told_to_stop_is_queued_again_and_goes_on(tmp_path, monkeypatch):
     return ended(seconds)
 
   launcher.ended = tell_once
-  outcome = run(config, trials, tmp_path, launcher)
+  outcome = run(sweep, tmp_path, launcher)
   assert told
   assert [row["step"] for row in outcome.rows] == [6000]
   log = "".join(p.read_text() for p in (tmp_path / "slurm").glob("*_log.*"))
   assert "Requeued job" in log
-  (unit,) = (tmp_path / "groups").glob("*")
-  assert "resumed" in results.read_json(unit / "run" / "environment.json")
+  assert not (tmp_path / "parts").exists()
 
 
 def test_a_job_that_was_cancelled_is_a_failure(tmp_path, monkeypatch):
   monkeypatch.setenv("JAX_PLATFORMS", "cpu")
   config = {**_config(), "steps": 10**6}
-  trials = make_trials(config, [{"l2": 0.1}])
+  sweep = planned(config, [{"l2": 0.1}])
   launcher = Slurm(tmp_path, Options(timeout=5, poll_seconds=0.5), None)
   ended = launcher.ended
 
@@ -105,5 +102,5 @@ def test_a_job_that_was_cancelled_is_a_failure(tmp_path, monkeypatch):
     return ended(seconds)
 
   launcher.ended = cancel
-  outcome = run(config, trials, tmp_path, launcher)
+  outcome = run(sweep, tmp_path, launcher)
   assert "ended without a result" in outcome.failed[0]["error"]

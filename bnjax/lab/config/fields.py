@@ -85,6 +85,7 @@ def base(
   config.probe_examples = 1000  # training examples that probes look at
   config.arms = {"batch_norm": {}, "no_batch_norm": NO_NORM}
   config.grid = {}  # fields, nested as here, and values: each arm at each point
+  config.points = ()  # {"norm.decay": 0.5, "seed": 3}, ...: with each of these
   return config
 
 
@@ -195,7 +196,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Fields whose own fields are names that the experiment chooses.
-_FREE = ("arms", "grid", "probes")
+_FREE = ("arms", "grid", "points", "probes")
 
 
 def _plain(config: Any) -> Any:

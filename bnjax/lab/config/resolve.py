@@ -16,7 +16,7 @@ from bnjax.lab.errors import UserError, choice
 from bnjax.lab.registry import check_value
 
 # What describes the experiment as a whole and no single arm.
-NOT_FOR_ARMS = ("arms", "grid", "interleave", "machine")
+NOT_FOR_ARMS = ("arms", "grid", "interleave", "machine", "points")
 
 
 def resolve_arms(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -51,6 +51,7 @@ def run(
   mesh: str | None = None,
   writers: Sequence[str] = (),
   report_progress: Callable[[Progress], None] = lambda progress: None,
+  networks: Sequence[Network] | None = None,
 ) -> dict[str, Any]:
   """Trains every arm of `config` and leaves the records in `workdir`.
 
@@ -74,6 +75,7 @@ def run(
     mesh: as `bnjax.lab.experiment.processes.layout` takes it.
     writers: names in `bnjax.lab.writers.WRITERS`, told of every row.
     report_progress: called with a `Progress` now and then.
+    networks: those to train; all of the config's if None.
 
   Returns:
     The summary, as in summary.json; {} but in the first process.
@@ -89,7 +91,7 @@ def run(
   config = complete(config)
   if rules is None:
     rules = results.Rules(title=workdir.resolve().name.replace("_", " "))
-  programs = prepare(config, rules, data_dir)
+  programs = prepare(config, rules, data_dir, networks)
   arms = resolve_arms(config)
   layout = processes.layout(mesh)
   first = processes.is_first()
@@ -114,13 +116,13 @@ def run(
       programs = _as_begun(programs, saved.position["parts"])
     parts = [part for program in programs for part in program.parts]
     sizes = [len(part.networks) for part in parts]
-    networks = [network for part in parts for network in part.networks]
+    trained = [network for part in parts for network in part.networks]
     name = workdir.resolve().name
     told = writers if first else ()
     notify = lambda line: report_progress(
       Progress("", 0, 1, f"note: {line}", notice=True)
     )
-    writer = open_writers(told, workdir, name, networks, notify=notify)
+    writer = open_writers(told, workdir, name, trained, notify=notify)
     stack.callback(writer.close)
     asked = stack.enter_context(preemption.watch())
     stack.enter_context(processes.together())
@@ -149,6 +151,7 @@ def prepare(
   config: Mapping[str, Any],
   rules: results.Rules | None = None,
   data_dir: str | None = None,
+  networks: Sequence[Network] | None = None,
 ) -> list[Checked]:
   """All that is to be trained, checked: the programs in order.
 
@@ -156,13 +159,14 @@ def prepare(
     config: of `bnjax.lab.config.complete`.
     rules: as for `run`.
     data_dir: likewise.
+    networks: likewise.
 
   Raises:
     UserError: something is wrong with the config, or a rule asks for what the
       run will not have.
   """
   check_machine(config["machine"])
-  networks = plan.networks(config)
+  networks = plan.networks(config) if networks is None else networks
   programs = [
     check_program(group, config["machine"], data_dir)
     for group in plan.groups(networks)

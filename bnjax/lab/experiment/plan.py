@@ -1,8 +1,10 @@
 """Which networks an experiment trains, and which of them share a program.
 
-Every arm is trained at every point of the grid for every seed. Networks whose
-specifications differ only in numbers that leave shapes and code alone (see
-`bnjax.lab.config.traceable`) are trained by one compiled program, together.
+Every arm is trained at every point for every seed. The points are those of the
+config's `grid`, each combined with each of its `points`; a point that sets
+`seed` has that one alone. Networks whose specifications differ only in numbers
+that leave shapes and code alone (see `bnjax.lab.config.traceable`) are trained
+by one compiled program, together.
 """
 
 import itertools
@@ -12,8 +14,22 @@ from typing import Any, NamedTuple
 
 from bnjax.lab.config import resolve, traceable
 from bnjax.lab.errors import UserError
+from bnjax.lab.registry import check_value
 
+# Dotted fields of the config and a value of each.
 Point = dict[str, Any]
+
+
+class Place(NamedTuple):
+  """A point and the seeds that are trained there.
+
+  Attributes:
+    point: its values by dotted field, but the seed; empty without a grid.
+    seeds: those that points name; those of the arm if empty.
+  """
+
+  point: Point
+  seeds: tuple[int, ...]
 
 
 class Network(NamedTuple):
@@ -87,19 +103,91 @@ def networks(config: Mapping[str, Any]) -> list[Network]:
     UserError: there is no arm, an axis of the grid is empty, names no field, or
       holds values of another type than the field.
   """
-  axes = _axes(config["grid"])
   if not config["arms"]:
     raise UserError("arms: there is none, so there is nothing to train")
+  where = places(config)
+  return [
+    network
+    for arm in config["arms"]
+    for place in where
+    for network in networks_at(config, arm, place)
+  ]
+
+
+def places(config: Mapping[str, Any]) -> list[Place]:
+  """Every point once, in order of appearance, with its seeds.
+
+  Args:
+    config: its `grid` and `points` say which.
+
+  Raises:
+    UserError: an axis is empty or no list, or a field is set twice.
+
+  >>> places({"grid": {"l2": (0.1,)}, "points": ({"seed": 3}, {"seed": 5})})
+  [Place(point={'l2': 0.1}, seeds=(3, 5))]
+  """
+  seeds: dict[str, list[int]] = {}
+  points: dict[str, Point] = {}
+  for point in every_point(config):
+    rest = {field: v for field, v in point.items() if field != "seed"}
+    key = point_key(rest)
+    points.setdefault(key, rest)
+    own = seeds.setdefault(key, [])
+    if "seed" in point:
+      if check_value("seed", point["seed"], int) < 0:
+        raise UserError(f"seed: {point['seed']} is too small; at least 0")
+      own.append(point["seed"])
+  return [
+    Place(point, tuple(dict.fromkeys(seeds[key])))
+    for key, point in points.items()
+  ]
+
+
+def every_point(config: Mapping[str, Any]) -> list[Point]:
+  """The points of the config's grid, each with each of its `points`.
+
+  Raises:
+    UserError: as `places`.
+  """
+  axes = _axes(config["grid"])
+  others: Sequence[Point] = config.get("points") or ({},)
   found = []
-  for arm in config["arms"]:
-    for values in itertools.product(*axes.values()):
-      point = dict(zip(axes, values, strict=True))
-      own = resolve(config, arm, nested(point))
-      if own["seeds"] < 1:
-        raise UserError(f"seeds: {own['seeds']} is too small; at least 1")
-      seeds = range(own["seed"], own["seed"] + own["seeds"])
-      found += [Network(arm, point, seed, own) for seed in seeds]
+  for values in itertools.product(*axes.values()):
+    for more in others:
+      if twice := [field for field in more if field in axes]:
+        raise UserError(f"{twice[0]}: is set by the grid and by a point")
+      found.append({**dict(zip(axes, values, strict=True)), **more})
   return found
+
+
+def point_key(point: Mapping[str, Any]) -> str:
+  """A text that two points share if all their values agree.
+
+  >>> point_key({"b": 1, "a": (2,)}) == point_key({"a": [2], "b": 1})
+  True
+  """
+  return json.dumps(point, sort_keys=True, default=str)
+
+
+def networks_at(
+  config: Mapping[str, Any], arm: str, place: Place, source: str = "grid"
+) -> list[Network]:
+  """The networks of an arm at a point, seed by seed.
+
+  Args:
+    config: the whole config.
+    arm: of the config.
+    place: the point, and seeds if it has some of its own.
+    source: of the point, for messages.
+
+  Raises:
+    UserError: the point sets no field of the arm, or one to another type.
+  """
+  own = resolve(config, arm, nested(place.point), source=source)
+  if own["seeds"] < 1:
+    raise UserError(f"seeds: {own['seeds']} is too small; at least 1")
+  seeds = place.seeds or range(own["seed"], own["seed"] + own["seeds"])
+  return [Network(arm, place.point, seed, own) for seed in seeds]
 
 
 def groups(found: Sequence[Network]) -> list[Group]:

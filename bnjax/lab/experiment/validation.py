@@ -114,7 +114,7 @@ def check_program(
       finds no such layer, statistics cannot be recomputed, or not even one
       network fits into memory.
   """
-  specs = {id(n.point): n.spec for n in group.networks}
+  specs = {id(n.spec): n.spec for n in group.networks}
   (task, known), *_ = [check_spec(spec, data_dir) for spec in specs.values()]
   spec = group.spec
   with wide(spec):

@@ -17,11 +17,15 @@ RECORDS = (
   "probes.jsonl",
   "summary.json",
 )
-FOLDERS = ("checkpoints", "params", "report")
+FOLDERS = ("checkpoints", "params", "parts", "report")
 
 
 def check(
-  workdir: Path, config: Mapping[str, Any], arms: Mapping[str, Any]
+  workdir: Path,
+  config: Mapping[str, Any],
+  arms: Mapping[str, Any],
+  *,
+  grows: bool = False,
 ) -> None:
   """Refuses a directory that holds something else than this experiment.
 
@@ -31,6 +35,7 @@ def check(
     workdir: the directory.
     config: of the experiment.
     arms: the complete specification of each arm.
+    grows: whether it may have other points and seeds than it had.
 
   Raises:
     UserError: it holds other files, or an experiment with another config.
@@ -47,7 +52,7 @@ def check(
       ) from None
     return
   new = results.to_strict({"config": config, "arms": arms})
-  differences = results.differences(trained(old), trained(new))
+  differences = results.differences(trained(old, grows), trained(new, grows))
   if differences:
     raise UserError(
       f"--workdir: {workdir} holds an experiment with another config "
@@ -55,19 +60,32 @@ def check(
     )
 
 
-def trained(record: Mapping[str, Any]) -> dict[str, Any]:
+def trained(record: Mapping[str, Any], grows: bool = False) -> dict[str, Any]:
   """Of a config.json, what is trained: each arm, complete, at each point.
 
   Whoever set what, and what the machine allowed, is no part of it.
 
+  Args:
+    record: what config.json holds.
+    grows: whether to leave out the points and the seeds.
+
   >>> trained({"config": {"grid": {}, "machine": {}}, "arms": {"a": {}}})
-  {'arms': {'a': {}}, 'grid': {}}
+  {'arms': {'a': {}}, 'grid': {}, 'points': []}
   """
   config = record.get("config") or {}
+  arms = record.get("arms")
+  if grows:
+    return {
+      "arms": {
+        arm: {k: v for k, v in own.items() if k not in ("seed", "seeds")}
+        for arm, own in (arms or {}).items()
+      }
+    }
   shared = ("grid", "interleave")
   return {
-    "arms": record.get("arms"),
+    "arms": arms,
     **{field: config[field] for field in shared if field in config},
+    "points": config.get("points") or [],
   }
 
 

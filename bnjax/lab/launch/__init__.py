@@ -1,29 +1,33 @@
-"""Sweeps: many settings of one experiment, trained together where they can.
+"""Sweeps: one plan of networks, trained in parts wherever there is room.
 
-A trial is one network: an arm of the config, at a point of the sweep, with a
-seed. Trials whose shapes agree are vectorized in one compiled program, by
-`bnjax.lab.experiment.engine`, in groups sized to `config.machine.memory_gb`.
+A sweep is a config with a grid or points. Its networks are divided into parts,
+each of one compiled program (`parts`); a launcher trains the parts in this
+process (`here`), in worker processes (`local`) or as a Slurm job array
+(`slurm`); their records are gathered in one work directory (`run`), which is
+that of an experiment.
 """
 
-from bnjax.lab.launch.board import Board
+from bnjax.lab.launch.board import Board, best_table
+from bnjax.lab.launch.here import Here
 from bnjax.lab.launch.local import Local
-from bnjax.lab.launch.outcome import best_table, draw
-from bnjax.lab.launch.points import read_points
+from bnjax.lab.launch.planned import choose_arms, make_networks, planned
+from bnjax.lab.launch.points import collect, read_points
 from bnjax.lab.launch.run import Launcher, Outcome, run
 from bnjax.lab.launch.slurm import Options, Slurm
-from bnjax.lab.launch.trials import Trial, make_trials
 
 __all__ = [
   "Board",
+  "Here",
   "Launcher",
   "Local",
   "Options",
   "Outcome",
   "Slurm",
-  "Trial",
   "best_table",
-  "draw",
-  "make_trials",
+  "choose_arms",
+  "collect",
+  "make_networks",
+  "planned",
   "read_points",
   "run",
 ]

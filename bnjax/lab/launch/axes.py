@@ -23,10 +23,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment.plan import Point
 from bnjax.lab.launch.fields import Field, convert, lookup
-
-# Dotted fields of the config and a value of each: what a trial sets.
-Point = dict[str, Any]
 
 _RANGE = re.compile(r"(?:(log|linear):)?([^:,]+?)\.\.([^:,]+?)(?::([^:,]+))?")
 

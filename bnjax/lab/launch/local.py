@@ -1,4 +1,4 @@
-"""Trains units in worker processes on this machine."""
+"""Trains parts in worker processes on this machine."""
 
 import contextlib
 import importlib.util
@@ -9,25 +9,25 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import bnjax
-from bnjax.lab.launch.units import Status, Unit, write_status
+from bnjax.lab.launch.parts import Part, Status, write_status
 
 _GRACE = 60  # seconds that a worker has to save what it has
 
 
 class Ended(NamedTuple):
-  """A unit that is no longer trained, and why."""
+  """A part that is no longer trained, and why."""
 
-  unit: Unit
+  part: Part
   status: Status
 
 
 class Local:
-  """Worker processes, each training a unit after the other."""
+  """Worker processes, each training a part after the other."""
 
   def __init__(self, workdir: Path, *, workers: int, data_dir: str | None):
     """Starts nothing yet.
@@ -45,38 +45,39 @@ class Local:
       queue.SimpleQueue()
     )
     self._workers: list[_Worker] = []
-    self._waiting: list[Unit] = []
+    self._waiting: list[Part] = []
 
-  def start(self, units: Sequence[Unit]) -> None:
-    """Takes units on."""
-    self._waiting = list(units)
-    for place in range(min(self._count, len(units))):
+  def start(self, parts: Sequence[Part], tick: Callable[[], None]) -> None:
+    """Takes parts on."""
+    del tick  # others train, and `ended` returns soon
+    self._waiting = list(parts)
+    for place in range(min(self._count, len(parts))):
       self._start(place)
 
   def ended(self, seconds: float) -> Iterator[Ended]:
-    """Waits for that long; yields the units that ended."""
+    """Waits for that long; yields the parts that ended."""
     with contextlib.suppress(queue.Empty):
       worker, line = self._answers.get(timeout=seconds)
-      unit = worker.unit
+      part = worker.part
       if line is None:
-        if unit is not None and worker in self._workers:
-          yield Ended(unit, self._lost(worker, unit))
+        if part is not None and worker in self._workers:
+          yield Ended(part, self._lost(worker, part))
           self._workers.remove(worker)
           if self._waiting:
             self._start(worker.place)
         return
-      worker.unit = None
+      worker.part = None
       answer = json.loads(line)
-      if unit is not None:
-        yield Ended(unit, Status(answer["state"], answer["error"]))
+      if part is not None:
+        yield Ended(part, Status(answer["state"], answer["error"]))
       self._next(worker)
 
-  def running(self) -> list[Unit]:
-    """The units that are being trained."""
-    return [w.unit for w in self._workers if w.unit is not None]
+  def running(self) -> list[Part]:
+    """The parts that are being trained."""
+    return [w.part for w in self._workers if w.part is not None]
 
-  def says(self) -> str:
-    """What to tell who interrupts: nothing."""
+  def hint(self) -> str:
+    """Of interrupting: nothing."""
     return ""
 
   def stop(self) -> None:
@@ -103,7 +104,7 @@ class Local:
     else:
       worker.finish()
 
-  def _lost(self, worker: "_Worker", unit: Unit) -> Status:
+  def _lost(self, worker: "_Worker", part: Part) -> Status:
     worker.finish()
     code = worker.process.wait()
     how = f"status {code}" if code >= 0 else signal.Signals(-code).name
@@ -111,7 +112,7 @@ class Local:
     status = Status(
       "failed", f"the worker ended with {how}{hint}; see {worker.log}"
     )
-    write_status(unit.folder, status)
+    write_status(part.folder, status)
     return status
 
   def _environment(self, place: int) -> dict[str, str]:
@@ -126,7 +127,7 @@ class Local:
 
 
 class _Worker:
-  """A process and the unit it was given."""
+  """A process and the part it was given."""
 
   def __init__(
     self,
@@ -136,7 +137,7 @@ class _Worker:
     answers: "queue.SimpleQueue[tuple[_Worker, str | None]]",
   ):
     self.place = place
-    self.unit: Unit | None = None
+    self.part: Part | None = None
     logs.mkdir(parents=True, exist_ok=True)
     self.log = logs / f"worker-{place}.txt"
     with self.log.open("ab") as log:
@@ -151,12 +152,12 @@ class _Worker:
       )
     threading.Thread(target=self._listen, args=[answers], daemon=True).start()
 
-  def give(self, unit: Unit) -> None:
-    """Has the process train a unit."""
+  def give(self, part: Part) -> None:
+    """Has the process train a part."""
     assert self.process.stdin is not None
-    self.unit = unit
+    self.part = part
     with contextlib.suppress(BrokenPipeError):  # `_listen` tells of its end
-      self.process.stdin.write(f"{unit.folder.absolute()}\n")
+      self.process.stdin.write(f"{part.folder.absolute()}\n")
       self.process.stdin.flush()
 
   def finish(self) -> None:

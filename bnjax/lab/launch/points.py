@@ -1,6 +1,6 @@
 """The points of a sweep, from a file's `sweep(add)` and the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from bnjax.lab.launch.axes import (
   read_axis,
   read_zip,
 )
-from bnjax.lab.launch.trials import collect
 
 
 def read_points(
@@ -59,6 +58,34 @@ def read_points(
       "sweep(add)"
     )
   return cross(parts)
+
+
+def collect(sweep: Callable[[Callable[..., None]], None]) -> list[Point]:
+  """The points that a file's `sweep(add)` adds, in order.
+
+  `add` takes dotted fields and their values as a mapping, or, where a field
+  has no dot, as keywords: `add({"optimizer.learning_rate": 0.1}, seed=3)`.
+
+  >>> collect(lambda add: [add({"norm.decay": d}, seed=1) for d in (0.9,)])
+  [{'norm.decay': 0.9, 'seed': 1}]
+  """
+  points: list[Point] = []
+
+  def add(point: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
+    whole = {**(point or {}), **fields}
+    points.append(
+      {k.removeprefix("config."): _plain(v) for k, v in whole.items()}
+    )
+
+  sweep(add)
+  if not points:
+    raise UserError("sweep(add): it adds no point")
+  return points
+
+
+def _plain(value: Any) -> Any:
+  """A NumPy number as Python's."""
+  return value.item() if hasattr(value, "item") else value
 
 
 def _sweep_of(file: Path, required: bool) -> Any:

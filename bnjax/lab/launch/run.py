@@ -1,9 +1,8 @@
-"""Runs a sweep: what is missing of its trials, and what all of them say."""
+"""Runs a sweep: what is missing of its plan, in parts."""
 
 import contextlib
-import math
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
@@ -12,45 +11,50 @@ from bnjax.lab import results
 from bnjax.lab.config import resolve_arms
 from bnjax.lab.experiment import locks, workdirs
 from bnjax.lab.experiment.environment import describe_environment
-from bnjax.lab.launch import outcome, rows as rows_of
-from bnjax.lab.launch.board import Board, Line, Stand
+from bnjax.lab.experiment.plan import Network
+from bnjax.lab.launch import gather
+from bnjax.lab.launch.board import Board, Line, Stand, describe
+from bnjax.lab.launch.gather import Row, Watch
 from bnjax.lab.launch.local import Ended
-from bnjax.lab.launch.rows import Row, Tail
-from bnjax.lab.launch.trials import Trial
-from bnjax.lab.launch.units import (
-  Unit,
-  begun_units,
-  make_units,
-  write_unit,
+from bnjax.lab.launch.parts import (
+  Part,
+  Status,
+  found_parts,
+  is_saved,
+  make_parts,
+  network_key,
+  steps_of,
+  write_part,
 )
+from bnjax.lab.launch.planned import make_networks
 
 
 class Launcher(Protocol):
-  """What trains units: `launch.local.Local`, `launch.slurm.Slurm`."""
+  """What trains parts: `here.Here`, `local.Local`, `slurm.Slurm`."""
 
-  def start(self, units: Sequence[Unit]) -> None:
-    """Takes units on."""
+  def start(self, parts: Sequence[Part], tick: Callable[[], None]) -> None:
+    """Takes parts on; may call `tick` where `ended` takes long."""
 
   def ended(self, seconds: float) -> Iterator[Ended]:
-    """Waits for about that long; yields the units that ended."""
+    """Waits for about that long; yields the parts that ended."""
 
-  def running(self) -> list[Unit]:
-    """The units that are being trained, or queued."""
+  def running(self) -> list[Part]:
+    """The parts that are being trained, or queued."""
 
   def stop(self) -> None:
     """Ends what is to be ended when the sweep is over or interrupted."""
 
-  def says(self) -> str:
-    """What to tell who interrupts, after "goes on"."""
+  def hint(self) -> str:
+    """What is printed after Ctrl-C, behind "the same command goes on"."""
 
 
 class Outcome(NamedTuple):
   """What a sweep left.
 
   Attributes:
-    rows: of the trials that finished, in the sweep's order.
-    failed: rows of those that did not, with their errors.
-    missing: trials without a row: they can be gone on with.
+    rows: of the last step of the networks that are done, in the plan's order.
+    failed: of those that could not be trained: arm, seed, point, error.
+    missing: networks that are neither: they can be gone on with.
   """
 
   rows: list[Row]
@@ -60,53 +64,73 @@ class Outcome(NamedTuple):
 
 def run(
   config: Mapping[str, Any],
-  trials: Sequence[Trial],
   workdir: Path,
   launcher: Launcher,
   *,
+  arms: Sequence[str] = (),
   rules: results.Rules | None = None,
-  per_unit: int = 0,
+  data_dir: str | None = None,
+  per_part: int = 0,
   board: Board | None = None,
 ) -> Outcome:
-  """Trains the trials that `workdir` has no row of.
+  """Trains the networks of a plan that `workdir` has no records of.
 
   Args:
-    config: the sweep's base config.
-    trials: of `bnjax.lab.launch.trials.make_trials`.
-    workdir: gets config.json, rules.json, environment.json, trials.jsonl, and
-      a folder for each unit. An earlier run of the same config is gone on
-      with, whatever its trials are.
-    launcher: trains units.
-    rules: their `grid_metric` says which trial is best.
-    per_unit: trials in a unit at most; 0 for all that share a program.
+    config: of `bnjax.lab.launch.planned`.
+    workdir: gets what `bnjax.lab.experiment.run` leaves, but predictions; and
+      `failed.json`. An earlier sweep of the same arms is gone on with,
+      whatever its points were.
+    launcher: trains parts.
+    arms: those to train; all if empty.
+    rules: how it is judged; their `grid_metric` says which setting is best.
+    data_dir: where prepared data sets are.
+    per_part: networks in a part at most; 0 for all that share a program.
     board: where progress is shown.
 
   Returns:
-    The trials' rows.
+    The networks' last rows, and what failed.
 
   Raises:
-    UserError: `workdir` holds something else, or another process uses it.
+    UserError: an arm has no valid point, `workdir` holds something else, or
+      another process uses it.
     KeyboardInterrupt: it was interrupted; what is done is kept.
   """
-  arms = resolve_arms(config)
-  workdirs.check(workdir, config, arms)
+  networks, wrong = make_networks(config, arms=arms, data_dir=data_dir)
+  specs = resolve_arms(config)
+  rules = rules or results.Rules()
+  workdirs.check(workdir, config, specs, grows=True)
   with contextlib.ExitStack() as stack:
     stack.enter_context(locks.hold(workdir))
-    rules = rules or results.Rules()
-    results.write_json(
-      workdir / "config.json", {"config": config, "arms": arms}
-    )
-    workdirs.record_rules(workdir, rules)
-    results.write_json(workdir / "environment.json", describe_environment())
-    board = stack.enter_context(board or Board())
-    sweep = _Sweep(config, rules, trials, workdir, launcher, board)
+    _begin(workdir, config, specs, rules)
+    board = stack.enter_context(board or Board(rules.grid_metric))
+    sweep = _Sweep(config, networks, workdir, launcher, board)
     stack.enter_context(_terminated())
     try:
-      sweep.run(per_unit)
+      sweep.run(wrong, per_part)
     finally:
       launcher.stop()
-      sweep.collect()
-    return sweep.outcome()
+      sweep.gather()
+    outcome = sweep.outcome()
+    if not (outcome.failed or outcome.missing):
+      results.write_summary(workdir)
+    return outcome
+
+
+def _begin(
+  workdir: Path,
+  config: Mapping[str, Any],
+  arms: Mapping[str, Any],
+  rules: results.Rules,
+) -> None:
+  """Writes the first files."""
+  (workdir / "summary.json").unlink(missing_ok=True)
+  workdirs.record_rules(workdir, rules)
+  results.write_json(workdir / "config.json", {"config": config, "arms": arms})
+  environment = describe_environment()
+  with contextlib.suppress(FileNotFoundError):
+    old = results.read_json(workdir / "environment.json")
+    environment["datasets"] = old.get("datasets") or []
+  results.write_json(workdir / "environment.json", environment)
 
 
 class _Sweep:
@@ -115,125 +139,112 @@ class _Sweep:
   def __init__(
     self,
     config: Mapping[str, Any],
-    rules: results.Rules,
-    trials: Sequence[Trial],
+    networks: Sequence[Network],
     workdir: Path,
     launcher: Launcher,
     board: Board,
   ):
-    self.config, self.workdir = config, workdir
-    self.launcher, self.board = launcher, board
-    self.trials = {trial.id: trial for trial in trials}
-    self.metric = rules.grid_metric
-    self.rows = {
-      key: row
-      for key, row in rows_of.read_trials(workdir).items()
-      if key in self.trials and "error" not in row
-    }
-    self.tails: dict[Path, Tail] = {}
-    self._add(rows_of.left_behind(self.trials, self.rows, workdir))
+    self._config, self._workdir = config, workdir
+    self._launcher, self._board = launcher, board
+    self._networks = {network_key(n): n for n in networks}
+    self._done = gather.final_rows(workdir, steps_of(networks))
+    self._failed: dict[str, Row] = {}
+    self._total = len(self._networks)
+    self._watched: dict[Path, Watch] = {}
+    self._waiting: dict[Path, Part] = {}
 
-  def run(self, per_unit: int) -> None:
-    """Trains what is missing."""
-    invalid = [trial for trial in self.trials.values() if trial.error]
-    self._add([rows_of.failed(trial, trial.error) for trial in invalid])
-    for error in dict.fromkeys(trial.error for trial in invalid):
-      own = [trial for trial in invalid if trial.error == error]
-      self._complain(own[0], error, len(own) - 1)
-    missing = {k: t for k, t in self.trials.items() if k not in self.rows}
-    units = begun_units(missing, self.rows, self.workdir)
-    begun = {trial.id for unit in units for trial in unit.trials}
-    rest = [trial for key, trial in missing.items() if key not in begun]
-    units += make_units(rest, self.workdir, at_most=per_unit)
-    for unit in units:
-      write_unit(unit, self.config)
-      self.tails[unit.folder] = Tail(unit)
-    self.board.show(self._stand())
-    self.launcher.start(units)
-    waiting = {unit.folder: unit for unit in units}
-    while waiting:
-      for unit, status in self.launcher.ended(0.25):
-        self.collect()
-        del waiting[unit.folder]
-        left = [t for t in unit.trials if t.id not in self.rows]
-        if left:
-          error = status.error or f"{status.state} without its results"
-          self._add([rows_of.failed(trial, error) for trial in left])
-          self._complain(left[0], error, len(left) - 1)
-      self.collect()
-      self.board.show(self._stand())
+  def run(self, wrong: Sequence[Row], per_part: int) -> None:
+    """Trains what is missing.
 
-  def collect(self) -> None:
-    """Writes the rows of trials that have finished."""
-    for tail in self.tails.values():
-      self._add(list(tail.finished()))
+    Args:
+      wrong: networks that cannot be trained, and why.
+      per_part: networks in a part at most.
+    """
+    self._total += len(wrong)
+    self._fail(wrong)
+    parts = self._take_up()
+    begun = {network_key(n) for part in parts for n in part.networks}
+    rest = [
+      network
+      for key, network in self._networks.items()
+      if key not in self._done and key not in begun
+    ]
+    parts += make_parts(rest, self._workdir, at_most=per_part)
+    for part in parts:
+      write_part(part, self._config)
+      self._watched[part.folder] = Watch(part)
+    self._waiting = {part.folder: part for part in parts}
+    self._show()
+    self._launcher.start(parts, self._show)
+    while self._waiting:
+      for part, status in self._launcher.ended(0.25):
+        self._end(part, status)
+      self._show()
+
+  def gather(self) -> None:
+    """Takes over what parts that have not ended have done."""
+    for part in self._waiting.values():
+      self._done |= gather.gather(part, self._workdir, self._done, ended=False)
 
   def outcome(self) -> Outcome:
-    """All rows, in the sweep's order."""
-    found = [self.rows[key] for key in self.trials if key in self.rows]
-    done = [row for row in found if "error" not in row]
-    failed = [row for row in found if "error" in row]
-    return Outcome(done, failed, len(self.trials) - len(found))
+    """All networks, in the plan's order."""
+    rows = [self._done[key] for key in self._networks if key in self._done]
+    failed = list(self._failed.values())
+    return Outcome(rows, failed, self._total - len(rows) - len(failed))
 
-  def _add(self, new: Sequence[Row]) -> None:
-    fresh = []
-    for row in new:
-      known = self.rows.get(row["trial"])
-      if known is None or "error" in known:
-        self.rows[row["trial"]] = row
-        fresh.append(row)
-    if fresh:
-      results.append_rows(self.workdir / rows_of.NAME, fresh)
+  def _take_up(self) -> list[Part]:
+    """Gathers what an earlier sweep's parts have done; those to go on with."""
+    taken = []
+    for part, whole in found_parts(self._networks, self._workdir):
+      queued = (part.folder / "job.json").exists()
+      self._done |= gather.gather(
+        part, self._workdir, self._done, ended=not queued
+      )
+      left = [n for n in part.networks if network_key(n) not in self._done]
+      unbroken = len(left) == len(part.networks) or is_saved(part)
+      if whole and left and (queued or unbroken):
+        taken.append(part._replace(networks=tuple(left)))
+      elif whole and not (left and queued):
+        gather.remove(part)
+    return taken
 
-  def _complain(self, trial: Trial, error: str, others: int = 0) -> None:
-    more = f" and {others} more" if others else ""
-    self.board.tell(f"failed: {describe(trial)}{more}: {error}")
+  def _end(self, part: Part, status: Status) -> None:
+    """Takes over the records of a part that has ended."""
+    del self._waiting[part.folder]
+    self._done |= gather.gather(part, self._workdir, self._done, ended=True)
+    left = [n for n in part.networks if network_key(n) not in self._done]
+    if left:
+      error = status.error or f"{status.state} without its results"
+      error = " ".join(error.split())
+      self._fail(
+        [
+          {"arm": n.arm, "seed": n.seed, "point": n.point, "error": error}
+          for n in left
+        ]
+      )
+    else:
+      gather.remove(part)
 
-  def _stand(self) -> Stand:
-    outcome = self.outcome()
-    return Stand(
-      len(self.trials),
-      len(outcome.rows),
-      len(outcome.failed),
-      self._best(outcome.rows),
-      [
-        Line(common(unit), len(unit.trials), self._step(unit), unit.steps)
-        for unit in self.launcher.running()
-      ],
+  def _fail(self, rows: Sequence[Row]) -> None:
+    self._failed |= {network_key(row): row for row in rows}
+    gather.write_failed(self._workdir, self._failed.values())
+    for error in dict.fromkeys(row["error"] for row in rows):
+      own = [row for row in rows if row["error"] == error]
+      more = f" and {len(own) - 1} more" if len(own) > 1 else ""
+      self._board.tell(f"failed: {describe(own[0])}{more}: {error}")
+
+  def _show(self) -> None:
+    running = self._launcher.running()
+    lines = []
+    done = dict(self._done)
+    for part in running:
+      watch = self._watched[part.folder]
+      watch.look()
+      done |= watch.finals
+      lines.append(Line(part.networks, watch.step, part.steps))
+    self._board.show(
+      Stand(self._total, list(done.values()), len(self._failed), lines)
     )
-
-  def _step(self, unit: Unit) -> int:
-    return self.tails[unit.folder].step if unit.folder in self.tails else 0
-
-  def _best(self, rows: Sequence[Row]) -> str:
-    sign = -1 if outcome.is_loss(self.metric) else 1
-    own = [row for row in rows if row.get(self.metric) is not None]
-    own = [row for row in own if math.isfinite(row[self.metric])]
-    if not own:
-      return ""
-    best = max(own, key=lambda row: sign * row[self.metric])
-    where = describe(self.trials[best["trial"]])
-    return f"{self.metric} {best[self.metric]:.4g} ({where})"
-
-
-def describe(trial: Trial) -> str:
-  """A trial in a few words."""
-  point = {**trial.point, "seed": trial.seed}
-  fields = [f"{k.rpartition('.')[2]} {v}" for k, v in point.items()]
-  return f"{trial.arm}, {', '.join(fields)}"
-
-
-def common(unit: Unit) -> str:
-  """What a unit's trials have in common, in a few words."""
-  arms = list(dict.fromkeys(trial.arm for trial in unit.trials))
-  points = [trial.point for trial in unit.trials]
-  shared = [
-    f"{field.rpartition('.')[2]} {value}"
-    for field, value in points[0].items()
-    if all(point.get(field) == value for point in points)
-  ]
-  name = arms[0] if len(arms) == 1 else f"{arms[0]}, ..."
-  return ", ".join([name, *shared])
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
-"""Trains units as a Slurm job array, through submitit.
+"""Trains parts as a Slurm job array, through submitit.
 
 submitit pickles the job it submits, a folder's name and no more, into the
 sweep's `slurm` folder, and its own process on the node reads that back.
-Nothing else is pickled: a unit is JSON, and so are its results.
+Nothing else is pickled: a part is JSON, and so are its results.
 """
 
 import contextlib
@@ -12,14 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.launch.local import Ended, environment
-from bnjax.lab.launch.units import STOPPED, Status, Unit, read_status
+from bnjax.lab.launch.parts import STOPPED, Part, Status, read_status
 
 _PATIENCE = 600  # seconds: longer than clusters wait before they kill
 _ENDED = {
@@ -60,7 +60,7 @@ class Options(NamedTuple):
 
 
 class Job:
-  """What runs on a node: a worker process for one unit."""
+  """What runs on a node: a worker process for one part."""
 
   def __init__(self, folder: str, data_dir: str | None):
     self.folder = folder
@@ -68,7 +68,7 @@ class Job:
     self._process: subprocess.Popen[bytes] | None = None
 
   def __call__(self) -> int:
-    """Trains the unit; its exit status."""
+    """Trains the part; its exit status."""
     self._process = subprocess.Popen(
       [sys.executable, "-m", "bnjax.lab.launch.worker", self.folder],
       env=environment(self.data_dir),
@@ -95,7 +95,7 @@ class Job:
 
 
 class Slurm:
-  """A job array, a unit a task."""
+  """A job array, a part a task."""
 
   def __init__(self, workdir: Path, options: Options, data_dir: str | None):
     """Looks for Slurm.
@@ -112,33 +112,34 @@ class Slurm:
     self._folder = (workdir / "slurm").absolute()
     self._options = options
     self._data_dir = data_dir
-    self._jobs: dict[str, Unit] = {}
+    self._jobs: dict[str, Part] = {}
     self._missed: dict[str, float] = {}  # since when
     self._queue()
 
-  def start(self, units: Sequence[Unit]) -> None:
-    """Submits the units that are not in the queue from an earlier run.
+  def start(self, parts: Sequence[Part], tick: Callable[[], None]) -> None:
+    """Submits the parts that are not in the queue from an earlier run.
 
     Raises:
       UserError: Slurm refuses.
     """
+    del tick  # `ended` returns soon
     queued = self._queue()
     fresh = []
-    for unit in units:
-      job = _job_of(unit)
+    for part in parts:
+      job = _job_of(part)
       if job in queued:
-        self._jobs[job] = unit
+        self._jobs[job] = part
       else:
-        fresh.append(unit)
+        fresh.append(part)
     if fresh:
       self._submit(fresh)
 
   def ended(self, seconds: float) -> Iterator[Ended]:
-    """Waits for that long or until the next look; yields units that ended."""
+    """Waits for that long or until the next look; yields parts that ended."""
     time.sleep(max(seconds, self._options.poll_seconds))
     queued = self._queue()
-    for job, unit in list(self._jobs.items()):
-      status = read_status(unit.folder)
+    for job, part in list(self._jobs.items()):
+      status = read_status(part.folder)
       waits = status is None or status.state == "stopped"
       if waits and job in queued:
         self._missed.pop(job, None)
@@ -149,23 +150,23 @@ class Slurm:
         if time.monotonic() - since < _LOST:
           continue
       del self._jobs[job]
-      yield Ended(unit, status or Status("failed", self._lost(job)))
+      yield Ended(part, status or Status("failed", self._lost(job)))
 
-  def running(self) -> list[Unit]:
-    """The units that are queued or being trained."""
+  def running(self) -> list[Part]:
+    """The parts that are queued or being trained."""
     return list(self._jobs.values())
 
   def stop(self) -> None:
     """Leaves the jobs to Slurm: the same command collects what they find."""
 
-  def says(self) -> str:
-    """What to tell who interrupts: that jobs go on, and how to end them."""
+  def hint(self) -> str:
+    """Printed after Ctrl-C: that jobs go on, and how to end them."""
     arrays = sorted({job.partition("_")[0] for job in self._jobs})
     if not arrays:
       return ""
     return f"; its jobs go on, to end them: scancel {' '.join(arrays)}"
 
-  def _submit(self, units: Sequence[Unit]) -> None:
+  def _submit(self, parts: Sequence[Part]) -> None:
     import submitit
 
     options = self._options
@@ -188,14 +189,14 @@ class Slurm:
       # srun does not take it over from sbatch.
       asked["slurm_srun_args"] = [f"--cpus-per-task={options.cpus}"]
     executor.update_parameters(**asked)
-    jobs = [Job(str(u.folder.absolute()), self._data_dir) for u in units]
+    jobs = [Job(str(p.folder.absolute()), self._data_dir) for p in parts]
     try:
       submitted = executor.submit_array(jobs)
     except (subprocess.CalledProcessError, RuntimeError) as error:
       raise UserError(f"--launcher=slurm: {_said(error)}") from None
-    for unit, job in zip(units, submitted, strict=True):
-      self._jobs[job.job_id] = unit
-      results.write_json(unit.folder / "job.json", {"job": job.job_id})
+    for part, job in zip(parts, submitted, strict=True):
+      self._jobs[job.job_id] = part
+      results.write_json(part.folder / "job.json", {"job": job.job_id})
 
   def _lost(self, job: str) -> str:
     log = self._folder / f"{job}_0_log.err"
@@ -226,9 +227,9 @@ class Slurm:
     return {job for job, *state in jobs if not _ENDED & {*state}}
 
 
-def _job_of(unit: Unit) -> str:
+def _job_of(part: Part) -> str:
   try:
-    return str(results.read_json(unit.folder / "job.json")["job"])
+    return str(results.read_json(part.folder / "job.json")["job"])
   except (OSError, ValueError, KeyError):
     return ""
 

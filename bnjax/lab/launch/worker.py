@@ -1,8 +1,8 @@
-"""A process that trains units: `python -m bnjax.lab.launch.worker [FOLDER]`.
+"""A process that trains parts: `python -m bnjax.lab.launch.worker [FOLDER]`.
 
-With a unit's folder it trains that one. Without, it reads folders from its
+With a part's folder it trains that one. Without, it reads folders from its
 standard input, one a line, and answers each with a line of JSON; it stops when
-the input ends, in the middle of a unit too, from where it can go on.
+the input ends, in the middle of a part too, from where it can go on.
 """
 
 import json
@@ -11,21 +11,39 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from bnjax.lab.errors import UserError
-from bnjax.lab.launch.units import STOPPED, Status, read_config, write_status
+from bnjax.lab.launch.parts import STOPPED, Status, read_part, write_status
 
 
-def train(folder: Path, data_dir: str | None = None) -> Status:
-  """Trains a unit, or goes on with it, and says how it ended."""
+def train(
+  folder: Path,
+  data_dir: str | None = None,
+  tick: Callable[[], None] = lambda: None,
+) -> Status:
+  """Trains a part, or goes on with it, and says how it ended.
+
+  Args:
+    folder: of the part.
+    data_dir: where prepared data sets are.
+    tick: called now and then.
+  """
   # Not before: what starts workers does without a device.
   from bnjax.lab import experiment
   from bnjax.lab.experiment import preemption
 
   try:
-    experiment.run(read_config(folder), folder / "run", data_dir=data_dir)
+    config, networks = read_part(folder)
+    experiment.run(
+      config,
+      folder / "run",
+      data_dir=data_dir,
+      networks=networks,
+      report_progress=lambda progress: tick(),
+    )
     status = Status("done")
   except preemption.Preempted as stop:
     status = Status("stopped", str(stop))
@@ -70,9 +88,9 @@ def main(arguments: list[str]) -> int:
   # What anything prints goes to the log, beside the errors.
   answers = os.fdopen(os.dup(1), "w")
   os.dup2(2, 1)
-  from bnjax.lab import cli as console
+  from bnjax.lab.experiment.compilation import use_compilation_cache
 
-  console.use_compilation_cache()
+  use_compilation_cache()
   if not arguments:
     return _serve(answers)
   status = train(Path(arguments[0]), os.environ.get("BNJAX_SWEEP_DATA_DIR"))

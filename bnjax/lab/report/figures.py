@@ -9,7 +9,7 @@ from bnjax.lab.report.kinds import make
 from bnjax.lab.report.marks import Figure
 from bnjax.lab.report.run import Run, read_run
 from bnjax.lab.results import figure_kinds
-from bnjax.lab.results.figures import figures
+from bnjax.lab.results.figures import figures, of_grid
 from bnjax.lab.results.grids import PLAIN
 from bnjax.lab.results.rules import Rules
 
@@ -75,13 +75,7 @@ def usual(run: Run) -> dict[str, figure_kinds.Figure]:
   """The figures of a run whose rules ask for none."""
   found: dict[str, figure_kinds.Figure] = {}
   for grid in list(run.measured.grids.values())[:1]:
-    if len(grid.fields) > 1:
-      x, y = grid.fields[:2]
-      found["heat_map"] = figure_kinds.HeatMap(x=x, y=y)
-    else:
-      found["grid"] = figure_kinds.Field(
-        x=grid.fields[0], metrics=(grid.metric,)
-      )
+    found |= of_grid(grid)
   metrics = {metric for _, metric in run.measured.plain}
   losses = {
     "loss": "Training loss with its L2 penalty",

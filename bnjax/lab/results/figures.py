@@ -1,11 +1,13 @@
 """The figures that rules ask for, fitted to what was trained."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from bnjax.lab.results.figure_kinds import Custom, Figure, HeatMap
-from bnjax.lab.results.points import grid_axes
+from bnjax.lab.results.figure_kinds import Custom, Field, Figure, HeatMap
+from bnjax.lab.results.grids import Grid
+from bnjax.lab.results.points import grid_axes, is_number, short_names
 from bnjax.lab.results.rules import Rules
 
 
@@ -65,3 +67,24 @@ def _with_axes(
   if x == y:
     raise ValueError(f"{path}.y is {y!r}, which is its x already")
   return dataclasses.replace(figure, x=x, y=y)
+
+
+def of_grid(grid: Grid) -> dict[str, Figure]:
+  """The figures of a grid whose rules ask for none, by name.
+
+  One field: a line an arm. More, and every combination was tried: a heat
+  map. Otherwise a figure a field, at the best of what else was tried.
+  """
+  fields = grid.fields
+  full = len(grid.points) == math.prod(len(grid.axis(f)) for f in fields)
+  if len(fields) > 1 and full:
+    return {"heat_map": HeatMap(x=fields[0], y=fields[1])}
+  names = short_names(fields) if len(fields) > 1 else {fields[0]: "grid"}
+  found: dict[str, Figure] = {}
+  for field, name in names.items():
+    values = [value for value in grid.axis(field) if value is not None]
+    log = all(is_number(value) and value > 0 for value in values)
+    wide = log and max(values) >= 10 * min(values)
+    shown = (grid.metric,)
+    found[name] = Field(x=field, metrics=shown, log_x=wide)
+  return found

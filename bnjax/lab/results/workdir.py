@@ -14,6 +14,7 @@ from bnjax.lab.results.summary import summarize
 from bnjax.lab.results.thin import thick
 
 METRICS = "metrics.json"  # what is kept of a run's metrics, see `thin`
+FAILED = "failed.json"  # networks that could not be trained, and why
 
 
 class Workdir(NamedTuple):
@@ -75,7 +76,7 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
     raise ValueError("config.json does not hold a config")
   environment = read_json(folder / "environment.json")
   recorded = read_rules(folder)
-  notices = list(recorded.notices)
+  notices = [*recorded.notices, *_failed(folder)]
   if is_kept(folder):
     kept = thick(read_json(folder / METRICS))
     rows = kept.rows + kept.judged
@@ -87,6 +88,16 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
     probes, more = read_rows(folder / "probes.jsonl")
     notices += more
   return Workdir(config, environment, rows, notices, probes, recorded)
+
+
+def _failed(folder: pathlib.Path) -> list[str]:
+  """What could not be trained, in a line, if anything."""
+  if not (folder / FAILED).exists():
+    return []
+  failed = read_json(folder / FAILED).get("failed") or [{}]
+  first = failed[0].get("error", "")
+  count = "1 network" if len(failed) == 1 else f"{len(failed)} networks"
+  return [f"{count} failed, see {FAILED}; the first one: {first}"]
 
 
 def is_kept(folder: pathlib.Path) -> bool:

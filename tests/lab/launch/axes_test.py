@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from bnjax.lab.errors import UserError
@@ -12,7 +13,7 @@ from bnjax.lab.launch.axes import (
   read_axis,
   read_zip,
 )
-from bnjax.lab.launch.points import read_points
+from bnjax.lab.launch.points import collect, read_points
 
 CONFIG = {
   "seed": 0,
@@ -138,11 +139,17 @@ def test_a_file_and_the_command_line_are_crossed(tmp_path):
   ]
 
 
+def test_numpy_numbers_are_numbers():
+  points = collect(lambda add: [add({"config.l2": v}) for v in np.array([0.5])])
+  assert points == [{"l2": 0.5}]
+  assert type(points[0]["l2"]) is float
+
+
 def test_what_is_wrong_with_a_file_is_told(tmp_path):
   empty, none = tmp_path / "empty.py", tmp_path / "none.py"
   empty.write_text("def sweep(add):\n  pass\n")
   none.write_text("")
-  with pytest.raises(UserError, match="it adds no trial"):
+  with pytest.raises(UserError, match="it adds no point"):
     read_points(CONFIG, file=empty)
   with pytest.raises(UserError, match=r"does not define sweep\(add\)"):
     read_points(CONFIG, file=none, required=True)

@@ -1,12 +1,11 @@
-"""A config of seconds, and a launcher that trains in this process."""
+"""A config of seconds, and a launcher that keeps what it was given."""
 
 import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from bnjax.lab import config as configs
-from bnjax.lab.launch.local import Ended
-from bnjax.lab.launch.worker import train
+from bnjax.lab.launch.here import Here
 
 _CACHE = (
   "jax_compilation_cache_dir",
@@ -14,36 +13,27 @@ _CACHE = (
 )
 
 
-class Here:
-  """Trains units one after the other; keeps what it was given."""
+class Watched(Here):
+  """Keeps what it was given; does something before it trains a part."""
 
-  def __init__(self, before=lambda unit: None):
+  def __init__(self, before=lambda part: None):
+    super().__init__()
     self.before = before
     self.given = []
-    self._left = []
 
-  def start(self, units):
-    self.given += [[trial.id for trial in unit.trials] for unit in units]
-    self._left = list(units)
+  def start(self, parts, tick):
+    self.given += [[(n.point, n.seed) for n in p.networks] for p in parts]
+    super().start(parts, tick)
 
   def ended(self, seconds):
-    unit = self._left.pop(0)
-    self.before(unit)
-    yield Ended(unit, train(unit.folder))
-
-  def running(self):
-    return self._left[:1]
-
-  def stop(self):
-    self._left = []
-
-  def says(self):
-    return ""
+    if self._left:
+      self.before(self._left[0])
+    yield from super().ended(seconds)
 
 
 @pytest.fixture
 def here():
-  return Here
+  return Watched
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.launch.local import Local, default_workers, visible_gpus
+from bnjax.lab.launch.parts import make_parts, read_status, write_part
+from bnjax.lab.launch.planned import make_networks, planned
 from bnjax.lab.launch.run import run
-from bnjax.lab.launch.trials import make_trials
-from bnjax.lab.launch.units import make_units, read_status, write_unit
 
 
 @pytest.fixture(autouse=True)
@@ -26,40 +26,39 @@ def _until(condition, seconds=120):
     time.sleep(0.05)
 
 
-def test_a_killed_worker_fails_its_unit_alone_and_a_stopped_one_goes_on(
+def test_a_killed_worker_fails_its_part_alone_and_a_stopped_one_goes_on(
   config, tmp_path
 ):
   config |= {"steps": 10**6, "eval_every": 10, "seeds": 1}
-  points = [{"model.width": w} for w in (4, 5)]
-  trials = make_trials(config, points)
+  plan = planned(config, [{"model.width": w} for w in (4, 5)])
   launcher = Local(tmp_path, workers=2, data_dir=None)
-  units = make_units(trials, tmp_path)
-  for unit in units:
-    write_unit(unit, config)
-  launcher.start(units)
-  for unit in units:
-    _until(lambda unit=unit: (unit.run / "metrics.jsonl").exists())
+  parts = make_parts(make_networks(plan)[0], tmp_path)
+  for part in parts:
+    write_part(part, plan)
+  launcher.start(parts, lambda: None)
+  for part in parts:
+    _until(lambda part=part: (part.run / "metrics.jsonl").exists())
   pids = [worker.process.pid for worker in launcher._workers]
   os.kill(pids[0], signal.SIGKILL)
   ended = []
   _until(lambda: ended.extend(launcher.ended(0.1)) or ended)
-  assert ended[0].unit is units[0]
+  assert ended[0].part is parts[0]
   assert "ended with SIGKILL (out of memory?); see" in ended[0].status.error
-  assert launcher.running() == [units[1]]
+  assert launcher.running() == [parts[1]]
   launcher.stop()
-  assert read_status(units[1].folder).state == "stopped"
-  assert list((units[1].run / "checkpoints").glob("[0-9]*"))
+  assert read_status(parts[1].folder).state == "stopped"
+  assert list((parts[1].run / "checkpoints").glob("[0-9]*"))
   for pid in pids:
     with pytest.raises(ProcessLookupError):
       os.kill(pid, 0)
 
 
-def test_a_worker_trains_one_unit_after_the_other(config, tmp_path, capfd):
+def test_a_worker_trains_one_part_after_the_other(config, tmp_path, capfd):
   config["seeds"] = 1
-  trials = make_trials(config, [{"model.width": w} for w in (4, 5, 6)])
+  plan = planned(config, [{"model.width": w} for w in (4, 5, 6)])
   launcher = Local(tmp_path, workers=1, data_dir=None)
-  outcome = run(config, trials, tmp_path, launcher)
-  assert [row["trial"] for row in outcome.rows] == [t.id for t in trials]
+  outcome = run(plan, tmp_path, launcher)
+  assert [row["point"]["model.width"] for row in outcome.rows] == [4, 5, 6]
   assert len(list((tmp_path / "logs").iterdir())) == 1
   assert not launcher.running()
 
@@ -85,9 +84,8 @@ def test_one_worker_a_gpu_or_a_core(monkeypatch, tmp_path):
 def test_a_worker_that_cannot_start_is_told(config, tmp_path, monkeypatch):
   monkeypatch.setattr(sys, "executable", "/bin/false")
   config["seeds"] = 1
-  trials = make_trials(config, [{"l2": 0.1}])
   launcher = Local(tmp_path, workers=1, data_dir=None)
-  outcome = run(config, trials, tmp_path, launcher)
+  outcome = run(planned(config, [{"l2": 0.1}]), tmp_path, launcher)
   assert "the worker ended with status 1; see" in outcome.failed[0]["error"]
 
 

@@ -30,7 +30,7 @@ def test_a_job_that_is_queued_again_has_not_ended(says, tmp_path):
   assert launcher._queue() == {"5"}
 
 
-class Unit:
+class Part:
   def __init__(self, folder):
     self.folder = folder
 
@@ -42,7 +42,7 @@ def test_a_job_is_given_up_once_it_is_missing_for_long(
   now = [0.0]
   monkeypatch.setattr(time, "monotonic", lambda: now[0])
   launcher = Slurm(tmp_path, Options(), None)
-  launcher._jobs["1"] = Unit(tmp_path)
+  launcher._jobs["1"] = Part(tmp_path)
   look = lambda: [ended.status.state for ended in launcher.ended(0)]
   assert look() == []
   now[0] = slurm._LOST - 1

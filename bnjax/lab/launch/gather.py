@@ -1,0 +1,141 @@
+"""Gathers the records of a sweep's parts in its work directory.
+
+A network is done once its row of the last step is in `metrics.jsonl`; that is
+written last. Reading records twice does no harm: readers take the last row.
+"""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from bnjax.lab import results
+from bnjax.lab.errors import UserError
+from bnjax.lab.launch.parts import Part, network_key, steps_of
+from bnjax.lab.results.workdir import FAILED
+
+Row = dict[str, Any]
+METRICS, PROBES = "metrics.jsonl", "probes.jsonl"
+
+
+def final_rows(workdir: Path, steps: Mapping[str, int]) -> dict[str, Row]:
+  """The row of the last step of each network that is done.
+
+  Args:
+    workdir: of the sweep.
+    steps: the last step of each network of the plan, by `network_key`.
+
+  Raises:
+    UserError: the file is damaged.
+  """
+  try:
+    rows = results.read_rows(workdir / METRICS).rows
+    return _finals(rows, steps)
+  except FileNotFoundError:
+    return {}
+  except (ValueError, KeyError) as error:
+    raise UserError(
+      f"--workdir: {workdir / METRICS}: {error}; mend it"
+    ) from None
+
+
+def gather(
+  part: Part, workdir: Path, done: Collection[str], *, ended: bool
+) -> dict[str, Row]:
+  """Takes over the records of a part's networks that are done.
+
+  Args:
+    part: what of it is wanted.
+    workdir: gets the records.
+    done: the networks whose records are there.
+    ended: whether no process trains the part any more.
+
+  Returns:
+    The row of the last step of each network that was not done.
+  """
+  steps = steps_of(part.networks)
+  with contextlib.suppress(FileNotFoundError):
+    rows = results.read_rows(part.run / METRICS).rows
+    new = {k: r for k, r in _finals(rows, steps).items() if k not in done}
+    if ended:
+      _move(part.run / "params", workdir / "params")
+    if new:
+      _add_datasets(part.run, workdir)
+      if (part.run / PROBES).exists():
+        seen = results.read_rows(part.run / PROBES).rows
+        kept = [row for row in seen if network_key(row) in new]
+        results.append_rows(workdir / PROBES, kept)
+      kept = [row for row in rows if network_key(row) in new]
+      results.append_rows(workdir / METRICS, kept)
+    return new
+  return {}
+
+
+def remove(part: Part) -> None:
+  """Removes a part whose records are all gathered."""
+  shutil.rmtree(part.folder, ignore_errors=True)
+  with contextlib.suppress(OSError):  # there are others
+    part.folder.parent.rmdir()
+
+
+def write_failed(workdir: Path, failed: Collection[Row]) -> None:
+  """Lists the networks that could not be trained, and why."""
+  if failed:
+    results.write_json(workdir / FAILED, {"failed": list(failed)})
+  else:
+    (workdir / FAILED).unlink(missing_ok=True)
+
+
+class Watch:
+  """Reads what a part records, while it does; nothing depends on it."""
+
+  def __init__(self, part: Part):
+    self.step = 0  # the last one that was recorded
+    self.finals: dict[str, Row] = {}
+    self._path = part.run / METRICS
+    self._steps = steps_of(part.networks)
+    self._offset = 0
+
+  def look(self) -> None:
+    """Reads what is new."""
+    with contextlib.suppress(FileNotFoundError), self._path.open("rb") as file:
+      file.seek(self._offset)
+      content = file.read()
+      whole = content[: content.rfind(b"\n") + 1]
+      self._offset += len(whole)
+      for line in whole.splitlines():
+        with contextlib.suppress(
+          ValueError, KeyError, TypeError
+        ):  # cut, begun anew
+          row = json.loads(line)
+          self.step = int(row["step"])
+          self.finals |= _finals([row], self._steps)
+
+
+def _finals(rows: Collection[Row], steps: Mapping[str, int]) -> dict[str, Row]:
+  keys = [network_key(row) for row in rows]
+  return {
+    key: row
+    for key, row in zip(keys, rows, strict=True)
+    if row["step"] == steps.get(key)
+  }
+
+
+def _move(source: Path, target: Path) -> None:
+  for folder in source.iterdir() if source.is_dir() else ():
+    shutil.rmtree(target / folder.name, ignore_errors=True)
+    target.mkdir(exist_ok=True)
+    shutil.move(folder, target / folder.name)
+
+
+def _add_datasets(run: Path, workdir: Path) -> None:
+  """Notes in environment.json what data the part was trained on."""
+  ours = results.read_json(workdir / "environment.json")
+  known = ours.get("datasets") or []
+  theirs = results.read_json(run / "environment.json").get("datasets") or []
+  more = [dataset for dataset in theirs if dataset not in known]
+  if more:
+    ours["datasets"] = [*known, *more]
+    results.write_json(workdir / "environment.json", ours)

@@ -1,0 +1,44 @@
+"""Trains parts in this process, one after the other."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from bnjax.lab.launch.local import Ended
+from bnjax.lab.launch.parts import Part
+from bnjax.lab.launch.worker import train
+
+
+class Here:
+  """No process of its own: quickest to start, and what kills it kills all."""
+
+  def __init__(self, data_dir: str | None = None):
+    self._data_dir = data_dir
+    self._left: list[Part] = []
+    self._tick: Callable[[], None] = lambda: None
+
+  def start(self, parts: Sequence[Part], tick: Callable[[], None]) -> None:
+    """Takes parts on; `tick` is called while they are trained."""
+    self._left, self._tick = list(parts), tick
+
+  def ended(self, seconds: float) -> Iterator[Ended]:
+    """Trains the next part.
+
+    Raises:
+      KeyboardInterrupt: the process was asked to stop.
+    """
+    del seconds
+    status = train(self._left[0].folder, self._data_dir, self._tick)
+    if status.state == "stopped":
+      raise KeyboardInterrupt
+    yield Ended(self._left.pop(0), status)
+
+  def running(self) -> list[Part]:
+    """The part that is being trained."""
+    return self._left[:1]
+
+  def stop(self) -> None:
+    """Leaves the rest."""
+    self._left = []
+
+  def hint(self) -> str:
+    """Of interrupting: nothing."""
+    return ""

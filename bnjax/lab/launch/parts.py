@@ -1,0 +1,181 @@
+"""Parts of a plan: networks that one process trains, and where they are told.
+
+A part is a run of its own, by `bnjax.lab.experiment.run`, of networks that
+differ in numbers alone: they share its compiled program.
+
+    WORKDIR/parts/ID/part.json     the config, and which networks
+    WORKDIR/parts/ID/run/          the run's work directory
+    WORKDIR/parts/ID/status.json   how it ended
+
+What it records is gathered in WORKDIR (see `bnjax.lab.launch.gather`), and the
+part is removed once all of it is there.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bnjax.lab import results
+from bnjax.lab.config import resolve
+from bnjax.lab.experiment import plan
+from bnjax.lab.experiment.plan import Network
+
+PARTS = "parts"
+STOPPED = 75  # exit status: EX_TEMPFAIL, the same part can be gone on with
+
+
+class Part(NamedTuple):
+  """Networks that are trained together.
+
+  Attributes:
+    folder: where it is kept.
+    networks: in order.
+  """
+
+  folder: Path
+  networks: tuple[Network, ...]
+
+  @property
+  def run(self) -> Path:
+    """The run's work directory."""
+    return self.folder / "run"
+
+  @property
+  def steps(self) -> int:
+    """How many steps its networks train for."""
+    return int(self.networks[0].spec["steps"])
+
+
+class Status(NamedTuple):
+  """How a part ended: "done", "failed" or "stopped", and the error."""
+
+  state: str
+  error: str = ""
+
+
+def network_key(network: Network | Mapping[str, Any]) -> str:
+  """A text for an arm, a seed and a point, of a network or of its rows."""
+  if isinstance(network, Network):
+    network = network._asdict()
+  point = plan.point_key(network.get("point") or {})
+  return f"{network['arm']} {network['seed']} {point}"
+
+
+def make_parts(
+  networks: Sequence[Network], workdir: Path, *, at_most: int = 0
+) -> list[Part]:
+  """Divides networks into parts, in order of appearance.
+
+  Args:
+    networks: of the plan.
+    workdir: of the sweep.
+    at_most: networks in a part; 0 for all that share a program.
+  """
+  parts = []
+  for group in plan.groups(networks):
+    for some in group.split(at_most) if at_most else [group]:
+      keys = "\n".join(map(network_key, some.networks))
+      name = hashlib.sha256(keys.encode()).hexdigest()[:12]
+      parts.append(Part(workdir / PARTS / name, some.networks))
+  return parts
+
+
+def found_parts(
+  networks: Mapping[str, Network], workdir: Path
+) -> list[tuple[Part, bool]]:
+  """Parts that an earlier sweep left.
+
+  Args:
+    networks: those of the plan, by `network_key`.
+    workdir: of the sweep.
+
+  Returns:
+    Each part that has networks of the plan, those alone in it, and whether
+    they are all that it has.
+  """
+  found = []
+  for path in sorted((workdir / PARTS).glob("*/part.json")):
+    try:
+      keys = [network_key(n) for n in results.read_json(path)["networks"]]
+    except (ValueError, KeyError, OSError):  # torn: as if it were not there
+      continue
+    own = tuple(networks[key] for key in keys if key in networks)
+    if own:
+      found.append((Part(path.parent, own), len(own) == len(keys)))
+  return found
+
+
+def is_saved(part: Part) -> bool:
+  """Whether a part has a checkpoint."""
+  return any((part.run / "checkpoints").glob("[0-9]*"))
+
+
+def write_part(part: Part, config: Mapping[str, Any]) -> None:
+  """Writes what a worker needs; leaves that of an earlier sweep as it is.
+
+  Args:
+    part: of a plan.
+    config: the plan's.
+  """
+  (part.folder / "status.json").unlink(missing_ok=True)
+  path = part.folder / "part.json"
+  if path.exists():
+    return
+  named = {network.arm for network in part.networks}
+  arms = {arm: own for arm, own in config["arms"].items() if arm in named}
+  whole = {**config, "arms": arms, "grid": {}, "points": ()}
+  whole["predictions"] = False  # of some networks alone they say nothing
+  networks = [
+    {"arm": n.arm, "seed": n.seed, "point": n.point} for n in part.networks
+  ]
+  results.write_json(path, {"config": whole, "networks": networks})
+
+
+def read_part(folder: Path) -> tuple[dict[str, Any], list[Network]]:
+  """The config and the networks of a part.
+
+  Raises:
+    UserError: what it trains is no longer known.
+  """
+  told = results.read_json(folder / "part.json")
+  config: dict[str, Any] = {k: _tuples(v) for k, v in told["config"].items()}
+  points: dict[str, plan.Point] = {}
+  specs: dict[str, dict[str, Any]] = {}
+  networks = []
+  for known in told["networks"]:
+    arm, seed = known["arm"], known["seed"]
+    key = f"{arm} {plan.point_key(known['point'])}"
+    if key not in specs:
+      point = points[key] = _tuples(known["point"])
+      specs[key] = resolve(config, arm, plan.nested(point), source="sweep")
+      specs[key]["predictions"] = False
+    networks.append(Network(arm, points[key], seed, specs[key]))
+  return config, networks
+
+
+def write_status(folder: Path, status: Status) -> None:
+  """Says how a part ended."""
+  results.write_json(folder / "status.json", status._asdict())
+
+
+def read_status(folder: Path) -> Status | None:
+  """How a part ended; None while it has not."""
+  try:
+    return Status(**results.read_json(folder / "status.json"))
+  except (FileNotFoundError, ValueError):
+    return None
+
+
+def _tuples(value: Any) -> Any:
+  """Lists as tuples, as a config file has them."""
+  if isinstance(value, Mapping):
+    return {key: _tuples(item) for key, item in value.items()}
+  if isinstance(value, list):
+    return tuple(_tuples(item) for item in value)
+  return value
+
+
+def steps_of(networks: Iterable[Network]) -> dict[str, int]:
+  """The last step of each network, by `network_key`."""
+  return {network_key(n): int(n.spec["steps"]) for n in networks}

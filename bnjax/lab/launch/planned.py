@@ -1,0 +1,162 @@
+"""The plan of a sweep: a config whose grid and points say what is trained."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bnjax.lab.config import GROUPS, NOT_FOR_ARMS, override
+from bnjax.lab.errors import UserError
+from bnjax.lab.experiment import plan
+from bnjax.lab.experiment.plan import Network, Point
+from bnjax.lab.experiment.validation import check_spec
+from bnjax.lab.launch.axes import cross
+from bnjax.lab.launch.fields import lookup
+
+# What there is of a network that could not be trained, and its "error".
+Row = dict[str, Any]
+
+
+def planned(
+  config: Mapping[str, Any], points: Sequence[Point], arms: Sequence[str] = ()
+) -> dict[str, Any]:
+  """The config with the points of a sweep.
+
+  Where they are all combinations of some values they become its `grid`, and
+  consecutive seeds its `seed` and `seeds`, so that reports show a grid. Others
+  stay as they are, in its `points`.
+
+  Args:
+    config: of `bnjax.lab.config.complete`. Its own grid and points are crossed
+      with those given.
+    points: what the sweep sets, by dotted field.
+    arms: those that are trained; all if empty.
+
+  Raises:
+    UserError: a point sets a field that does not exist or has another type, or
+      one that an arm sets itself.
+  """
+  whole = cross([points or [{}], plan.every_point(config)])
+  chosen = choose_arms(config, arms)
+  for point in whole:
+    _check(config, chosen, point)
+  swept = {**config, "grid": {}, "points": tuple(whole)}
+  where = plan.places(swept)
+  seeds = where[0].seeds
+  own: list[Point]
+  if any(place.seeds != seeds for place in where):
+    own = [
+      {**place.point, **({} if seed is None else {"seed": seed})}
+      for place in where
+      for seed in place.seeds or (None,)
+    ]
+    return swept | {"points": tuple(own)}
+  rests = [place.point for place in where]
+  grid = _axes(rests)
+  follow = seeds and seeds == tuple(range(seeds[0], seeds[-1] + 1))
+  if follow and not any("seeds" in arm for arm in chosen.values()):
+    swept |= {"seed": seeds[0], "seeds": len(seeds)}
+    seeds = ()
+  own = [{"seed": seed} for seed in seeds]
+  if grid is None:
+    return swept | {"points": tuple(cross([rests, own or [{}]]))}
+  return swept | {"grid": plan.nested(dict(grid)), "points": tuple(own)}
+
+
+def make_networks(
+  config: Mapping[str, Any],
+  *,
+  arms: Sequence[str] = (),
+  data_dir: str | None = None,
+) -> tuple[list[Network], list[Row]]:
+  """Every network of a plan, point by point, and those that cannot be.
+
+  A point whose values do not fit stops no other, unless no point of its arm is
+  any better.
+
+  Args:
+    config: of `planned`.
+    arms: those to train; all if empty.
+    data_dir: where prepared data sets are.
+
+  Returns:
+    The networks; and `{"arm", "seed", "point", "error"}` of the others.
+
+  Raises:
+    UserError: an arm has no valid point.
+  """
+  chosen = choose_arms(config, arms)
+  networks: list[Network] = []
+  wrong: list[Row] = []
+  for place in plan.places(config):
+    for arm in chosen:
+      try:
+        found = plan.networks_at(config, arm, place, source="sweep")
+        check_spec(found[0].spec, data_dir)
+        networks += found
+      except UserError as error:
+        first, count = config["seed"], config["seeds"]
+        seeds = place.seeds or range(first, first + count)
+        row = {"arm": arm, "point": place.point, "error": str(error)}
+        wrong += [row | {"seed": seed} for seed in seeds]
+  valid = {network.arm for network in networks}
+  for arm in chosen:
+    if arm not in valid:
+      raise UserError(next(r["error"] for r in wrong if r["arm"] == arm))
+  return networks, wrong
+
+
+def choose_arms(
+  config: Mapping[str, Any], arms: Sequence[str]
+) -> dict[str, Mapping[str, Any]]:
+  """Those arms of a config; all of them if none is named.
+
+  Raises:
+    UserError: one of them is none.
+  """
+  for arm in arms:
+    if arm not in config["arms"]:
+      known = ", ".join(config["arms"])
+      raise UserError(f"--arms: {arm!r} is not one; the config has {known}")
+  return {arm: config["arms"][arm] for arm in arms or config["arms"]}
+
+
+def _axes(points: Sequence[Point]) -> dict[str, tuple[Any, ...]] | None:
+  """The axes of a grid that has just these points; None if none has."""
+  fields = list(points[0])
+  if any(set(point) != set(fields) for point in points):
+    return None
+  axes = {}
+  for field in fields:
+    values = {plan.point_key({field: p[field]}): p[field] for p in points}
+    axes[field] = tuple(values.values())
+  # No two points are the same: as many as there are combinations are all.
+  every = len(points) == math.prod(map(len, axes.values()))
+  return axes if every else None
+
+
+def _check(
+  config: Mapping[str, Any], arms: Mapping[str, Any], point: Point
+) -> None:
+  """Raises UserError for what would be wrong whatever the values are."""
+  for field in point:
+    if field.partition(".")[0] in NOT_FOR_ARMS:
+      raise UserError(f"{field}: belongs to the sweep as a whole, not a point")
+    if field == "seeds":
+      raise UserError("seeds: sweep seed, as in config.seed=0..9, instead")
+    lookup(config, field)
+    for arm, own in arms.items():
+      if _sets(own, field):
+        raise UserError(
+          f"{field}: arm {arm!r} sets it itself; choose others with --arms"
+        )
+  plain = {f: v for f, v in point.items() if f.partition(".")[0] not in GROUPS}
+  override("sweep", config, plan.nested(plain))
+
+
+def _sets(own: Mapping[str, Any], field: str) -> bool:
+  value: Any = own
+  for key in field.split("."):
+    if not isinstance(value, Mapping) or key not in value:
+      return False
+    value = value[key]
+  return True
