@@ -492,6 +492,8 @@ def steps_and_values(measured, arms=(), *, metric: str, times: float = 1.0):
 FAULTS = {
   "fails": lambda measured: 1 / 0,
   "number": lambda measured: 3,
+  "markless": lambda measured: Figure([Panel([3], Axis(), Axis())]),
+  "empty": lambda measured: Figure([]),
   "ragged": lambda measured: Line("a", BLUE, [1, 2], [1]),
   "nothing": lambda measured: None,
 }
@@ -528,6 +530,8 @@ def test_a_function_from_outside_makes_a_figure(outside):
   [
     ("fails", {}, r"figures\.x: '.*:fails' fails: ZeroDivisionError: .*line"),
     ("number", {}, "returns a int, and is to return a bnjax.lab.report.marks"),
+    ("markless", {}, "returns a panel with a mark of type int"),
+    ("empty", {}, "returns a figure without panels"),
     ("ragged", {}, "fails: ValueError: Line: x and y differ in length"),
     ("fials", {}, "has no 'fials'; did you mean 'fails'"),
     (
