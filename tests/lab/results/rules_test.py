@@ -102,7 +102,7 @@ def test_json_has_kinds_and_what_is_not_a_default():
     ("claims.later.metric", "a>=1",
      "claims.later: Claim.metric: 'a>=1' names several layers or a threshold"),
     ("claims.later.versus_metric", "", "claims.later: Claim.versus_metric: ''"),
-    ("figures.z.kind", "lines", "figures.z.kind is 'lines'; valid: curves, f"),
+    ("figures.z.kind", "lines", "figures.z.kind is 'lines'; valid: curves, c"),
     ("figures.z.metric", "x", "figures.z.metric is unknown; valid: title, ar"),
     ("figures.z.metrics", ["a>=1"], "figures.z: Curves.metrics: 'a>=1' names"),
     ("figures.a.layers", ["h_{1}"], "figures.a: Layers.layers has 'h_{1}': w"),
