@@ -1,6 +1,6 @@
 """Records on disk, rules, aggregation over seeds, and verdicts.
 
-NumPy and SciPy only, and pandas for `frame`: a work directory can be read, and
+NumPy, SciPy and pandas only: a work directory can be read, and
 judged, on a machine without JAX.
 """
 

@@ -1,18 +1,14 @@
-"""Rows of `metrics.jsonl` grouped into curves: seeds x steps, per arm.
-
-A resumed run may write a row again: of the rows with one arm, seed and step,
-the last one counts.
-"""
+"""Metrics over seeds and steps, taken from a frame of rows."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Any
+import itertools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-# What a row holds beside metrics; times end in `_seconds` and are listed with
-# metrics only where a rule names them.
-KEYS = ("arm", "seed", "step", "point", "diverged_step")
+from bnjax.lab.results.rows import Row, Table
 
 # The times that add up to what a run took.
 SPENT = ("compile_seconds", "train_seconds", "evaluate_seconds")
@@ -31,8 +27,6 @@ ORDER = (
   "grad_norm",
   "param_norm",
 )
-
-Row = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,59 +57,83 @@ class Curve:
     """The last step at which any seed recorded the metric."""
     return self.steps[-1]
 
-  @property
-  def reached(self) -> tuple[int, ...]:
-    """The last step that each seed recorded; 0 for none."""
-    last = np.where(self.present, self.steps, 0).max(axis=1)
-    return tuple(int(step) for step in last)
-
   def at(self, step: int) -> dict[int, float]:
     """The value of each seed that recorded this step; NaN if not finite."""
-    if step not in self.steps:
-      return {}
-    column = self.steps.index(step)
-    return {
-      seed: float(self.values[row, column])
-      for row, seed in enumerate(self.seeds)
-      if self.present[row, column]
-    }
+    return self._column(self.values, step)
 
   def bounds_at(self, step: int) -> dict[int, int]:
     """The bound of each seed that recorded this step, see `bounds`."""
-    if self.bounds is None or step not in self.steps:
-      return dict.fromkeys(self.at(step), 0)
-    column = self.steps.index(step)
-    return {
-      seed: int(self.bounds[row, column])
-      for row, seed in enumerate(self.seeds)
-      if self.present[row, column]
-    }
+    none = np.zeros(self.values.shape, np.int8)
+    return self._column(none if self.bounds is None else self.bounds, step)
+
+  def _column(self, values: np.ndarray, step: int) -> dict[int, Any]:
+    if step not in self.steps:
+      return {}
+    place = self.steps.index(step)
+    own = zip(self.seeds, values[:, place].tolist(), strict=True)
+    there = self.present[:, place].tolist()
+    return dict(itertools.compress(own, there))
 
   def over_seeds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, least and greatest finite value per step; NaN without any."""
-    finite = np.isfinite(self.values)
-    count = finite.sum(axis=0)
-    total = np.where(finite, self.values, 0.0).sum(axis=0)
-    none = count == 0
-    mean = np.where(none, np.nan, total / np.maximum(count, 1))
-    least = np.where(finite, self.values, np.inf).min(axis=0)
-    greatest = np.where(finite, self.values, -np.inf).max(axis=0)
-    return (
-      mean,
-      np.where(none, np.nan, least),
-      np.where(none, np.nan, greatest),
-    )
+    finite = np.isfinite(self.values)  # a growth may have overflowed
+    over = pd.DataFrame(np.where(finite, self.values, np.nan))
+    return tuple(x.to_numpy() for x in (over.mean(), over.min(), over.max()))
+
+
+class Stack(NamedTuple):
+  """A metric at every point.
+
+  Attributes:
+    steps: those at which any run recorded it.
+    values: float64 [points, seeds, steps]; NaN where not finite or not
+      recorded.
+    present: bool of that shape; whether it was recorded.
+  """
+
+  steps: tuple[int, ...]
+  values: np.ndarray
+  present: np.ndarray
+
+
+def stacked(
+  steps: np.ndarray, numbers: np.ndarray, *lines: tuple[np.ndarray, int]
+) -> Stack:
+  """Numbers of rows by the lines that they belong to, and by steps.
+
+  Args:
+    steps: int64 [rows].
+    numbers: float64 [rows]; NaN where none was recorded, inf where it was not
+      finite.
+    *lines: for each axis but the last one, the place of every row on it, int
+      [rows], and how many places there are.
+
+  Returns:
+    The numbers, the last one where there are several; no steps without any.
+  """
+  there = ~np.isnan(numbers)
+  found, columns = np.unique(steps[there], return_inverse=True)
+  values = np.full((*(size for _, size in lines), found.size), np.nan)
+  values[*(places[there] for places, _ in lines), columns] = numbers[there]
+  present = ~np.isnan(values)
+  values[np.isinf(values)] = np.nan
+  return Stack(tuple(found.tolist()), values, present)
+
+
+def curve_of(
+  arm: str, metric: str, seeds: np.ndarray, steps: np.ndarray, numbers: Any
+) -> Curve | None:
+  """The curve of one metric of one arm's rows, see `stacked`; None if empty."""
+  every, lines = np.unique(seeds, return_inverse=True)
+  found = stacked(steps, numbers, (lines, every.size))
+  return (
+    Curve(arm, metric, tuple(every.tolist()), *found) if found.steps else (None)
+  )
 
 
 def is_time(name: str) -> bool:
   """Whether a field of a row is a time: seconds, and no metric of a network."""
   return name.endswith("_seconds")
-
-
-def _is_metric(name: str, value: Any, times: bool) -> bool:
-  if name in KEYS or isinstance(value, bool) or is_time(name) > times:
-    return False
-  return value is None or isinstance(value, int | float)
 
 
 def curves(
@@ -124,9 +142,8 @@ def curves(
   """Groups rows into one curve per arm and metric.
 
   Args:
-    rows: as `read_rows` gives them: `arm`, `seed`, `step` and numbers, where
-      None stands for a number that was not finite. The point of a grid that
-      they may have is not looked at: see `grids`.
+    rows: of metrics. The point of a grid that they may have is not looked at:
+      see `grids`.
     times: whether fields ending in `_seconds` are among the metrics.
 
   Returns:
@@ -134,60 +151,42 @@ def curves(
     the order of `ORDER`.
 
   Raises:
-    ValueError: a row lacks `arm`, `seed` or `step`.
+    ValueError: a row is not as it should be, see `Table`.
   """
-  seeds: dict[str, set[int]] = {}
-  cells: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
-  for row in rows:
-    try:
-      arm, seed, step = row["arm"], row["seed"], row["step"]
-    except KeyError as error:
-      raise ValueError(f"a row of metrics has no {error}: {row}") from None
-    seeds.setdefault(arm, set()).add(seed)
-    for name, value in row.items():
-      if _is_metric(name, value, times):
-        number = np.nan if value is None else float(value)
-        cells.setdefault((arm, name), {})[seed, step] = number
-  arms = list(seeds)
-  order = {name: index for index, name in enumerate(ranked(cells))}
-  keys = sorted(cells, key=lambda k: (arms.index(k[0]), order[k[1]]))
-  return {key: _curve(*key, sorted(seeds[key[0]]), cells[key]) for key in keys}
+  table = Table.of_metrics(rows)
+  names = [m for m in ranked_names(table.metrics) if times or not is_time(m)]
+  found = {}
+  for arm, own in table.frame.groupby("arm", sort=False, observed=True):
+    seeds, steps = own["seed"].to_numpy(), own["step"].to_numpy()
+    for name in names:
+      curve = curve_of(arm, name, seeds, steps, own[name].to_numpy())
+      if curve:
+        found[arm, name] = curve
+  return found
+
+
+def ranked_names(names: Iterable[str]) -> list[str]:
+  """Metrics in the order they are listed in."""
+  rank = {name: index for index, name in enumerate(ORDER)}
+  return sorted(set(names), key=lambda name: (rank.get(name, len(rank)), name))
 
 
 def ranked(cells: Iterable[tuple[str, str]]) -> list[str]:
   """The metrics of (arm, metric) pairs, in the order they are listed in."""
-  names = {metric for _, metric in cells}
-  rank = {name: index for index, name in enumerate(ORDER)}
-  return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))
-
-
-def _curve(
-  arm: str,
-  metric: str,
-  seeds: list[int],
-  cells: Mapping[tuple[int, int], float],
-) -> Curve:
-  steps = sorted({step for _, step in cells})
-  column = {step: index for index, step in enumerate(steps)}
-  line = {seed: index for index, seed in enumerate(seeds)}
-  values = np.full((len(seeds), len(steps)), np.nan)
-  present = np.zeros(values.shape, bool)
-  for (seed, step), value in cells.items():
-    place = line[seed], column[step]
-    values[place] = value if np.isfinite(value) else np.nan
-    present[place] = True
-  return Curve(arm, metric, tuple(seeds), tuple(steps), values, present)
+  return ranked_names(metric for _, metric in cells)
 
 
 def diverged_steps(rows: Iterable[Row]) -> dict[str, dict[int, int]]:
   """The step at which each diverged run did so: arm -> seed -> step."""
-  found: dict[str, dict[int, int]] = {}
-  for row in rows:
-    step = row.get("diverged_step")
-    if step is not None:
-      runs = found.setdefault(row["arm"], {})
-      runs[row["seed"]] = min(step, runs.get(row["seed"], step))
-  return {arm: dict(sorted(runs.items())) for arm, runs in found.items()}
+  frame = Table.of_metrics(rows).frame
+  if "diverged_step" not in frame:
+    return {}
+  own = frame.dropna(subset="diverged_step")
+  first = own.groupby(["arm", "seed"], observed=True)["diverged_step"].min()
+  found: dict[str, dict[int, int]] = {arm: {} for arm in own["arm"].unique()}
+  for (arm, seed), step in first.items():
+    found[arm][seed] = int(step)
+  return found
 
 
 def total_seconds(rows: Iterable[Row]) -> float | None:
@@ -196,11 +195,10 @@ def total_seconds(rows: Iterable[Row]) -> float | None:
   `SPENT` are running totals of a run, its share of what was spent on several
   at once. Any other time, such as that of a step, is no part of the whole.
   """
-  spent: dict[tuple[str, int, str, str], float] = {}
-  for row in rows:
-    for name in SPENT:
-      value = row.get(name)
-      if value is not None:
-        key = row["arm"], row["seed"], str(row.get("point")), name
-        spent[key] = max(value, spent.get(key, 0.0))
-  return sum(spent.values()) if spent else None
+  frame = Table.of_metrics(rows).frame
+  names = [name for name in SPENT if name in frame]
+  runs = frame[names].replace(np.inf, np.nan).groupby(
+    [frame["arm"], frame["seed"], frame["point"]], observed=True, dropna=False
+  )  # fmt: skip
+  spent = runs.max()
+  return float(spent.sum().sum()) if spent.notna().any(axis=None) else None

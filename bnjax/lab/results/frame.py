@@ -11,21 +11,20 @@
 
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from bnjax.lab.results.aggregate import KEYS, ranked
+from bnjax.lab.results.aggregate import ranked_names
+from bnjax.lab.results.rows import Table
 from bnjax.lab.results.workdir import read_workdir
-
-if TYPE_CHECKING:
-  import pandas as pd
 
 _FORMATS = (".csv", ".parquet")
 
 
-def frame(workdir: str | os.PathLike[str]) -> "pd.DataFrame":
+def frame(workdir: str | os.PathLike[str]) -> pd.DataFrame:
   """The metrics of a run: a row for each arm, seed, grid point and step.
 
   Args:
@@ -39,17 +38,16 @@ def frame(workdir: str | os.PathLike[str]) -> "pd.DataFrame":
   Raises:
     FileNotFoundError, ValueError: as `read_workdir`.
   """
-  rows, fields = _flat(read_workdir(workdir).rows)
-  names = {("", name) for row in rows for name in row}
-  rest = [n for n in ranked(names) if n not in (*KEYS, *fields)]
-  diverged = ["diverged_step"] if ("", "diverged_step") in names else []
+  table = Table.of_metrics(read_workdir(workdir).rows)
+  whole, fields = _flat(table)
+  diverged = [n for n in ("diverged_step",) if n in whole]
   keys = ["arm", "seed", *fields, "step"]
-  found = _table(rows, [*keys, *rest, *diverged])
-  # A resumed run writes some rows again: of each number the last one counts.
-  return found.groupby(keys, sort=False, dropna=False, as_index=False).last()
+  whole = whole[[*keys, *ranked_names(table.metrics), *diverged]]
+  again = whole.groupby(keys, sort=False, dropna=False, as_index=False)
+  return again.last().replace(np.inf, np.nan)
 
 
-def probe_frame(workdir: str | os.PathLike[str]) -> "pd.DataFrame":
+def probe_frame(workdir: str | os.PathLike[str]) -> pd.DataFrame:
   """What probes saw in a run: a row for each number.
 
   Args:
@@ -63,12 +61,13 @@ def probe_frame(workdir: str | os.PathLike[str]) -> "pd.DataFrame":
   Raises:
     FileNotFoundError, ValueError: as `read_workdir`.
   """
-  rows, fields = _flat(read_workdir(workdir).probes)
+  whole, fields = _flat(Table.of_probes(read_workdir(workdir).probes))
   keys = ["arm", "seed", *fields, "step", "probe", "layer", "index"]
-  numbers = [number for row in rows for number in _numbers(row)]
-  seen = {name for number in numbers for name in number}
-  beside = [n for n in ("low", "high", "zero_fraction") if n in seen]
-  found = _table(numbers, [*keys, "value", *beside])
+  columns = [*keys, "value", "low", "high", "zero_fraction"]
+  numbers = [n for row in whole.to_dict("records") for n in _numbers(row)]
+  found = pd.DataFrame(numbers, columns=columns)
+  beside = [n for n in columns[-3:] if found[n].isna().all()]
+  found = found.astype({"value": float}).drop(columns=beside)
   return found.drop_duplicates(keys, keep="last", ignore_index=True)
 
 
@@ -86,7 +85,7 @@ def write_table(
 
   Raises:
     ValueError: the name ends otherwise.
-    ImportError: pandas, or pyarrow for Parquet, is missing.
+    ImportError: pyarrow is missing, for Parquet.
     FileNotFoundError, ValueError: as `read_workdir`.
   """
   target = pathlib.Path(path)
@@ -110,41 +109,34 @@ def write_table(
   return list(tables)
 
 
-def _table(
-  rows: Sequence[Mapping[str, Any]], columns: Sequence[str]
-) -> "pd.DataFrame":
-  try:
-    import pandas as pd
-  except ImportError:
-    raise ImportError("a frame needs pandas: pip install pandas") from None
-  found = pd.DataFrame(rows, columns=list(columns))
-  # What was never finite is None in every row: a column of numbers still.
-  empty = {name: float for name in found if found[name].isna().all()}
-  return found.astype(empty)
-
-
-def _flat(
-  rows: Sequence[Mapping[str, Any]],
-) -> tuple[list[dict[str, Any]], list[str]]:
+def _flat(table: Table) -> tuple[pd.DataFrame, list[str]]:
   """Rows with the fields of their points beside the others, and the fields."""
-  points = [row.get("point") or {} for row in rows]
-  fields = list(dict.fromkeys(field for point in points for field in point))
-  flat = [
-    {**point, **{name: row[name] for name in row if name != "point"}}
-    for row, point in zip(rows, points, strict=True)
-  ]
-  return flat, fields
+  points = table.points
+  fields = list(dict.fromkeys(field for point in points for field, _ in point))
+  places = table.frame["point"].cat.codes
+  at = {
+    field: pd.Series([dict(point).get(field) for point in points]).reindex(
+      places
+    )
+    for field in fields
+  }
+  columns = {
+    field: own.set_axis(table.frame.index) for field, own in at.items()
+  }
+  flat = table.frame.drop(columns="point").assign(**columns)
+  return flat.astype(dict.fromkeys(flat.select_dtypes("category"), object)), (
+    fields
+  )
 
 
-def _numbers(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _numbers(row: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
   """Every number of a row of probes."""
   own = {k: row[k] for k in row if k not in ("values", "edges")}
-  values = np.asarray(row["values"], np.float64)
-  edges = np.asarray(row.get("edges") or (), np.float64)
+  values, edges = row["values"], row["edges"]
   for place in np.ndindex(values.shape):
     index = ",".join(map(str, place))
     number = own | {"index": index, "value": float(values[place])}
-    if edges.size and place:
+    if edges is not None and place:
       low, high = edges[..., place[-1]], edges[..., place[-1] + 1]
       number |= {"low": float(low), "high": float(high)}
     yield number

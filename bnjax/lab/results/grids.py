@@ -17,27 +17,30 @@ where no point is trained it is *at most* the grid's smallest: see
 """
 
 import dataclasses
+import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bnjax.lab.results.aggregate import (
   Curve,
-  Row,
+  Stack,
   curves,
   diverged_steps,
-  ranked,
+  ranked_names,
+  stacked,
 )
 from bnjax.lab.results.points import (
   Point,
   grid_axes,
   is_number,
   matches,
-  point_of,
   short_names,
 )
+from bnjax.lab.results.rows import Row, Table
 from bnjax.lab.results.rules import Rules
 
 PLAIN = Rules()
@@ -46,22 +49,7 @@ BEST = "best_"
 LARGEST = "largest_"
 
 
-class Stack(NamedTuple):
-  """A metric at every point.
-
-  Attributes:
-    steps: those at which any run recorded it.
-    values: float64 [points, seeds, steps]; NaN where not finite or not
-      recorded.
-    present: bool of that shape; whether it was recorded.
-  """
-
-  steps: tuple[int, ...]
-  values: np.ndarray
-  present: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Grid:
   """The runs of one arm over a grid.
 
@@ -69,8 +57,8 @@ class Grid:
     arm: the arm's name.
     fields: the grid's dotted fields.
     points: the values of the fields at each point that has rows.
-    curves: for each point, its curves by metric.
-    diverged: for each point, seed -> the step at which the run diverged.
+    frame: the arm's rows, see `Table`.
+    places: which of the points each row is at, int [rows].
     missing: how many points of the config's grid have no rows.
     metric: what says whether a point is trained.
     threshold: from which value of it on it is.
@@ -79,22 +67,45 @@ class Grid:
   arm: str
   fields: tuple[str, ...]
   points: tuple[tuple[Any, ...], ...]
-  curves: tuple[dict[str, Curve], ...]
-  diverged: tuple[dict[int, int], ...]
+  frame: pd.DataFrame
+  places: np.ndarray
   missing: int
   metric: str
   threshold: float
 
-  @property
+  @functools.cached_property
   def metrics(self) -> list[str]:
     """The metrics that any point recorded."""
-    return ranked({(self.arm, name) for point in self.curves for name in point})
+    own = self.frame.dropna(axis="columns", how="all")
+    return ranked_names(Table(own).metrics)
 
-  @property
+  @functools.cached_property
   def seeds(self) -> tuple[int, ...]:
-    """Every seed of any point."""
-    found = (curve.seeds for point in self.curves for curve in point.values())
-    return tuple(sorted({seed for seeds in found for seed in seeds}))
+    """Every seed of any point that recorded a metric."""
+    some = self.frame[self.metrics].notna().any(axis="columns").to_numpy()
+    recorded = np.isin(self.places, self.places[some])
+    return tuple(np.unique(self.frame["seed"][recorded]).tolist())
+
+  @functools.cached_property
+  def _rows(self) -> list[Table]:
+    """The rows of each point."""
+    whole = self.frame.groupby(self.places)
+    return [Table(whole.get_group(p)) for p in range(len(self.points))]
+
+  def curves_at(self, place: int) -> dict[str, Curve]:
+    """The curves of one of the points, by metric."""
+    found = curves(self._rows[place], times=True)
+    return {name: curve for (_, name), curve in found.items()}
+
+  @functools.cached_property
+  def curves(self) -> tuple[dict[str, Curve], ...]:
+    """For each point, its curves by metric."""
+    return tuple(map(self.curves_at, range(len(self.points))))
+
+  @functools.cached_property
+  def diverged(self) -> tuple[dict[int, int], ...]:
+    """For each point, seed -> the step at which the run diverged."""
+    return tuple(diverged_steps(t).get(self.arm, {}) for t in self._rows)
 
   def axis(self, field: str) -> tuple[Any, ...]:
     """The values of a field, sorted where they are numbers."""
@@ -106,29 +117,26 @@ class Grid:
     """A metric at the one point that has the wanted values, else None."""
     wanted = list(wanted)
     found = [
-      own
-      for point, own in zip(self.points, self.curves, strict=True)
+      place
+      for place, point in enumerate(self.points)
       if matches(tuple(zip(self.fields, point, strict=True)), wanted)
     ]
-    return found[0].get(metric) if len(found) == 1 else None
+    return self.curves_at(found[0]).get(metric) if len(found) == 1 else None
 
   def stack(self, metric: str) -> Stack:
     """A metric at every point."""
-    own = [point.get(metric) for point in self.curves]
-    steps = tuple(sorted({s for curve in own if curve for s in curve.steps}))
-    seeds = self.seeds
-    values = np.full((len(own), len(seeds), len(steps)), np.nan)
-    present = np.zeros(values.shape, bool)
-    for place, curve in enumerate(own):
-      if curve is None:
-        continue
-      cells = np.ix_(
-        [place],
-        [seeds.index(seed) for seed in curve.seeds],
-        [steps.index(step) for step in curve.steps],
-      )
-      values[cells], present[cells] = curve.values, curve.present
-    return Stack(steps, values, present)
+    seeds, frame = np.array(self.seeds), self.frame
+    if metric not in self.metrics:
+      shape = len(self.points), seeds.size, 0
+      return Stack((), np.empty(shape), np.empty(shape, bool))
+    # A seed of points without metrics has no place, and no numbers either.
+    lines = np.searchsorted(seeds, frame["seed"])
+    return stacked(
+      frame["step"].to_numpy(),
+      frame[metric].to_numpy(),
+      (self.places, len(self.points)),
+      (lines, seeds.size),
+    )
 
   def derive(self, name: str) -> Curve | None:
     """A metric that follows from all points, see above; None if `name` is not.
@@ -196,48 +204,40 @@ def _best(values: np.ndarray) -> tuple[np.ndarray, None]:
 
 
 def grids(
-  config: Mapping[str, Any], rows: Sequence[Row], rules: Rules = PLAIN
+  config: Mapping[str, Any], rows: Iterable[Row], rules: Rules = PLAIN
 ) -> dict[str, Grid]:
   """The grid of every arm whose rows have points.
 
   Args:
     config: its `grid` says which points there should be.
     rules: they say which points count as trained.
-    rows: the rows of `metrics.jsonl`; those without a point are passed over.
+    rows: of metrics; those without a point are passed over.
 
   Returns:
     Arm -> grid, its points in the order of their values.
 
   Raises:
-    ValueError: a row lacks `arm`, `seed` or `step`.
+    ValueError: a row is not as it should be, see `Table`.
   """
   axes = grid_axes(config)
   wanted = math.prod(map(len, axes.values())) if axes else 0
-  runs: dict[str, dict[Point, list[Row]]] = {}
-  for row in rows:
-    if point := point_of(row):
-      runs.setdefault(row["arm"], {}).setdefault(point, []).append(row)
+  frame = Table.of_metrics(rows).frame.dropna(subset="point")
   found = {}
-  for arm, own in runs.items():
-    known = {field for point in own for field, _ in point}
+  for arm, own in frame.groupby("arm", sort=False, observed=True):
+    column = own["point"].cat.remove_unused_categories().cat
+    own_points: list[Point] = list(column.categories)
+    known = {field for point in own_points for field, _ in point}
     fields = [field for field in axes if field in known]
     fields += sorted(known - set(fields))
-    coordinates = {
-      point: tuple(dict(point).get(field) for field in fields) for point in own
-    }
-    points = sorted(own, key=lambda point: _order(coordinates[point]))
+    values = [tuple(dict(p).get(field) for field in fields) for p in own_points]
+    order = sorted(range(len(values)), key=lambda place: _order(values[place]))
     found[arm] = Grid(
       arm=arm,
       fields=tuple(fields),
-      points=tuple(coordinates[point] for point in points),
-      curves=tuple(
-        {name: c for (_, name), c in curves(own[point], times=True).items()}
-        for point in points
-      ),
-      diverged=tuple(
-        diverged_steps(own[point]).get(arm, {}) for point in points
-      ),
-      missing=max(0, wanted - len(points)),
+      points=tuple(values[place] for place in order),
+      frame=own,
+      places=np.argsort(order)[column.codes.to_numpy()],
+      missing=max(0, wanted - len(order)),
       metric=rules.grid_metric,
       threshold=rules.grid_threshold,
     )

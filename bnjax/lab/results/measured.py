@@ -1,12 +1,11 @@
 """Everything a run measured, found by the names that rules and figures use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bnjax.lab.results import derived
 from bnjax.lab.results.aggregate import (
   Curve,
-  Row,
   curves,
   diverged_steps,
   is_time,
@@ -21,8 +20,9 @@ from bnjax.lab.results.names import (
   StepsTo,
   parse_name,
 )
-from bnjax.lab.results.points import point_of, short_names
+from bnjax.lab.results.points import short_names
 from bnjax.lab.results.probes import Probes
+from bnjax.lab.results.rows import Row, Table
 from bnjax.lab.results.rules import Rules
 from bnjax.lab.results.settings import arm_names, setting
 
@@ -58,6 +58,7 @@ class Measured:
   Attributes:
     config: the resolved config.
     rules: how it is judged and what is shown of it.
+    rows: of metrics.
     arms: their names, in the config's order.
     steps: how many steps each arm is to train for.
     plain: curves by (arm, metric), of runs without a grid; times among them.
@@ -69,29 +70,32 @@ class Measured:
   def __init__(
     self,
     config: Mapping[str, Any],
-    rows: Sequence[Row],
-    probes: Sequence[Row] = (),
+    rows: Iterable[Row],
+    probes: Iterable[Row] = (),
     rules: Rules = PLAIN,
   ):
     """Groups the rows.
 
     Args:
       config: the resolved config as a nested dictionary.
-      rows: of `metrics.jsonl`.
-      probes: rows of `probes.jsonl`.
+      rows: of metrics.
+      probes: of probes.
       rules: how it is judged and what is shown of it.
 
     Raises:
-      ValueError: a row lacks a field.
+      ValueError: a row is not as it should be, see `Table`.
     """
-    single = [row for row in rows if not point_of(row)]
     self.config = config
     self.rules = rules
+    self.rows = Table.of_metrics(rows)
+    seen = Table.of_probes(probes)
+    frame = self.rows.frame
+    single = Table(frame[frame["point"].isna()])
     self.plain = curves(single, times=True)
     self.diverged = diverged_steps(single)
-    self.grids = grids(config, rows, rules)
-    self.probes = Probes(probes)
-    self.arms = arm_names(config, [*rows, *probes])
+    self.grids = grids(config, self.rows, rules)
+    self.probes = Probes(seen)
+    self.arms = arm_names(config, [*self.rows.arms, *seen.arms])
     self.steps = {arm: setting(config, arm, "steps") or 0 for arm in self.arms}
     self._found: dict[tuple[str, str], Curve | None] = {}
 

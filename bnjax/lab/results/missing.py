@@ -1,8 +1,11 @@
 """What an unfinished run lacks."""
 
-from bnjax.lab.results.aggregate import Curve
-from bnjax.lab.results.grids import Grid
+from typing import Any
+
+import pandas as pd
+
 from bnjax.lab.results.measured import Measured
+from bnjax.lab.results.rows import Table
 from bnjax.lab.results.settings import setting
 
 
@@ -16,48 +19,50 @@ def missing_rows(measured: Measured) -> list[str]:
     The lines; none for a finished run.
   """
   notices = []
+  runs = measured.rows.frame
+  runs = dict(list(runs.groupby("arm", observed=True)))
   for arm in measured.arms:
-    if grid := measured.grids.get(arm):
-      notices += _grid_lacks(grid, measured)
+    wanted = setting(measured.config, arm, "seeds") or 0
+    steps = measured.steps[arm]
+    grid = measured.grids.get(arm)
+    if grid is not None:
+      if grid.missing:
+        have = len(grid.points)
+        total = have + grid.missing
+        notices.append(f"{arm}: {have} of {total} points have rows")
+      last = _last_steps(grid.frame, grid.places)
+      seeds = last.groupby(level=0).size()
+      if few := int((seeds < wanted).sum()):
+        notices.append(f"{arm}: {few} points have less than {wanted} seeds")
+      if stopped := int((last < steps).sum()):
+        notices.append(f"{arm}: {stopped} runs stopped before step {steps}")
       continue
-    own = [curve for (name, _), curve in measured.plain.items() if name == arm]
-    if not own:
+    if not any(name == arm for name, _ in measured.plain):
       notices.append(f"{arm}: nothing was recorded")
       continue
-    curve = max(own, key=lambda curve: curve.last_step)
-    wanted = setting(measured.config, arm, "seeds")
-    if wanted and len(curve.seeds) < wanted:
-      notices.append(f"{arm}: {len(curve.seeds)} of {wanted} seeds have rows")
-    steps = measured.steps[arm]
+    last = _last_steps(runs[arm], runs[arm]["arm"]).droplevel(0)
+    if len(last) < wanted:
+      notices.append(f"{arm}: {len(last)} of {wanted} seeds have rows")
     short = [
-      f"seed {seed} stopped at step {reached}"
-      for seed, reached in _stopped(curve, steps).items()
+      f"seed {seed} stopped at step {step}"
+      for seed, step in last.items()
+      if step < steps
     ]
     if short:
       notices.append(f"{arm}: {', '.join(short)} of {steps}")
   return notices
 
 
-def _stopped(curve: Curve, steps: int) -> dict[int, int]:
-  """The seeds whose rows end early, and where."""
-  ends = zip(curve.seeds, curve.reached, strict=True)
-  return {seed: reached for seed, reached in ends if reached < steps}
+def _last_steps(frame: pd.DataFrame, of: Any) -> "pd.Series[int]":
+  """The last step at which each run recorded any metric; 0 for none.
 
+  Args:
+    frame: rows, see `Table`.
+    of: what tells runs apart beside their seeds, for each row.
 
-def _grid_lacks(grid: Grid, measured: Measured) -> list[str]:
-  notices, have = [], len(grid.points)
-  if grid.missing:
-    total = have + grid.missing
-    notices.append(f"{grid.arm}: {have} of {total} points have rows")
-  steps = measured.steps[grid.arm]
-  wanted = setting(measured.config, grid.arm, "seeds") or 0
-  few, short = 0, 0
-  for own in grid.curves:
-    curve = max(own.values(), key=lambda curve: curve.last_step)
-    few += len(curve.seeds) < wanted
-    short += len(_stopped(curve, steps))
-  if few:
-    notices.append(f"{grid.arm}: {few} points have less than {wanted} seeds")
-  if short:
-    notices.append(f"{grid.arm}: {short} runs stopped before step {steps}")
-  return notices
+  Returns:
+    int64, by that and by seed.
+  """
+  some = frame[Table(frame).metrics].notna().any(axis="columns")
+  steps = frame["step"].where(some, 0)
+  return steps.groupby([of, frame["seed"]], observed=True).max()

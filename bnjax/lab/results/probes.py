@@ -1,29 +1,19 @@
-"""Rows of `probes.jsonl`: what probes saw inside a network.
+"""What probes saw inside a network, found by arm, probe and layer."""
 
-    {"arm", "seed", "step", ["point"], "probe": its name in the config,
-     "layer": "activation_3", "values": a number or a (nested) list,
-     ["edges"]: of a histogram's bins, ["zero_fraction"]: beside them}
-
-As in the rows of metrics, null stands for a number that was not finite, and of
-rows with one arm, seed, step, point, probe and layer the last one counts.
-"""
-
-import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnjax.lab.results.aggregate import Curve, Row, curves
+from bnjax.lab.results.aggregate import Curve, curve_of
 from bnjax.lab.results.names import Probe
 from bnjax.lab.results.order import natural
-from bnjax.lab.results.points import Point, matches, point_of
+from bnjax.lab.results.points import matches
+from bnjax.lab.results.rows import Row, Table
 
-_FIELDS = ("arm", "seed", "step", "probe", "layer", "values")
 
-
-@dataclasses.dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
   """What one probe saw at one layer of one run, at one step.
 
   Attributes:
@@ -49,30 +39,26 @@ class Probes:
     """Groups the rows.
 
     Raises:
-      ValueError: a row lacks a field.
+      ValueError: a row is not as it should be, see `Table`.
     """
-    self._rows: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-      for field in _FIELDS:
-        if field not in row:
-          raise ValueError(f"a row of probes has no {field!r}: {_brief(row)}")
-      key = row["arm"], row["probe"], row["layer"]
-      self._rows.setdefault(key, []).append(row)
+    self._table = Table.of_probes(rows)
+    keys = ["arm", "probe", "layer"]
+    # Arm, probe and layer -> where its rows are.
+    self._places = self._table.frame.groupby(keys, observed=True).indices
 
   def rows(self) -> Iterator[Row]:
     """Every row."""
-    for own in self._rows.values():
-      yield from own
+    return iter(self._table)
 
   def names(self) -> list[str]:
     """The probes, as they first appear."""
-    return list(dict.fromkeys(name for _, name, _ in self._rows))
+    return list(self._table.frame["probe"].cat.categories)
 
   def layers(self, probe: str, arm: str | None = None) -> list[str]:
     """The layers that a probe saw, in the order of their numbers."""
     found = {
       layer
-      for name, kind, layer in self._rows
+      for name, kind, layer in self._places
       if kind == probe and arm in (None, name)
     }
     return sorted(found, key=natural)
@@ -92,18 +78,14 @@ class Probes:
       layer: the layer's name.
       point: values of the grid's fields, where the arm has one: those runs.
     """
+    frame = self._table.frame
+    own = frame.iloc[self._places.get((arm, probe, layer), [])]
     wanted = tuple(point)
-    kept: dict[tuple[int, int], Seen] = {}
-    for row in self._rows.get((arm, probe, layer), ()):
-      if _at(point_of(row), wanted):
-        edges = row.get("edges")
-        kept[row["seed"], row["step"]] = Seen(
-          row["seed"],
-          row["step"],
-          _array(row["values"]),
-          None if edges is None else _array(edges),
-          row.get("zero_fraction"),
-        )
+    at = [p for p in self._table.points if wanted and matches(p, wanted)]
+    own = own[own["point"].isin(at) if wanted else own["point"].isna()]
+    columns = [own[name].tolist() for name in Seen._fields]
+    rows = itertools.starmap(Seen, zip(*columns, strict=True))
+    kept = {(seen.seed, seen.step): seen for seen in rows}
     return [kept[key] for key in sorted(kept)]
 
   def curve(self, arm: str, name: Probe) -> Curve | None:
@@ -115,9 +97,10 @@ class Probes:
     Raises:
       ValueError: the index does not lead to one number.
     """
-    rows = []
     text = name.probe + "/" + name.layer + "".join(f"[{i}]" for i in name.index)
-    for seen in self.seen(arm, name.probe, name.layer, name.point):
+    own = self.seen(arm, name.probe, name.layer, name.point)
+    numbers = []
+    for seen in own:
       try:
         value = seen.values[name.index]
       except IndexError:
@@ -125,20 +108,10 @@ class Probes:
       if np.ndim(value):
         shape = list(seen.values.shape)
         raise ValueError(f"{text} is not one number: the probe's is {shape}")
-      rows.append(
-        {"arm": arm, "seed": seen.seed, "step": seen.step, text: float(value)}
-      )
-    return curves(rows).get((arm, text))
-
-
-def _at(point: Point, wanted: tuple[tuple[str, Any], ...]) -> bool:
-  return matches(point, wanted) if wanted else not point
-
-
-def _array(values: Any) -> np.ndarray:
-  """Nested lists with None as float64 with NaN."""
-  return np.asarray(values, np.float64)
-
-
-def _brief(row: Mapping[str, Any]) -> str:
-  return str({k: v for k, v in row.items() if k not in ("values", "edges")})
+      numbers.append(value)
+    values = np.array(numbers, np.float64)
+    seeds, steps = (
+      np.array([seen[i] for seen in own], np.int64) for i in (0, 1)
+    )
+    recorded = np.where(np.isfinite(values), values, np.inf)
+    return curve_of(arm, text, seeds, steps, recorded)

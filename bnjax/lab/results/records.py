@@ -10,7 +10,7 @@ import math
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -134,23 +134,35 @@ def read_rows(path: Path) -> Rows:
     FileNotFoundError: there is no such file.
     ValueError: a line before the last is not a JSON object.
   """
+  notices: list[str] = []
+  return Rows(list(each_row(path, notices)), notices)
+
+
+def each_row(path: Path, notices: list[str]) -> Iterator[dict[str, Any]]:
+  """The rows of a JSON-lines file one by one, see `read_rows`.
+
+  Args:
+    path: the file.
+    notices: gets a line if the last line is torn.
+
+  Yields:
+    Each row.
+  """
   path = pathlib.Path(path)
-  lines = path.read_bytes().split(b"\n")
-  rows, notices = [], []
-  for number, line in enumerate(lines, start=1):
-    if not line.strip():
-      continue
-    row = _parse(line)
-    if row is not None:
-      rows.append(row)
-    elif number == len(lines):
-      notices.append(
-        f"{path.name}: line {number} is torn (its writer was stopped) and is "
-        "left out"
-      )
-    else:
-      raise ValueError(f"{path.name}: line {number} is not a JSON object")
-  return Rows(rows, notices)
+  with path.open("rb") as file:
+    for number, line in enumerate(file, start=1):
+      row = _parse(line)
+      if row is not None:
+        yield row
+      elif not line.strip():
+        continue
+      elif not line.endswith(b"\n"):
+        notices.append(
+          f"{path.name}: line {number} is torn (its writer was stopped) and is "
+          "left out"
+        )
+      else:
+        raise ValueError(f"{path.name}: line {number} is not a JSON object")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -6,12 +6,9 @@ from typing import Any
 from bnjax.lab.results.order import in_order
 
 
-def arm_names(
-  config: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
-) -> list[str]:
-  """The arms in the config's order, then any that only the rows have."""
-  names = in_order(config.get("arms") or {})
-  return list(dict.fromkeys([*names, *(row["arm"] for row in rows)]))
+def arm_names(config: Mapping[str, Any], recorded: Iterable[str]) -> list[str]:
+  """The arms in the config's order, then any that were recorded alone."""
+  return list(dict.fromkeys([*in_order(config.get("arms") or {}), *recorded]))
 
 
 def setting(config: Mapping[str, Any], arm: str, *path: str) -> Any:

@@ -51,6 +51,7 @@ from bnjax.lab.results.recorded import (
   of_first,
 )
 from bnjax.lab.results.records import to_strict
+from bnjax.lab.results.rows import Row
 from bnjax.lab.results.rules import Claim, Rules
 from bnjax.lab.results.settings import setting
 
@@ -60,8 +61,8 @@ NONE = Recorded()
 def summarize(
   config: Mapping[str, Any],
   environment: Mapping[str, Any],
-  rows: Iterable[Mapping[str, Any]],
-  probes: Iterable[Mapping[str, Any]] = (),
+  rows: Iterable[Row],
+  probes: Iterable[Row] = (),
   recorded: Recorded = NONE,
 ) -> dict[str, Any]:
   """Summarizes the rows of a run and judges its published numbers and claims.
@@ -69,8 +70,8 @@ def summarize(
   Args:
     config: the resolved config as a nested dictionary.
     environment: holds `datasets`, a list of what describes each.
-    rows: the rows of `metrics.jsonl`, of a finished run or of a part of one.
-    probes: the rows of `probes.jsonl`.
+    rows: of metrics, of a finished run or of a part of one.
+    probes: rows of probes.
     recorded: the rules, and those that training began with.
 
   Returns:
@@ -80,13 +81,12 @@ def summarize(
     ValueError: a row is not as it should be, or a rule asks for what there
       cannot be.
   """
-  rows = list(rows)
   rules, first = recorded.rules, recorded.first
-  measured = Measured(config, rows, list(probes), rules)
+  measured = Measured(config, rows, probes, rules)
   summary = {
     "title": rules.title or "Results",
     "datasets": list(environment.get("datasets") or []),
-    "seconds": aggregate.total_seconds(rows),
+    "seconds": aggregate.total_seconds(measured.rows),
     "notes": list(rules.notes),
     "notices": [*missing_rows(measured), *changes(recorded)],
     "entries": _entries(measured, recorded),

@@ -2,13 +2,13 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bnjax.lab.results.aggregate import KEYS
 from bnjax.lab.results.checks import check_rules
 from bnjax.lab.results.recorded import Recorded, read_rules
-from bnjax.lab.results.records import read_json, read_rows, write_json
+from bnjax.lab.results.records import read_json, write_json
+from bnjax.lab.results.rows import Row, Table, read_table
 from bnjax.lab.results.rules import Rules
 from bnjax.lab.results.summary import summarize
 from bnjax.lab.results.thin import thick
@@ -23,17 +23,17 @@ class Workdir(NamedTuple):
   Attributes:
     config: what was trained, resolved.
     environment: versions, devices, data sets, command.
-    rows: the rows of `metrics.jsonl`.
+    rows: those of `metrics.jsonl`.
     notices: what was odd about the files, one line each.
-    probes: the rows of `probes.jsonl`; none where there is no such file.
+    probes: those of `probes.jsonl`; none where there is no such file.
     recorded: its rules, and those that training began with.
   """
 
   config: dict[str, Any]
   environment: dict[str, Any]
-  rows: list[dict[str, Any]]
+  rows: Sequence[Row]
   notices: list[str]
-  probes: list[dict[str, Any]]
+  probes: Sequence[Row]
   recorded: Recorded = Recorded()
 
   @property
@@ -47,7 +47,7 @@ class Workdir(NamedTuple):
     Raises:
       ValueError: a rule asks for what was not recorded.
     """
-    names = {name for row in self.rows for name in row} - {*KEYS}
+    names = Table.of_metrics(self.rows).metrics
     check_rules(rules, self.config, names)
     return self._replace(recorded=self.recorded._replace(rules=rules))
 
@@ -79,13 +79,14 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
   notices = [*recorded.notices, *_failed(folder)]
   if is_kept(folder):
     kept = thick(read_json(folder / METRICS))
-    rows = kept.rows + kept.judged
-    return Workdir(config, environment, rows, notices, kept.probes, recorded)
-  probes: list[dict[str, Any]] = []
-  rows, more = read_rows(folder / "metrics.jsonl")
+    rows = Table.of_metrics(kept.rows + kept.judged)
+    probes = Table.of_probes(kept.probes)
+    return Workdir(config, environment, rows, notices, probes, recorded)
+  rows, more = read_table(folder / "metrics.jsonl")
   notices += more
+  probes = Table.of_probes(())
   if (folder / "probes.jsonl").exists():
-    probes, more = read_rows(folder / "probes.jsonl")
+    probes, more = read_table(folder / "probes.jsonl", probes=True)
     notices += more
   return Workdir(config, environment, rows, notices, probes, recorded)
 

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from bnjax.lab.results.aggregate import curves, diverged_steps, total_seconds
+from bnjax.lab.results.aggregate import (
+  Curve,
+  curves,
+  diverged_steps,
+  total_seconds,
+)
 
 
 def row(arm, seed, step, **metrics):
@@ -44,7 +49,6 @@ def test_a_metric_may_start_later_than_others():
   found = curves(rows)
   assert found["a", "test_accuracy"].steps == (0,)
   assert found["a", "loss"].steps == (5,)
-  assert found["a", "test_accuracy"].reached == (0,)
 
 
 def test_a_null_is_recorded_but_a_missing_row_is_not():
@@ -53,7 +57,6 @@ def test_a_null_is_recorded_but_a_missing_row_is_not():
   last = curve.at(20)
   assert list(last) == [0, 1]
   assert np.isnan(last[0])
-  assert curve.reached == (20, 20, 10)
   assert curve.at(15) == {}
 
 
@@ -62,6 +65,12 @@ def test_statistics_over_seeds_are_of_the_finite_values():
   np.testing.assert_array_equal(mean, [1.5, 3.0])
   np.testing.assert_array_equal(least, [1.0, 3.0])
   np.testing.assert_array_equal(greatest, [2.0, 3.0])
+
+
+def test_what_overflowed_has_no_part_in_a_mean():
+  values = np.array([[np.inf], [2.0]])
+  curve = Curve("a", "growth", (0, 1), (5,), values, values > 0)
+  assert [float(x[0]) for x in curve.over_seeds()] == [2.0, 2.0, 2.0]
 
 
 def test_a_step_without_finite_values_has_no_mean():

@@ -103,9 +103,6 @@ def test_what_is_wrong_is_said_in_one_line(run, tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, "fastparquet", None)
   with pytest.raises(ImportError, match="needs pyarrow: pip install pyarrow"):
     results.write_table(run, tmp_path / "t.parquet")
-  monkeypatch.setitem(sys.modules, "pandas", None)
-  with pytest.raises(ImportError, match="a frame needs pandas: pip install"):
-    results.frame(run)
 
 
 def test_what_was_kept_of_a_run_is_a_frame_too(run, tmp_path):

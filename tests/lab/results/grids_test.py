@@ -54,6 +54,15 @@ def test_points_come_in_the_order_of_their_values():
   assert found.missing == 0
 
 
+def test_rows_in_any_order_are_stacked_at_their_points():
+  items = list(FINAL.items())
+  found = grid(dict(items[2:] + items[:2])).stack("validation_accuracy")
+  assert found.steps == (0, 20)
+  expected = np.array(list(FINAL.values()), np.float64)
+  np.testing.assert_array_equal(found.values[:, :, 1], expected)
+  assert found.present.all()
+
+
 def test_trained_fraction_is_the_share_of_points_at_the_threshold():
   values, bounds = at(grid().derive("trained_fraction"))
   assert values == {0: 3 / 6, 1: 2 / 6}

@@ -179,14 +179,14 @@ def test_a_work_directory_is_summarized_into_strict_json(tmp_path):
   write_rules(tmp_path, RULES)
   summary = write_summary(tmp_path)
   assert summary == read_json(tmp_path / "summary.json")
-  assert read_workdir(tmp_path) == (
-    CONFIG,
-    ENVIRONMENT,
-    ROWS,
-    [],
-    [],
-    Recorded(RULES, RULES),
-  )
+  config, environment, rows, notices, probes, recorded = read_workdir(tmp_path)
+  assert (config, environment, notices) == (CONFIG, ENVIRONMENT, [])
+  assert (len(probes), recorded) == (0, Recorded(RULES, RULES))
+  diverged = [
+    row if row["diverged_step"] else {k: row[k] for k in row if k[0:3] != "div"}
+    for row in ROWS
+  ]
+  assert list(rows) == diverged
 
 
 def test_a_torn_line_is_noticed_in_the_summary(tmp_path):
@@ -364,3 +364,19 @@ def test_what_was_changed_after_the_run_is_said():
   ]
   same = summarize(CONFIG, ENVIRONMENT, ROWS)
   assert {c["changed"] for c in same["claims"] + same["entries"]} == {""}
+
+
+@pytest.mark.parametrize("point", [{}, {"point": {"l2": 0.0}}])
+def test_a_run_that_lacks_one_metric_at_the_end_has_not_stopped(point):
+  config = {"arms": {"a": {}}, "steps": 20, "seeds": 2}
+  config |= {"grid": {"l2": [0.0]}} if point else {}
+  rows = [
+    {"arm": "a", "seed": seed, "step": step, "loss": 1.0} | point
+    for seed in (0, 1)
+    for step in (10, 20)
+  ]
+  rows[0]["test_accuracy"] = rows[1]["test_accuracy"] = 0.5
+  assert summarize(config, {}, rows, rules=Rules())["notices"] == []
+  short = summarize(config, {}, rows[:3], rules=Rules())["notices"]
+  assert len(short) == 1
+  assert "stopped" in short[0]
