@@ -56,6 +56,8 @@ def _make(name, x=X, **fields):
   return norm, {**variables, "params": params}
 
 
+# Compiled whole: operation by operation takes more time, and more memory.
+@partial(jax.jit, static_argnums=0)
 def _train(norm, variables, x=X, mask=None):
   y, updates = norm.apply(
     variables, x, use_running_average=False, mask=mask, mutable=["batch_stats"]
@@ -201,10 +203,14 @@ def test_gradients_reach_parameters_and_x_and_not_the_statistics(name):
     kept = jnp.float32(0) + sum(map(jnp.sum, jax.tree.leaves(stats)))
     return jnp.sum(weights * y), kept
 
-  (by_params, by_x), through = (
-    jax.grad(lambda *a: loss(*a)[0], (0, 1))(variables["params"], X),
-    jax.grad(lambda x: jnp.sum(loss(variables["params"], x)[1]))(X),
-  )
+  @jax.jit
+  def gradients(params, x):
+    return (
+      jax.grad(lambda *a: loss(*a)[0], (0, 1))(params, x),
+      jax.grad(lambda x: jnp.sum(loss(params, x)[1]))(x),
+    )
+
+  (by_params, by_x), through = gradients(variables["params"], X)
   assert all(np.any(leaf) for leaf in jax.tree.leaves(by_params))
   assert np.isfinite(by_x).all()
   assert np.any(by_x)

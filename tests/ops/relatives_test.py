@@ -54,18 +54,20 @@ def _strict():
 def test_half_is_computed_in_float32(norm, dtype):
   x = jnp.asarray(X, dtype)
   scale, bias = (jnp.asarray(a, dtype) for a in (SCALE, BIAS))
-  y = norm(x, scale, bias)
+  run = jax.jit(norm)
+  y = run(x, scale, bias)
   assert y.dtype == dtype
-  wide = norm(*(a.astype(jnp.float32) for a in (x, scale, bias)))
+  wide = run(*(a.astype(jnp.float32) for a in (x, scale, bias)))
   assert error(y, wide) < jnp.finfo(dtype).eps
 
 
 @every
 def test_float64_stays(norm):
   with jax.enable_x64(True):
-    y = norm(*(jnp.asarray(a, jnp.float64) for a in (X, SCALE, BIAS)))
+    run = jax.jit(norm)
+    y = run(*(jnp.asarray(a, jnp.float64) for a in (X, SCALE, BIAS)))
     assert y.dtype == jnp.float64
-    assert error(norm(X, SCALE, BIAS), y) < 3e-6
+    assert error(run(X, SCALE, BIAS), y) < 3e-6
 
 
 @every
@@ -108,12 +110,13 @@ def test_masked_cells_may_hold_anything(norm):
   mask = rows[:, None, None]
   holed = np.where(mask, X, np.float32(np.nan))
 
-  def run(x, **options):
-    y, pullback = jax.vjp(lambda *a: norm(*a, **options), x, SCALE, BIAS)
+  @jax.jit  # one program, not one for each operation
+  def run(x, mask=None):
+    y, pullback = jax.vjp(lambda *a: norm(*a, mask=mask), x, SCALE, BIAS)
     dy = references.batch(X.shape, seed=6)[: len(x)]
-    return y, *pullback(np.where(rows[: len(x), None, None], dy, np.nan))
+    return y, *pullback(jnp.where(rows[: len(x), None, None], dy, jnp.nan))
 
-  ours = run(holed, mask=mask)
+  ours = run(holed, mask)
   assert not np.any(ours[0][6:])
   assert not np.any(ours[1][6:])
   if norm is ALL["ghost"]:  # Other rows would make other groups.
@@ -129,8 +132,13 @@ def test_masked_cells_may_hold_anything(norm):
 def test_nothing_counted_gives_zeros(norm):
   mask = np.zeros((8, 1, 1), bool)
   x = np.full_like(X, np.nan)
-  y, pullback = jax.vjp(lambda *a: norm(*a, mask=mask), x, SCALE, BIAS)
-  for array in (y, *pullback(X)):
+
+  @jax.jit
+  def run(x, mask):
+    y, pullback = jax.vjp(lambda *a: norm(*a, mask=mask), x, SCALE, BIAS)
+    return y, *pullback(jnp.asarray(X))
+
+  for array in run(x, mask):
     np.testing.assert_array_equal(array, 0)
 
 
@@ -138,11 +146,13 @@ def test_nothing_counted_gives_zeros(norm):
 def test_shards_are_one_batch(norm):
   parts = X.reshape(4, 2, 3, 4)
   rows = np.array([1, 1, 1, 0, 1, 1, 0, 0], bool)[:, None, None]
-  y, dx = jax.vmap(
+  shards = jax.vmap(
     lambda x, mask: _value_and_grad(norm, x, mask, axis_name="i"),
     axis_name="i",
-  )(parts, rows.reshape(4, 2, 1, 1))
-  whole, dwhole = _value_and_grad(norm, X, rows)
+  )
+  y, dx = jax.jit(shards)(parts, rows.reshape(4, 2, 1, 1))
+  one = jax.jit(lambda x, mask: _value_and_grad(norm, x, mask))
+  whole, dwhole = one(X, rows)
   np.testing.assert_allclose(y.reshape(X.shape), whole, rtol=1e-4, atol=2e-5)
   np.testing.assert_allclose(dx.reshape(X.shape), dwhole, rtol=1e-3, atol=2e-4)
 
@@ -154,8 +164,9 @@ def _value_and_grad(norm, x, mask, **options):
 
 @pytest.mark.parametrize("norm", OF_EXAMPLE.values(), ids=OF_EXAMPLE)
 def test_examples_do_not_see_each_other(norm):
-  alone = np.concatenate([norm(x[None], SCALE, BIAS) for x in X])
-  np.testing.assert_allclose(norm(X, SCALE, BIAS), alone, rtol=1e-5, atol=1e-6)
+  run = jax.jit(norm)
+  alone = np.concatenate([run(x[None], SCALE, BIAS) for x in X])
+  np.testing.assert_allclose(run(X, SCALE, BIAS), alone, rtol=1e-5, atol=1e-6)
 
 
 @every

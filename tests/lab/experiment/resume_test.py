@@ -19,7 +19,7 @@ from bnjax.lab.experiment.preemption import Preempted
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
-KILLS = 20
+KILLS = 10
 
 
 def _config():
