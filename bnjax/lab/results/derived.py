@@ -10,9 +10,10 @@
   (v_last / v_first)^(1 / (n - 1)) of n layers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from bnjax.lab.results.aggregate import Curve
 
@@ -60,21 +61,15 @@ def extreme(curve: Curve, kind: str, *, name: str) -> Curve:
     one that was never finite has NaN.
   """
   finite = np.isfinite(curve.values)
-  greatest = np.where(finite, curve.values, -np.inf).max(axis=1)
-  least = np.where(finite, curve.values, np.inf).min(axis=1)
-  some = finite.any(axis=1)
-  greatest, least = (np.where(some, x, np.nan) for x in (greatest, least))
-  reduce: dict[str, Callable[[], np.ndarray]] = {
-    "max": lambda: greatest,
-    "min": lambda: least,
-    "range": lambda: greatest - least,
-  }
+  over = pd.DataFrame(np.where(finite, curve.values, np.nan)).T
+  values = {"max": over.max(), "min": over.min()}
+  values["range"] = values["max"] - values["min"]
   return Curve(
     curve.arm,
     name,
     curve.seeds,
     (curve.last_step,),
-    reduce[kind]()[:, None],
+    values[kind].to_numpy()[:, None],
     curve.present[:, -1:],
   )
 

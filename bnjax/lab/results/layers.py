@@ -1,10 +1,11 @@
 """A probe's numbers layer by layer, over seeds: for tables and figures."""
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from bnjax.lab.results.aggregate import Curve
 from bnjax.lab.results.figure_kinds import Layers
@@ -74,35 +75,23 @@ def _profile(measured: Measured, wanted: Layers, arm: str) -> Profile | None:
     return None
   step = max(steps) if wanted.step is None else wanted.step
   columns = {
-    name: np.array(list(curve.at(step).values()))
+    name: pd.Series(own)
     for name, curve in curves.items()
+    if (own := curve.at(step))
   }
-  columns = {name: values for name, values in columns.items() if values.size}
   if not columns:
     return None
-  mean, least, greatest = zip(
-    *(_over_seeds(values, wanted.log_y) for values in columns.values()),
-    strict=True,
-  )
-  return Profile(
-    arm,
-    step,
-    tuple(columns),
-    np.array(mean),
-    np.array(least),
-    np.array(greatest),
-    max(values.size for values in columns.values()),
-  )
+  seeds = max(map(len, columns.values()))
+  over = pd.DataFrame(columns)
+  mean, *ends = over.agg([_mean(wanted.log_y), "min", "max"]).to_numpy()
+  return Profile(arm, step, tuple(columns), mean, ends[0], ends[1], seeds)
 
 
-def _over_seeds(
-  values: np.ndarray, geometric: bool
-) -> tuple[float, float, float]:
-  finite = values[np.isfinite(values)]
-  if not finite.size:
-    return np.nan, np.nan, np.nan
-  if not geometric or finite.min() < 0:
-    mean = finite.mean()
-  else:
-    mean = np.exp(np.log(finite).mean()) if finite.min() > 0 else 0.0
-  return float(mean), float(finite.min()), float(finite.max())
+def _mean(geometric: bool) -> Callable[["pd.Series[float]"], float]:
+  def mean(values: "pd.Series[float]") -> float:
+    finite = values.dropna()
+    if not geometric or not finite.size or finite.min() < 0:
+      return float(finite.mean())
+    return float(np.exp(np.log(finite).mean())) if finite.min() > 0 else 0.0
+
+  return mean
