@@ -27,6 +27,8 @@ _OPTIMIZED = (
   "ops/",
   "tools/",
 )
+# Many programs of second derivatives, none of which is about compilation.
+_BESIDES = ("ops/relatives_test.py",)
 _QUICK = "jax_disable_most_optimizations"
 # Begun first, that no worker is left alone with one of them at the end.
 _LONGEST = (
@@ -53,7 +55,8 @@ _MEMORY = 10**9
 @pytest.fixture(scope="module", autouse=True)
 def _compilation(request):
   place = request.path.relative_to(HERE).as_posix()
-  quick = str(int(not place.startswith(_OPTIMIZED)))
+  optimized = place.startswith(_OPTIMIZED) and place not in _BESIDES
+  quick = str(int(not optimized))
   if os.environ.get(_QUICK.upper(), "0") != quick:
     jax.clear_caches()  # programs are kept whatever they were compiled with
     jax.config.update(_QUICK, quick == "1")

@@ -112,7 +112,6 @@ def _layer(norm, x):
 
   layer = Layer()
 
-  @functools.partial(jax.jit, static_argnames="train")
   def call(variables, x, mask=None, train=True):
     return layer.apply(variables, x, train, mask, mutable=["batch_stats"])
 
