@@ -29,6 +29,15 @@ def parameters(
     entry: a function, or a class such as a Flax module, by its fields.
     given: those that it is given otherwise, such as a model's `norm`.
   """
+  try:
+    return dict(_cached(entry, tuple(given)))
+  except TypeError:  # an object without a hash
+    return _parameters(entry, given)
+
+
+def _parameters(
+  entry: Entry, given: Collection[str]
+) -> dict[str, inspect.Parameter]:
   signature = inspect.signature(entry)
   own = ("parent", "name") if _is_module(entry) else ()
   kinds = (
@@ -40,6 +49,10 @@ def parameters(
     for name, parameter in signature.parameters.items()
     if parameter.kind in kinds and name not in (*own, *given)
   }
+
+
+# A sweep asks for each of its points.
+_cached = functools.lru_cache(maxsize=256)(_parameters)
 
 
 def checked(
