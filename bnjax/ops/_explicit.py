@@ -39,8 +39,9 @@ def fitting(
   names: Sequence[Names], shape: tuple[int, ...]
 ) -> tuple[Names, ...]:
   """Returns the names without those along axes of size 1, which broadcast."""
+  # A symbolic size may not be 1, but cannot be said to be more.
   return tuple(
-    n if size > 1 else () for n, size in zip(names, shape, strict=True)
+    () if size == 1 else n for n, size in zip(names, shape, strict=True)
   )
 
 
