@@ -39,7 +39,7 @@ def get_config(arg="imagenet2012"):
   config.steps = 31_000_000
   config.eval_every = 100_000
   config.seeds = 1
-  config.machine.update(memory_gb=40.0, workers=8)
+  config.machine.update(memory_gb=48.0, workers=8)
   config.stream = not options.smoke
   if options.smoke:  # two kinds of blocks, for images of 32x32
     config.dataset.transform = "rgb32"
