@@ -19,7 +19,7 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from bnjax.lab import cli as console, launch as sweep, report
+from bnjax.lab import cli as console, launch as sweep, report, results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.compilation import use_compilation_cache
 
@@ -91,6 +91,7 @@ def main(argv: list[str]) -> None:
     seed=_SEED.value,
   )
   plan = sweep.planned(config, points, _ARMS.value)
+  rules = results.fitting_rules(rules, plan)
   if plan["predictions"]:
     print("note: a sweep leaves no predictions; scripts/train.py does")
   name = console.default_workdir().replace("runs/", "runs/sweep-", 1)

@@ -105,8 +105,10 @@ def label_lines(
     x = axes.get_xlim()[1]
     ends = []
     for mark in own:
-      last = mark.y[np.isfinite(mark.y)][-1]
-      ends.append(min(max(float(to_axes.transform((x, last))[1]), 0.0), 1.0))
+      finite = mark.y[np.isfinite(mark.y)]
+      # One of which nothing can be drawn, all NaN, is named at the foot.
+      end = float(to_axes.transform((x, finite[-1]))[1]) if finite.size else 0.0
+      ends.append(min(max(end, 0.0), 1.0))
     size = (
       figure.dpi / 72 * float(written[0].get_fontsize()) if written else 1.0
     )

@@ -5,7 +5,7 @@ judged, on a machine without JAX.
 """
 
 from bnjax.lab.results.aggregate import Curve, curves, diverged_steps
-from bnjax.lab.results.checks import check_rules
+from bnjax.lab.results.checks import check_rules, fitting_rules
 from bnjax.lab.results.figure_kinds import (
   Curves,
   Custom,
@@ -69,6 +69,7 @@ __all__ = [
   "differences",
   "digest",
   "diverged_steps",
+  "fitting_rules",
   "frame",
   "greater",
   "less",

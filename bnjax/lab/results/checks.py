@@ -1,5 +1,6 @@
 """Finds rules that ask for what a run does not have, before it is trained."""
 
+import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -59,6 +60,39 @@ def check_rules(
       _check_name(parse_name(metric), config, metrics)
     except ValueError as error:
       raise ValueError(f"{path}: {error}") from None
+
+
+def fitting_rules(rules: Rules, config: Mapping[str, Any]) -> Rules:
+  """The rules without those that ask for what a run does not have.
+
+  A sweep of a config has other points, and maybe fewer arms, than its rules
+  name.
+
+  Args:
+    rules: the rules.
+    config: what is trained, as nested dicts.
+  """
+  none = dataclasses.replace(
+    rules, published=(), claims={}, figures={}, tables={}
+  )
+
+  def fits(**one: Any) -> bool:
+    try:
+      check_rules(dataclasses.replace(none, **one), config)
+    except ValueError:
+      return False
+    return True
+
+  named = {
+    field: {k: v for k, v in rules_of.items() if fits(**{field: {k: v}})}
+    for field, rules_of in (
+      ("claims", rules.claims),
+      ("figures", rules.figures),
+      ("tables", rules.tables),
+    )
+  }
+  published = tuple(p for p in rules.published if fits(published=(p,)))
+  return dataclasses.replace(none, published=published, **named)
 
 
 def _named_arms(rules: Rules) -> Iterator[tuple[str, str]]:

@@ -112,6 +112,15 @@ def test_files_are_exactly_as_wide_and_the_same_each_time(
   assert svg.read_bytes() == once
 
 
+def test_a_line_of_nothing_but_nan_is_named():
+  lost = Line("lost", "#d55e00", X, np.full(3, np.nan), label="lost")
+  found = Line("found", "#0072b2", X, X, label="found")
+  figure = Figure([Panel([found, lost], Axis(label="step"), Axis(label="y"))])
+  with matplotlib.rc_context(on_paper.settings(6.4)):
+    (axes,) = on_paper.draw(figure).axes
+    assert {"found", "lost"} <= {text.get_text() for text in axes.texts}
+
+
 def test_names_are_text_and_are_written_once(tmp_path):
   for width in (3.3, 6.4):
     (svg,) = on_paper.save(CURVES, tmp_path, "x", ["svg"], width)

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from bnjax.lab.results import Rules, check_rules
+from bnjax.lab.results import Rules, check_rules, fitting_rules, greater
 from bnjax.lab.results.figure_kinds import Field, HeatMap, Layers
 from bnjax.lab.results.figures import figures
 
@@ -168,3 +168,23 @@ def test_figures_know_what_they_need():
   assert found["bars"].named_metrics() == ["steps_to:loss<=0.5"]
   assert Field(x="l2", metrics=("loss",)).recorded_metrics() == ["loss"]
   assert Field(x="l2", metrics=("loss",)).groups == {}
+
+
+def test_rules_that_fit_are_what_is_left_for_a_sweep():
+  config = {
+    "arms": {"a": {}},
+    "grid": {"model": {"depth": (1, 2), "width": (8, 16)}},
+  }
+  whole = "test_accuracy@depth=1,width=8"
+  rules = Rules(
+    title="kept",
+    claims={
+      "fits": greater("", "a", 0.5, whole),
+      "lacks": greater("", "a", 0.5, "test_accuracy@depth=1"),
+      "arm": greater("", "a", "b", whole),
+    },
+  )
+  left = fitting_rules(rules, config)
+  assert list(left.claims) == ["fits"]
+  assert left.title == "kept"
+  assert fitting_rules(left, config) == left
