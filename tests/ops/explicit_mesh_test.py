@@ -25,7 +25,7 @@ RUNNING = ops.Running(BIAS, SCALE, np.zeros_like(BIAS))
 
 
 def without_rest(y, running):
-  return y, running._replace(rest=0)  # what float32 has no digits for
+  return y, running._replace(rest=jnp.zeros(()))  # what float32 has no digits for
 
 
 OPS = {

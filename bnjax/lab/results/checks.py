@@ -83,7 +83,7 @@ def fitting_rules(rules: Rules, config: Mapping[str, Any]) -> Rules:
       return False
     return True
 
-  named = {
+  named: dict[str, Any] = {
     field: {k: v for k, v in rules_of.items() if fits(**{field: {k: v}})}
     for field, rules_of in (
       ("claims", rules.claims),
