@@ -25,7 +25,8 @@ RUNNING = ops.Running(BIAS, SCALE, np.zeros_like(BIAS))
 
 
 def without_rest(y, running):
-  return y, running._replace(rest=jnp.zeros(()))  # what float32 has no digits for
+  # The rest is what float32 has no digits for: rounding.
+  return y, running._replace(rest=jnp.zeros(()))
 
 
 OPS = {
