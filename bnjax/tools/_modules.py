@@ -66,6 +66,7 @@ class NormCall(NamedTuple):
     by_batch: whether it normalizes by the batch.
     affine: whether the call brings a scale or bias of its own.
     updates: whether it is told to update its running statistics.
+    weights: how much each cell counts, or None.
   """
 
   x: jax.Array
@@ -73,6 +74,7 @@ class NormCall(NamedTuple):
   by_batch: bool
   affine: bool
   updates: bool
+  weights: jax.Array | None = None
 
 
 def norm_call(
@@ -85,6 +87,7 @@ def norm_call(
     use_running_average: bool | None = None,
     *,
     mask: jax.Array | None = None,
+    weights: jax.Array | None = None,
     normalize_with: str | None = None,
     update_running: bool | None = None,
     scale: jax.Array | None = None,
@@ -98,9 +101,8 @@ def norm_call(
     affine = scale is not None or bias is not None
     if update_running is None:
       update_running = getattr(norm, "update_running", None)
-    return NormCall(
-      jnp.asarray(x), mask, source == "batch", affine, bool(update_running)
-    )
+    by_batch, updates = source == "batch", bool(update_running)
+    return NormCall(jnp.asarray(x), mask, by_batch, affine, updates, weights)
 
   return sort(*args, **kwargs)
 
@@ -123,11 +125,13 @@ def moments_of(norm: Any, called: NormCall, axis_name: Any) -> Moments:
   rows = [x.shape[axis] for axis in reduced_axes(x.ndim, axes)]
   check_count(math.prod([*rows, *(lax.axis_size(name) for name in names)]))
   moments = getattr(norm, "_moments", batch_moments)
+  weighted = {} if called.weights is None else {"weights": called.weights}
   return moments(
     x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32),
     feature_axes=axes,
     mask=None if mask is None else jnp.asarray(mask).astype(bool),
     axis_name=names or None,
+    **weighted,
   )
 
 

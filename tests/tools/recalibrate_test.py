@@ -369,3 +369,22 @@ def test_stacked_batches_under_jit_and_vmap_are_the_same(estimator):
       got,
       expected,
     )
+
+
+def test_weights_of_a_call_count():
+  class Weighted(nn.Module):
+    @nn.compact
+    def __call__(self, x, weights=None):
+      norm = BatchNorm(use_running_average=True, name="norm")
+      return norm(x, weights=weights)
+
+  x, weights = jnp.array([[1.0], [5.0], [9.0]]), jnp.array([[3.0], [1.0], [0]])
+  variables = Weighted().init(jax.random.key(0), x)
+  stats = recalibrate(
+    Weighted(),
+    variables,
+    [{"x": x, "weights": weights}],
+    call=lambda model, batch: model(**batch),
+  )["batch_stats"]["norm"]
+  np.testing.assert_allclose(stats["mean"], [2.0], rtol=1e-6)
+  np.testing.assert_allclose(stats["var"], [3.0], rtol=1e-6)
