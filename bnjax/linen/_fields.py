@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from bnjax.linen import _layer
@@ -50,20 +49,12 @@ def normalize(
     for name in ("axis_name", "axis_index_groups"):
       if getattr(module, name, None) is not None:
         options[name] = getattr(module, name)
-  result = function(wide, mask=as_mask(mask), **options)
+  if mask is not None:
+    mask = _layer.booleans(mask, "mask != 0")
+  result = function(wide, mask=mask, **options)
   if isinstance(result, tuple):
     return result[0].astype(dtype), *result[1:]
   return result.astype(dtype)
-
-
-def as_mask(mask: jax.Array | None) -> jax.Array | None:
-  """Returns a boolean mask; a floating one may be meant as weights."""
-  if mask is None:
-    return None
-  mask = jnp.asarray(mask)
-  if jnp.issubdtype(mask.dtype, jnp.inexact):
-    raise TypeError(f"mask must be boolean, got {mask.dtype}: use mask != 0.")
-  return mask.astype(bool)
 
 
 def running_dtype(module: Any) -> Any:

@@ -107,7 +107,7 @@ def forward(
   axes = feature_axes(x.ndim, layer.axis)
   shape = tuple(x.shape[axis] for axis in axes)
   if mask is not None:
-    mask = as_mask(_booleans(mask), x)
+    mask = as_mask(booleans(mask), x)
   if initializing and mask is None:
     # Flax models are initialized with one example, which ops refuses. With a
     # mask it may not: there, the count is known at run time only.
@@ -142,14 +142,11 @@ def forward(
   return y.astype(dtype), running
 
 
-def _booleans(mask: Any) -> jax.Array:
+def booleans(mask: Any, instead: str = "weights=, or mask != 0") -> jax.Array:
   """Returns the mask as booleans; floats, which could be weights, are none."""
   mask = jnp.asarray(mask)
   if jnp.issubdtype(mask.dtype, jnp.inexact):
-    raise TypeError(
-      f"mask must be of booleans or of integers 0 and 1, got {mask.dtype}: "
-      "use weights=, or mask != 0."
-    )
+    raise TypeError(f"mask must be boolean, got {mask.dtype}: use {instead}.")
   return mask.astype(bool)
 
 
