@@ -125,7 +125,9 @@ def moments_of(norm: Any, called: NormCall, axis_name: Any) -> Moments:
   rows = [x.shape[axis] for axis in reduced_axes(x.ndim, axes)]
   check_count(math.prod([*rows, *(lax.axis_size(name) for name in names)]))
   moments = getattr(norm, "_moments", batch_moments)
-  weighted = {} if called.weights is None else {"weights": called.weights}
+  weighted: dict[str, Any] = {}
+  if called.weights is not None:
+    weighted["weights"] = called.weights
   return moments(
     x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32),
     feature_axes=axes,
