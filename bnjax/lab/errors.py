@@ -7,7 +7,7 @@ _FEW = 12  # choices that a line has room for
 
 
 class UserError(ValueError):
-  """Something a person can put right: a setting, a missing file or package.
+  """An error that the user can fix: a setting, a missing file or package.
 
   Its text is one line that names the field or thing at fault, says what is
   wrong with it, and says what to do. Scripts print that line, write nothing
