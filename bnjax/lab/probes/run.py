@@ -150,11 +150,13 @@ def check_probes(
       model,
       variables,
       x,
-      loss_fn=_sum,
       rngs={name: jax.random.key(0) for name in rngs},
       **_given(kwargs, train=train),
     )
-    return {**_by_kind(seen), "update": seen.gradients}
+    # Gradients are of the shapes of what they are with respect to.
+    outputs, parameters = map(_floating, (seen.outputs, seen.parameters))
+    back = {"output_gradient": outputs, "gradient": parameters}
+    return {**_by_kind(seen), **back, "update": parameters}
 
   return _select(probes, jax.eval_shape(see, variables, x))
 
@@ -183,14 +185,12 @@ def _gradient(params: Any, seen: Captured) -> Any:
   return jax.tree.unflatten(jax.tree.structure(params), leaves)
 
 
-def _sum(output: Any) -> jax.Array:
-  """Stands in for a loss: a scalar that depends on every output."""
-  numbers = (
-    jnp.sum(leaf)
-    for leaf in jax.tree.leaves(output)
-    if jnp.issubdtype(leaf.dtype, jnp.floating)
-  )
-  return sum(numbers, start=jnp.zeros(()))
+def _floating(arrays: Arrays) -> Arrays:
+  return {
+    name: x
+    for name, x in arrays.items()
+    if jnp.issubdtype(x.dtype, jnp.floating)
+  }
 
 
 def _select(
