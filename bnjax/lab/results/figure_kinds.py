@@ -11,6 +11,7 @@ ValueError: Curves.metrics is 'loss', but should be a list, each of it a text
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -332,6 +333,24 @@ class Custom(Figure):
   def arguments(self) -> dict[str, Any]:
     """What the function is given beside `measured`."""
     return {**self.options, **({"arms": list(self.arms)} if self.arms else {})}
+
+
+def check_file_name(name: str) -> None:
+  """Checks the name of a figure, which its file bears.
+
+  Raises:
+    ValueError: it could be a path, or is not fit for a file.
+
+  >>> check_file_name("../x")
+  Traceback (most recent call last):
+  ValueError: a figure is named '../x', but its file needs a name of letters,
+  digits, spaces and _ . , = + -
+  """
+  if not re.fullmatch(r"\w[\w .,=+-]{0,59}", name):
+    raise ValueError(
+      f"a figure is named {name!r}, but its file needs a name of letters, "
+      "digits, spaces and _ . , = + -"
+    )
 
 
 def _check_name(path: str, name: str) -> None:

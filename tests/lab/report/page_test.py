@@ -11,7 +11,6 @@ from bnjax.lab.report.page.charts import charts
 from bnjax.lab.report.page.differences import differences
 from bnjax.lab.report.page.document import embed
 from bnjax.lab.report.page.predictions import predictions
-from bnjax.lab.results.figures import figures
 
 NUMBER = results.PublishedNumber(
   arm="a", metric="test_accuracy", mean=0.6, std=0.1, seeds=5, step=20,
@@ -74,9 +73,7 @@ def folder(tmp_path_factory):
 
 def charts_of(folder):
   one = read_experiment(folder)
-  found = charts(
-    one.run, figures(one.records.rules, one.records.config), one.summary
-  )
+  found = charts(one.run, one.summary)
   return {chart.name: chart for chart in found}
 
 
@@ -139,6 +136,20 @@ def test_what_is_kept_gives_the_same_charts(folder, tmp_path):
   for name in ("accuracy", "loss", "values 20"):
     assert kept[name].plotly == found[name].plotly
   assert len(kept) == 3
+
+
+def test_the_pictures_of_a_kept_run_are_those_of_its_figures(folder, tmp_path):
+  kept = tmp_path / "kept"
+  final = results.Final(metrics=("loss",))
+  rules = results.Rules(figures=dict.fromkeys(("a", "link", "text"), final))
+  report.export_run(folder, kept, rules=rules)
+  (kept / "link.png").unlink()
+  (kept / "link.png").symlink_to(kept / "a.png")
+  (kept / "foreign.png").write_bytes((kept / "a.png").read_bytes())
+  (kept / "text.png").write_text("no picture")
+  (kept / "finding.md").symlink_to(kept / "config.json")
+  one = read_experiment(kept)
+  assert (list(one.pictures), one.finding) == (["a"], "")
 
 
 def test_predictions_come_in_columns_by_disagreement(folder):

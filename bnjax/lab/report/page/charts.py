@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bnjax.lab.report.figures import make_figures, usual
+from bnjax.lab.report.figures import make_figures, wanted
 from bnjax.lab.report.kinds import make
 from bnjax.lab.report.marks import Figure, Line
 from bnjax.lab.report.on_page import spaced, to_plotly
@@ -55,21 +55,18 @@ class Chart:
   more: bool = False
 
 
-def charts(
-  run: Run, wanted: Options, summary: Mapping[str, Any]
-) -> list[Chart]:
+def charts(run: Run, summary: Mapping[str, Any]) -> list[Chart]:
   """The charts of a run, the main one first.
 
   Args:
     run: the run.
-    wanted: the figures of its rules; the usual ones if empty.
     summary: its summary.
 
   Raises:
     ValueError: a figure's options do not fit what was recorded.
   """
-  wanted = wanted or usual(run)
-  shown = {**wanted, **_values(run, wanted, summary)}
+  asked = dict(wanted(run))
+  shown = {**asked, **_values(run, asked, summary)}
   made = {n: f for n, f in make_figures(run, shown).items() if _has_extent(f)}
   main = next((n for n in made if _is_share(shown[n])), next(iter(made), ""))
   order = sorted(made, key=lambda name: name != main)
@@ -119,18 +116,18 @@ def _is_share(options: Any) -> bool:
   return False
 
 
-def _values(run: Run, wanted: Options, summary: Mapping[str, Any]) -> Options:
+def _values(run: Run, asked: Options, summary: Mapping[str, Any]) -> Options:
   """Every seed beside what is published, where no figure shows that."""
-  asked = {(metric, own.step) for own in wanted.values()
+  there = {(metric, own.step) for own in asked.values()
            if isinstance(own, Final) for metric in own.metrics}  # fmt: skip
   steps: dict[int | None, list[str]] = {}
   for rule in run.numbers:
     final = run.measured.final_step(rule.arm, rule.metric)
-    known = {(rule.metric, rule.step), (rule.metric, None)} & asked
+    known = {(rule.metric, rule.step), (rule.metric, None)} & there
     if not rule.relative_to and not (known and rule.step == final):
       steps.setdefault(rule.step, []).append(rule.metric)
   headline = headline_metric(summary)
-  if headline and not steps and not asked:
+  if headline and not steps and not there:
     steps[None] = [headline]
   title = "Every seed, interval and published number"
   return {

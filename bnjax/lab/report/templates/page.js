@@ -181,7 +181,9 @@ function rowsOf({data: traces, layout, frames}) {
 
 function save(name, rows) {
   const cell = (value) => {
-    const text = value === null || value === undefined ? "" : String(value);
+    let text = value === null || value === undefined ? "" : String(value);
+    // What a spreadsheet would take for a formula is told to be text.
+    if (/^[=+\-@\t\r]/.test(text) && isNaN(text)) text = `'${text}`;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const text = rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
