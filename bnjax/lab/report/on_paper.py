@@ -227,9 +227,9 @@ def _name(axis: Any, own: marks.Axis) -> None:
   """Names at the places; where numbers are many, at every second or so."""
   across = axis.axis_name == "x"
   cells = not own.colors and own.low == -0.5
-  every = -(-len(own.names) // 13) if cells else 1
-  names = [_short(name) for name in own.names[::every]]
-  axis.set_major_locator(ticker.FixedLocator(range(0, len(own.names), every)))
+  places = own.shown()
+  names = [_short(own.names[place]) for place in places]
+  axis.set_major_locator(ticker.FixedLocator(places))
   axis.set_major_formatter(ticker.FixedFormatter(names))
   axis.set_tick_params(length=2 if cells else 0)
   long = across and sum(map(len, names)) > 30

@@ -1,6 +1,8 @@
 """Both renderers draw every mark: Matplotlib in files, Plotly on the page."""
 
 import itertools
+import json
+import pathlib
 import re
 import struct
 
@@ -240,9 +242,12 @@ def test_cells_bars_and_rows_on_the_page():
 
 def test_every_layout_and_trace_is_one_that_plotly_knows():
   graph = pytest.importorskip("plotly.graph_objects")
+  folder = pathlib.Path(report.__file__).parent / "templates"
+  look = json.loads((folder / "look.json").read_text())
   for figure in FIGURES.values():
     drawn = to_plotly(figure, {"a": figure, "b": figure})
     drawn["layout"].pop("meta")
+    drawn["layout"]["template"] = {"layout": look}
     graph.Figure(drawn["data"], drawn["layout"])
 
 
