@@ -32,7 +32,11 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
     (arm, layer): own
     for arm in run.arms(options.arms)
     for layer in chosen(options.layers, probes.layers(options.probe, arm))
-    if (own := _at_step(probes.seen(arm, options.probe, layer), options.step))
+    if (
+      own := _at_step(
+        probes.seen(arm, options.probe, layer, options.point()), options.step
+      )
+    )
   }
   if not found:
     return None

@@ -19,7 +19,6 @@ def mean_line(
   seeds: Mapping[int, np.ndarray],
   *,
   dots: bool = False,
-  geometric: bool = False,
 ) -> Line:
   """The mean of some seeds' lines, with the band from least to greatest.
 
@@ -29,16 +28,11 @@ def mean_line(
     x: [points].
     seeds: seed -> [points]; what is not finite is left out.
     dots: whether every point has a symbol.
-    geometric: whether the mean is; it is 0 if any value is, and the ordinary
-      one if any is negative.
   """
   values = np.array(list(seeds.values()), np.float64)
   finite = np.isfinite(values)
   with np.errstate(divide="ignore", invalid="ignore"):
     mean = np.where(finite, values, 0).sum(axis=0) / finite.sum(axis=0)
-    if geometric and not (values[finite] < 0).any():
-      logs = np.log(np.where(finite, values, 1))
-      mean = np.where(np.isnan(mean), mean, np.exp(logs.sum(0) / finite.sum(0)))
   low = np.where(finite, values, np.inf).min(axis=0)
   high = np.where(finite, values, -np.inf).max(axis=0)
   none = ~finite.any(axis=0)

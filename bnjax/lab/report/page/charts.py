@@ -78,10 +78,28 @@ def charts(run: Run, summary: Mapping[str, Any]) -> list[Chart]:
     if (figure := make(run, options)) and _has_extent(figure):
       frames = _frames(run, options, figure)
       found.append(_chart(name, figure, frames, more=True))
-  for name, frames in _curves_of_grid(run).items():
-    last = next(reversed(frames.values()))
-    found.append(_chart(name, last, frames, more=True))
+  for grid in list(run.measured.grids.values())[:1]:
+    for name, frames in _at_points(run, grid).items():
+      last = next(reversed(frames.values()))
+      more = name != f"grid curves of {grid.metric}"
+      found.append(_chart(name, last, frames, more=more))
+  if found and not any(_listed(chart) for chart in found):
+    _list_rows(found[0])
   return found
+
+
+def _listed(chart: Chart) -> list[Any]:
+  """What its legend lists."""
+  return [own for own in chart.plotly["data"] if own["showlegend"]]
+
+
+def _list_rows(chart: Chart) -> None:
+  """Gives a chart of rows a legend, by which arms are hidden everywhere."""
+  arms = {own["legendgroup"]: own for own in chart.plotly["data"]
+          if own["name"] == own["legendgroup"] != ""}  # fmt: skip
+  if "coloraxis" not in chart.plotly["layout"]:
+    for own in arms.values():
+      own["showlegend"] = True
 
 
 def _chart(
@@ -173,27 +191,29 @@ def _ranked(names: Iterable[str]) -> list[tuple[str, str]]:
   return [("", name) for name in ranked({("", name) for name in names})]
 
 
-def _of_probe(run: Run, probe: str) -> Options:
-  """A chart for what a probe saw, or one for each layer."""
+def _of_probe(run: Run, probe: str, at: str = "") -> Options:
+  """A chart for what a probe saw, or one for each layer.
+
+  Args:
+    run: the run.
+    probe: the probe.
+    at: the point of the grid, if there is one.
+  """
   probes = run.measured.probes
   layers = probes.layers(probe)
-  rows = [row for row in probes.rows() if row["probe"] == probe]
-  first = rows[0]
+  first = next(row for row in probes.rows() if row["probe"] == probe)
+  title = sentence(words(probe))
   if first.get("edges") is not None:
-    return {probe: Histograms(probe=probe, title=sentence(words(probe)))}
+    return {probe: Histograms(probe=probe, at=at, title=title)}
   if not isinstance(first["values"], list):
-    return {probe: Layers(probe=probe)}
-  points = {tuple((row.get("point") or {}).items()): None for row in rows}
-  places = [
-    layer + ("@" if point else "") + ",".join(f"{f}={v}" for f, v in point)
-    for point in points
-    for layer in layers
-  ]
+    return {probe: Layers(probe=probe, at=at)}
   return {
-    f"{probe} of {place}": Percentiles(
-      probe=probe, layer=place, title=f"{sentence(words(probe))} of {place}"
+    f"{probe} of {layer}": Percentiles(
+      probe=probe,
+      layer=f"{layer}@{at}" if at else layer,
+      title=f"{title} of {layer}",
     )
-    for place in places[:_PROBES]
+    for layer in layers[:_PROBES]
   }
 
 
@@ -211,7 +231,7 @@ def _frames(run: Run, options: Any, figure: Figure) -> dict[str, Figure]:
         seen.step
         for arm in run.arms(options.arms)
         for layer in probes.layers(options.probe, arm)
-        for seen in probes.seen(arm, options.probe, layer)
+        for seen in probes.seen(arm, options.probe, layer, options.point())
       }
     case _:
       return {}
@@ -232,39 +252,41 @@ def _few(found: list[Any], figure: Figure) -> list[Any]:
   return [found[place] for place in kept]
 
 
-def _curves_of_grid(run: Run) -> dict[str, dict[str, Figure]]:
-  """Learning curves at the points of the grid, a metric each."""
+def _at_points(run: Run, grid: Grid) -> dict[str, dict[str, Figure]]:
+  """What there is at the points of the grid: curves, layers, histograms."""
   found: dict[str, dict[str, Figure]] = {}
-  for grid in list(run.measured.grids.values())[:1]:
-    for metric in grid.metrics:
-      if is_time(metric) or len(grid.stack(metric).steps) < 2:
-        continue
-      frames: dict[str, Figure] = {}
-      points = list(grid.points)
-      for place, point in enumerate(points):
-        figure = make(run, _at_point(grid, metric, point))
-        if figure is None:
-          continue
-        if not place:
-          few = _few(points, figure)
-        if point in few:
-          frames[_point_text(grid, point)] = figure
-      if frames:
-        found[f"grid curves of {metric}"] = frames
-  return found
+  points = [grid.points[place] for place in spaced(len(grid.points), _FRAMES)]
+  options = {point: _at_point(run, grid, point) for point in points}
+  for name in options[points[0]]:
+    made = (make(run, options[point][name]) for point in points)
+    if first := next(filter(None, made), None):
+      found[name] = {
+        _point_text(grid, point): figure
+        for point in _few(points, first)
+        if (figure := make(run, options[point][name]))
+      }
+  return {name: frames for name, frames in found.items() if frames}
 
 
-def _at_point(grid: Grid, metric: str, point: tuple[Any, ...]) -> Curves:
+def _at_point(run: Run, grid: Grid, point: tuple[Any, ...]) -> Options:
+  """The charts of one point of the grid."""
   names = short_names(grid.fields)
   pairs = zip(grid.fields, point, strict=True)
   place = ",".join(f"{names[field]}={value!s}" for field, value in pairs)
-  fraction = is_fraction(metric)
-  return Curves(
-    metrics=(f"{metric}@{place}",),
-    titles=(f"{sentence(words(metric))} at each point of the grid",),
-    low=0.0 if fraction else None,
-    high=1.0 if fraction else None,
-  )
+  found: Options = {}
+  for metric in grid.metrics:
+    if not is_time(metric) and len(grid.stack(metric).steps) > 1:
+      fraction = is_fraction(metric)
+      found[f"grid curves of {metric}"] = Curves(
+        metrics=(f"{metric}@{place}",),
+        titles=(f"{sentence(words(metric))} at each point of the grid",),
+        low=0.0 if fraction else None,
+        high=1.0 if fraction else None,
+      )
+  for probe in run.measured.probes.names():
+    own = _of_probe(run, probe, place)
+    found |= {f"grid {name}": options for name, options in own.items()}
+  return found
 
 
 def _point_text(grid: Grid, point: tuple[Any, ...]) -> str:
