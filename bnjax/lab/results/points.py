@@ -24,7 +24,10 @@ def point_of(row: Mapping[str, Any]) -> Point:
   >>> point_of({"arm": "a"})
   ()
   """
-  return tuple(sorted((row.get("point") or {}).items()))
+  point = (row.get("point") or {}).items()
+  return tuple(
+    sorted((f, tuple(v) if isinstance(v, list) else v) for f, v in point)
+  )
 
 
 def grid_axes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:

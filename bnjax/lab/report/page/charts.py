@@ -256,7 +256,10 @@ def _at_points(run: Run, grid: Grid) -> dict[str, dict[str, Figure]]:
   """What there is at the points of the grid: curves, layers, histograms."""
   found: dict[str, dict[str, Figure]] = {}
   points = [grid.points[place] for place in spaced(len(grid.points), _FRAMES)]
-  options = {point: _at_point(run, grid, point) for point in points}
+  try:
+    options = {point: _at_point(run, grid, point) for point in points}
+  except ValueError:  # a value that no name has a place for, such as "a,b"
+    return {}
   for name in options[points[0]]:
     made = (make(run, options[point][name]) for point in points)
     if first := next(filter(None, made), None):
