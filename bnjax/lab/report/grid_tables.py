@@ -89,8 +89,7 @@ def _points(grids: list[Mapping[str, Any]]) -> Table:
   if len(arms) <= _ARMS:
     columns = (*names, *arms)
     rows = [
-      (*_texts(point), *(cell(arm, point) for arm in arms))
-      for point in points
+      (*_texts(point), *(cell(arm, point) for arm in arms)) for point in points
     ]
   else:
     columns = (*names, "arm", words(metric))
