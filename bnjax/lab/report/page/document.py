@@ -46,7 +46,8 @@ def make_page(experiments: Sequence[Experiment], title: str = "") -> str:
     for place, one in enumerate(found, start=1)
   ]
   colors = {*NIGHT, *KNOWN.values()}
-  colors |= {look.color for look in looks(map(str, range(60))).values()}
+  most = max(60, *(len(one.run.looks) for one in found))
+  colors |= {look.color for look in looks(map(str, range(most))).values()}
   return templates().get_template("page.html").render(
     generator=Markup(GENERATOR),
     title=title or found[0].title,
