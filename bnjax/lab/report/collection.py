@@ -19,10 +19,10 @@ Path = str | os.PathLike[str]
 
 
 class Collection(NamedTuple):
-  """What `write_page` made.
+  """What `write_page` or `write_gallery` made.
 
   Attributes:
-    page: the HTML file.
+    page: the file.
     experiments: how many are in it.
     notices: what was missing or odd, one line each.
   """

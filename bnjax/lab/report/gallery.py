@@ -3,9 +3,9 @@
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.report.collection import Collection
 from bnjax.lab.report.files import refuse_other, replace, told
 from bnjax.lab.report.gallery_sections import contents, honest, section
 from bnjax.lab.report.page.experiment import (
@@ -30,21 +30,7 @@ is made from the records beside it by
 _OURS = "is made from the records beside it by\n`python scripts/report.py"
 
 
-class Gallery(NamedTuple):
-  """What `write_gallery` made.
-
-  Attributes:
-    page: README.md.
-    experiments: how many are in it.
-    notices: what is missing, one line each.
-  """
-
-  page: pathlib.Path
-  experiments: int
-  notices: list[str]
-
-
-def write_gallery(folder: str | os.PathLike[str]) -> Gallery:
+def write_gallery(folder: str | os.PathLike[str]) -> Collection:
   """Writes README.md of a folder, from the records in its subfolders.
 
   Args:
@@ -72,7 +58,7 @@ def write_gallery(folder: str | os.PathLike[str]) -> Gallery:
     raise UserError(f"--gallery: {root} holds no experiments")
   with told(page, "--gallery"):
     replace(page, _page(found, root.as_posix()))
-  return Gallery(page, len(found), notices)
+  return Collection(page, len(found), notices)
 
 
 def _page(found: Sequence[Experiment], folder: str) -> str:

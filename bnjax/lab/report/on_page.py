@@ -293,7 +293,7 @@ def _bar(mark: marks.Bar) -> list[Json]:
 def _ridge(mark: marks.Ridge) -> list[Json]:
   trace = _area("ridge", *mark.outline(), mark.color, 0.75)
   trace["meta"]["of"] = "density"
-  note = f"<br>{mark.note}" if mark.note else ""
+  note = f"<br>{_plain(mark.note)}" if mark.note else ""
   text = "%{fullData.name}: density %{customdata:.3~g}<br>at %{x:.3~g}"
   density = short(np.r_[0.0, np.repeat(mark.density, 2), 0.0])
   return [trace | {"hoveron": "points", "customdata": density}

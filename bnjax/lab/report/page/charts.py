@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bnjax.lab.report.figures import make_figures, wanted
@@ -12,7 +12,7 @@ from bnjax.lab.report.on_page import spaced, to_plotly
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.tables import headline_metric
 from bnjax.lab.report.wording import field_name, number_text, sentence
-from bnjax.lab.results.aggregate import is_time, ranked
+from bnjax.lab.results.aggregate import is_time, ranked_names
 from bnjax.lab.results.figure_kinds import (
   Curves,
   Field,
@@ -163,10 +163,9 @@ def _others(run: Run, shown: Options) -> Options:
   alone = {own.metrics[0] for own in shown.values()
            if isinstance(own, Curves) and len(own.metrics) == 1}  # fmt: skip
   plain = {m for _, m in run.measured.plain if not is_time(m)}
-  names = dict.fromkeys(name for _, name in _ranked(plain))
   found: Options = {
     f"curves of {metric}": Curves(metrics=(metric,))
-    for metric in names
+    for metric in ranked_names(plain)
     if metric not in alone
   }
   for grid in list(run.measured.grids.values())[:1]:
@@ -185,10 +184,6 @@ def _others(run: Run, shown: Options) -> Options:
     if probe not in asked:
       found |= _of_probe(run, probe)
   return found
-
-
-def _ranked(names: Iterable[str]) -> list[tuple[str, str]]:
-  return [("", name) for name in ranked({("", name) for name in names})]
 
 
 def _of_probe(run: Run, probe: str, at: str = "") -> Options:
