@@ -25,7 +25,7 @@ from pathlib import Path
 from absl import flags
 
 from bnjax.lab import config_file, report, results, usage
-from bnjax.lab.errors import UserError, plain
+from bnjax.lab.errors import UserError
 from bnjax.lab.results import figures
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run's work directory.")
@@ -126,7 +126,7 @@ def _write_table(workdir: str, path: str) -> None:
 
 def _say(notices: list[str]) -> None:
   for notice in notices:
-    print(f"note: {plain(notice)}")
+    print(f"note: {notice}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from ml_collections.config_flags import config_flags
 
 from bnjax.lab import config_file, report, usage
 from bnjax.lab.config import GROUPS, complete, switched
-from bnjax.lab.errors import UserError, choice, plain
+from bnjax.lab.errors import UserError, choice
 from bnjax.lab.experiment.plan import nested
 from bnjax.lab.experiment.preemption import STATUS, Preempted
 from bnjax.lab.experiment.processes import PeerLost
@@ -177,7 +177,7 @@ def print_report(workdir: str, rules: Rules) -> None:
   done = report.write_report(workdir, rules=rules)
   report.print_tables(done.tables)
   for notice in done.notices:
-    print(f"note: {plain(notice)}")
+    print(f"note: {notice}")
   print(f"records: {workdir}\nreport:  {done.page}")
 
 

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bnjax.lab.errors import UserError
+from bnjax.lab.errors import UserError, plain
 from bnjax.lab.report.files import refuse_other, replace, told
 from bnjax.lab.report.page import (
   GENERATOR,
@@ -60,7 +60,9 @@ def write_page(
     text = make_page(found, title)
     target.parent.mkdir(parents=True, exist_ok=True)
     replace(target, text)
-  notices = [f"{one.name}: {line}" for one in found for line in one.notices]
+  notices = [
+    plain(f"{one.name}: {line}") for one in found for line in one.notices
+  ]
   notices += [] if plotly() else [MISSING]
   return Collection(target, len(found), notices)
 

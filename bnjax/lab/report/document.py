@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from bnjax.lab.errors import UserError, choice
+from bnjax.lab.errors import UserError, choice, plain
 from bnjax.lab.report.figures import draw_figures
 from bnjax.lab.report.files import made, replace, told
 from bnjax.lab.report.on_paper import COLUMN, METADATA
@@ -88,7 +88,7 @@ def draw_report(
       markdown=replace(out / "report.md", _markdown(one, figures)),
       figures=figures,
       tables=one.tables,
-      notices=[*one.notices, *([] if plotly() else [MISSING])],
+      notices=[*map(plain, one.notices), *([] if plotly() else [MISSING])],
     )
   return one, report
 

@@ -10,6 +10,7 @@ was found.
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bnjax.lab import results
@@ -76,7 +77,7 @@ def export_run(
   copies = [*(source / name for name in RECORDS), *shown]
   names = [*(path.name for path in copies), NAME, SUMMARY, METRICS]
   with told(folder, "--export"):
-    before = _before(folder, summary["title"])
+    before = _before(folder, summary["title"], names)
     for name in names:
       if os.path.lexists(folder / name) and name not in before:
         raise UserError(
@@ -100,19 +101,21 @@ def export_run(
   return Exported([folder / name for name in names], size, notices)
 
 
-def _before(folder: pathlib.Path, title: str) -> set[str]:
+def _before(folder: pathlib.Path, title: str, names: Sequence[str]) -> set[str]:
   """The files that were exported to a folder before.
+
+  Where no list was kept of them they are those of `names`.
 
   Raises:
     UserError: they are those of an experiment of another title.
   """
   if not is_own(folder / METRICS):
     return set()
-  names = results.read_json(folder / METRICS).get("files")
+  kept = results.read_json(folder / METRICS).get("files", names)
   there = results.read_json(folder / SUMMARY).get("title")
   if there != title:
     raise UserError(
       f"--export: {folder} has {there!r}, not {title!r}: choose another folder"
     )
-  known = map(str, names if isinstance(names, list) else ())
+  known = map(str, kept if isinstance(kept, list) else ())
   return {name for name in known if re.fullmatch(_FILE, name)}

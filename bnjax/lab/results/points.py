@@ -24,10 +24,7 @@ def point_of(row: Mapping[str, Any]) -> Point:
   >>> point_of({"arm": "a"})
   ()
   """
-  point = (row.get("point") or {}).items()
-  return tuple(
-    sorted((f, tuple(v) if isinstance(v, list) else v) for f, v in point)
-  )
+  return tuple(sorted((row.get("point") or {}).items()))
 
 
 def grid_axes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
