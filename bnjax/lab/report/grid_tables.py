@@ -30,25 +30,26 @@ def grid_tables(summary: Summary) -> list[Table]:
 
 def _arms(summary: Summary, grids: list[Mapping[str, Any]]) -> Table:
   arms = [grid["arm"] for grid in grids]
-  entries = [
+  found = [
     entry
     for entry in summary["entries"]
     if entry["arm"] in arms and not {"@", "/"} & {*entry["metric"]}
   ]
   # The first of a metric is at the last step.
-  first = {(e["arm"], words(e["metric"])): e for e in reversed(entries)}
-  cells = {key: format_result(entry) for key, entry in first.items()}
-  names = list(dict.fromkeys(words(entry["metric"]) for entry in entries))
+  entries = {(e["arm"], words(e["metric"])): e for e in reversed(found)}
+  cells = {key: format_result(entry) for key, entry in entries.items()}
+  names = list(dict.fromkeys(words(entry["metric"]) for entry in found))
   if any(any(grid["diverged"]) for grid in grids):
     names.append("runs that diverged")
     for grid in grids:
       runs = f"{sum(grid['diverged'])} of {sum(grid['seeds'])}"
       cells[grid["arm"], "runs that diverged"] = runs
+  first = grids[0]
   notes = [
-    f"trained: {words(grids[0]['metric'])} of at least "
-    f"{grids[0]['threshold']:g}, at {len(grids[0]['points'])} points",
-    *_resolutions(grids[0]),
-    *bound_notes(first.values()),
+    f"trained: {words(first['metric'])} of at least {first['threshold']:g}, at "
+    f"{len(first['points'])} points",
+    *_resolutions(first),
+    *bound_notes(entries.values()),
   ]
   cell = lambda arm, name: cells.get((arm, name), NONE)
   if len(arms) <= _ARMS:
