@@ -138,6 +138,11 @@ def test_an_export_replaces_what_it_left_and_nothing_else(kept, tmp_path):
     with pytest.raises(UserError, match=r"Another|mine\.png is there and was"):
       report.export_run(run, target, rules=dataclasses.replace(RULES, **other))
   assert {path: path.read_bytes() for path in target.iterdir()} == before
+  kept = results.read_json(target / "metrics.json")
+  assert set(kept.pop("files")) == {
+    path.name for path in before} - {"mine.png", "finding.md"}  # fmt: skip
+  results.write_json(target / "metrics.json", kept)  # as versions before had it
+  report.export_run(run, target, rules=rules)
   with pytest.raises(UserError, match=r"config\.json is there and was not"):
     report.export_run(run, make(tmp_path / "run2"))
 

@@ -327,6 +327,13 @@ def test_figures_for_a_paper_leave_the_report_alone(tmp_path):
   results.append_rows(tmp_path / "metrics.jsonl", rows())
   (path,) = report.write_figures(tmp_path)
   assert path == tmp_path / "report" / "paper" / "loss.pdf"
+  for shown in (True, False):
+    (path,) = report.write_figures(
+      tmp_path, formats=["svg"], title=shown, caption=shown
+    )
+    text = path.read_text()
+    assert ("Training loss" in text, "line: mean" in text) == (shown, shown)
+    assert "training step" in text
   for width in (33, float("nan")):
     with pytest.raises(
       UserError, match=r"--width: \w+ inches; between 2\.5 an"
