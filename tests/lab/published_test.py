@@ -47,7 +47,7 @@ def _config():
 @pytest.fixture
 def optimized():
   """Compiled as for a user: it runs for longer than it compiles."""
-  before = jax.config.jax_disable_most_optimizations
+  before = jax.config.read("jax_disable_most_optimizations")
   jax.clear_caches()
   jax.config.update("jax_disable_most_optimizations", False)
   yield
