@@ -108,7 +108,7 @@ def found_parts(
 
 def is_saved(part: Part) -> bool:
   """Whether a part has a checkpoint."""
-  return any((part.run / "checkpoints").glob("[0-9]*"))
+  return any((part.run / "checkpoints").glob("[0-9]*.npz"))
 
 
 def write_part(part: Part, config: Mapping[str, Any]) -> None:

@@ -123,7 +123,8 @@ def _begin(
   rules: results.Rules,
 ) -> None:
   """Writes the first files."""
-  (workdir / "summary.json").unlink(missing_ok=True)
+  for name in ("summary.json", results.SUMS):
+    (workdir / name).unlink(missing_ok=True)
   workdirs.record_rules(workdir, rules)
   results.write_json(workdir / "config.json", {"config": config, "arms": arms})
   environment = describe_environment()

@@ -35,16 +35,20 @@ from bnjax.lab.results.records import (
   write_json,
 )
 from bnjax.lab.results.rules import Claim, Rules, greater, less, within
+from bnjax.lab.results.schema import check_config, check_environment
 from bnjax.lab.results.summary import summarize
 from bnjax.lab.results.thin import thick, thin
 from bnjax.lab.results.workdir import (
+  SUMS,
   Workdir,
+  check_sums,
   differences,
   read_workdir,
   write_summary,
 )
 
 __all__ = [
+  "SUMS",
   "Claim",
   "Curve",
   "Curves",
@@ -64,7 +68,10 @@ __all__ = [
   "StepsTo",
   "Workdir",
   "append_rows",
+  "check_config",
+  "check_environment",
   "check_rules",
+  "check_sums",
   "curves",
   "differences",
   "digest",

@@ -24,7 +24,15 @@ def point_of(row: Mapping[str, Any]) -> Point:
   >>> point_of({"arm": "a"})
   ()
   """
-  return tuple(sorted((row.get("point") or {}).items()))
+  point = row.get("point")
+  if point is None:
+    return ()
+  return tuple(sorted((field, _frozen(v)) for field, v in point.items()))
+
+
+def _frozen(value: Any) -> Any:
+  """A value that JSON has as a list, such as a model's channels, as a tuple."""
+  return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def grid_axes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:

@@ -69,6 +69,7 @@ def test_the_work_directory_holds_the_whole_truth(done):
   workdir, summary, _ = done
   names = {path.name for path in workdir.iterdir()}
   assert names == {
+    "SHA256SUMS",
     "config.json",
     "environment.json",
     "metrics.jsonl",
