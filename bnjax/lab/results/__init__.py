@@ -29,6 +29,7 @@ from bnjax.lab.results.recorded import (
 )
 from bnjax.lab.results.records import (
   append_rows,
+  read_bytes,
   read_json,
   read_rows,
   to_strict,
@@ -43,6 +44,7 @@ from bnjax.lab.results.workdir import (
   Workdir,
   check_sums,
   differences,
+  read_predictions,
   read_workdir,
   write_summary,
 )
@@ -81,7 +83,9 @@ __all__ = [
   "greater",
   "less",
   "probe_frame",
+  "read_bytes",
   "read_json",
+  "read_predictions",
   "read_rows",
   "read_rules",
   "read_workdir",

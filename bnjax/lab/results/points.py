@@ -9,6 +9,7 @@ every point of their product. A row says at which point its run is:
 
 import itertools
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -81,7 +82,7 @@ def is_number(value: Any) -> bool:
   return (
     isinstance(value, int | float)
     and not isinstance(value, bool)
-    and math.isfinite(value)
+    and abs(value) <= sys.float_info.max  # math.isfinite takes no larger int
   )
 
 

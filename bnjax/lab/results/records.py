@@ -267,6 +267,14 @@ def each_row(path: Path, notices: list[str]) -> Iterator[dict[str, Any]]:
         raise ValueError(f"{path.name}: line {number} is not a JSON object")
 
 
+def read_bytes(path: Path) -> bytes:
+  """A file's content, none where there is none; raises as `read_json`."""
+  if not os.path.lexists(path):
+    return b""
+  with reading(path) as file:
+    return file.read()
+
+
 def write_json(path: Path, value: Any) -> None:
   """Replaces a JSON file as a whole: a reader sees the old or the new."""
   text = _pretty(to_strict(value)) + "\n"

@@ -53,7 +53,7 @@ def check_prediction(row: Any) -> None:
   _check(
     name, row, {"index": int, "label": int, "arms": Mapping, "image": list}
   )
-  for own in (row, *row.get("arms", {}).values()):
+  for own in (row, *(row.get("arms") or {}).values()):
     _check(name, own, {"prediction": int})
     for field in ("disagreement", "confidence", "right"):
       value = own.get(field, 0.0)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from bnjax.lab.results.checks import check_rules
 from bnjax.lab.results.recorded import Recorded, read_rules
 from bnjax.lab.results.records import (
+  Rows,
   read_json,
+  read_rows,
   reading,
   replacing,
   sha256,
@@ -20,6 +22,7 @@ from bnjax.lab.results.schema import (
   check_config,
   check_environment,
   check_failed,
+  check_prediction,
 )
 from bnjax.lab.results.summary import summarize
 from bnjax.lab.results.thin import thick
@@ -112,6 +115,20 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
     probes, more = read_table(folder / "probes.jsonl", probes=True)
     notices += more
   return Workdir(config, environment, rows, notices, probes, recorded)
+
+
+def read_predictions(folder: pathlib.Path) -> Rows:
+  """Reads `predictions.jsonl`; no rows where there is none.
+
+  Raises:
+    ValueError: it is damaged; the one-line message says how.
+  """
+  if not os.path.lexists(folder / "predictions.jsonl"):
+    return Rows([], [])
+  found = read_rows(folder / "predictions.jsonl")
+  for row in found.rows:
+    check_prediction(row)
+  return found
 
 
 def _failed(folder: pathlib.Path) -> list[str]:

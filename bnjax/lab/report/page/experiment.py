@@ -116,17 +116,15 @@ def read_experiment(
     rows = results.thick(results.read_json(folder / METRICS)).rows
     run = run._replace(rows=rows, probes=[])
   finding, picture = folder / FINDING, folder / "predictions.png"
-  predictions: list[dict[str, Any]] = []
-  if (folder / "predictions.jsonl").exists():
-    predictions, more = results.read_rows(folder / "predictions.jsonl")
-    notices += more
+  predictions, more = results.read_predictions(folder)
+  notices += more
   return Experiment(
     name=folder.resolve().name,
     records=run,
     summary=summary,
     notices=notices,
     predictions=predictions,
-    picture=picture.read_bytes() if picture.exists() else b"",
-    finding=finding.read_text(encoding="utf-8") if finding.exists() else "",
+    picture=results.read_bytes(picture),
+    finding=results.read_bytes(finding).decode(),
     figures=sorted(folder.glob("*.png")) if kept else (),
   )
