@@ -1,5 +1,6 @@
 """The work directory of a run: whose it is, and its first files."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +11,14 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
 
 # What a run writes; `config.json`, `rules.json`, `environment.json` say how.
+# Without the first of them it is not finished, so that one is removed first.
 RECORDS = (
+  "summary.json",
+  results.SUMS,
   "metrics.jsonl",
   "predictions.jsonl",
   "predictions.png",
   "probes.jsonl",
-  "summary.json",
-  results.SUMS,
 )
 FOLDERS = ("params", "parts", "report")
 _BEGUN = ("config.json", "rules.json", "environment.json")
@@ -44,7 +46,7 @@ def check(
       a link in the place of what a run writes.
   """
   for name in (*RECORDS, *FOLDERS, *_BEGUN, "checkpoints", locks.NAME):
-    if (workdir / name).is_symlink():
+    if os.path.islink(workdir / name):
       raise UserError(
         f"--workdir: {workdir / name} is a link, and a run follows none; "
         "remove it or name another directory"
@@ -56,7 +58,9 @@ def check(
     results.check_config(old)
     results.read_rules(workdir)
   except ValueError as error:
-    raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
+    raise UserError(
+      f"--workdir: {workdir}: {error}; put that right or name another directory"
+    ) from None
   except (FileNotFoundError, NotADirectoryError):
     if workdir.exists() and (not workdir.is_dir() or _others(workdir)):
       raise UserError(
@@ -187,18 +191,23 @@ def check_data(
   Raises:
     UserError: a data set has another digest; names both.
   """
-  digests = {
-    (d.get("name"), d.get("label")): d.get("digest") or d.get("mean")
-    for d in old.get("datasets") or []
-  }
+  known: dict[Any, list[Any]] = {}
+  for dataset in old.get("datasets") or []:
+    name, digest = _identity(dataset)
+    known.setdefault(name, []).append(digest)
   for dataset in new["datasets"]:
-    key = (dataset["name"], dataset["label"])
-    now = dataset.get("digest") or dataset["mean"]
-    if digests.get(key, now) != now:
+    name, digest = _identity(dataset)
+    if digest not in known.get(name, [digest]):
       raise UserError(
-        f"--workdir: {workdir} began with {key[0]} of {digests[key]}, and here "
-        f"it is {now}; bring back the data, or name another directory"
+        f"--workdir: {workdir} began with {name[0]} of {known[name][0]}, and "
+        f"here it is {digest}; bring back the data, or name another directory"
       )
+
+
+def _identity(dataset: Mapping[str, Any]) -> tuple[Any, Any]:
+  """What a data set is called, and the digest or (streamed) mean of it."""
+  name = dataset.get("name"), dataset.get("label")
+  return name, dataset.get("digest") or dataset.get("mean")
 
 
 def _others(workdir: Path) -> bool:
