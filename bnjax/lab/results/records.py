@@ -140,7 +140,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     os.umask(mask)
     os.chmod(temporary, 0o666 & ~mask)
     os.replace(temporary, path)
-    sync(path.parent)
+    with contextlib.suppress(OSError):  # some systems sync no folder
+      sync(path.parent)
   except BaseException:
     with contextlib.suppress(OSError):
       os.unlink(temporary)
