@@ -121,10 +121,12 @@ def test_whatever_is_done_to_a_file(stopped, name):
   for harm in HARMS.values():
     folder = _restore(stopped)
     harm(folder / name)
+    before = _contents(folder)
     try:
       _, found, told = _begin(folder)
     except UserError as error:
       line = str(error)
+      assert _contents(folder) == before
     else:
       line = "; ".join(told)
       _assert_right(folder, found)
@@ -132,6 +134,15 @@ def test_whatever_is_done_to_a_file(stopped, name):
       step = int(found.state["part"]["step"])
       assert step == expected.get(name, step)
     assert "\n" not in line
+
+
+def _contents(folder):
+  found = {}
+  for path in folder.rglob("*"):
+    regular = path.is_file() and not path.is_symlink()
+    found[path] = path.read_bytes() if regular else path.lstat().st_mode
+  found.pop(folder / "checkpoints")  # its time of change is no matter
+  return found
 
 
 def _assert_right(folder, found):
@@ -146,6 +157,47 @@ def _assert_right(folder, found):
     lines = (folder / name).read_text().splitlines()
     steps = [json.loads(line)["step"] for line in lines]
     assert steps == list(range(1, step + 1))
+
+
+def test_where_no_checkpoint_is_whole_it_starts_afresh(stopped):
+  folder = _restore(stopped)
+  for number in (1, 2):
+    HARMS["cut"](folder / f"checkpoints/{number}.npz")
+  _, found, told = _begin(folder)
+  assert (found, len(told)) == (None, 2)
+  names = {path.name for path in (folder / "checkpoints").iterdir()}
+  assert names == {"1.npz.damaged", "2.npz.damaged"}
+  assert not (folder / "metrics.jsonl").exists()
+
+
+def test_where_records_fit_no_checkpoint_a_line_says_what_to_do(stopped):
+  for name in ("metrics.jsonl", "probes.jsonl"):
+    folder = _restore(stopped)
+    HARMS["empty"](folder / name)
+    with pytest.raises(UserError, match=rf"no check.*; remove {folder} to sta"):
+      _begin(folder)
+
+
+def test_other_data_than_the_run_began_with(stopped):
+  folder = _restore(stopped)
+  before = _contents(folder)
+  other = {"datasets": [ENVIRONMENT["datasets"][0] | {"digest": "sha256:2"}]}
+  with pytest.raises(
+    UserError, match="began with digits of sha256:1, and here it is sha256:2;"
+  ):
+    _begin(folder, other)
+  assert _contents(folder) == before
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "report", ".lock"])
+def test_no_link_is_followed(stopped, tmp_path, name):
+  folder = _restore(stopped)
+  if name == "checkpoints":
+    (folder / name).rename(tmp_path / name)
+  (folder / name).symlink_to(tmp_path / name)
+  with pytest.raises(UserError, match=rf"{name} is a link, and a run follows"):
+    _begin(folder)
+  (folder / name).unlink()
 
 
 def test_a_run_that_nothing_happened_to_goes_on(stopped):
