@@ -169,7 +169,9 @@ def test_whatever_is_done_to_a_file_is_told_or_changes_nothing(run, name):
   for harm in HARMS.values():
     harm(run / name)
     found = _read(run)
-    if name not in ("SHA256SUMS", "rules.json"):
+    if name == "summary.json" and not os.path.lexists(run / name):
+      assert found == right  # a run that is not finished: it is made anew
+    elif name not in ("SHA256SUMS", "rules.json"):
       assert isinstance(found, str)
       assert name in found
     elif name == "SHA256SUMS":

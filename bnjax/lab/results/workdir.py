@@ -180,7 +180,8 @@ def check_sums(folder: pathlib.Path) -> None:
   Raises:
     ValueError: one of them is not as the run left it.
   """
-  if not os.path.lexists(folder / SUMS):
+  finished = os.path.lexists(folder / "summary.json")
+  if not finished or not os.path.lexists(folder / SUMS):
     return
   with reading(folder / SUMS) as file:
     lines = file.read().decode("utf-8", "replace").splitlines()
