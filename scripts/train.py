@@ -12,6 +12,7 @@ Kept short on purpose: all that it does is in `bnjax.lab.experiment.engine`.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
@@ -72,6 +73,8 @@ def main(argv: list[str]) -> None:
       config,
       workdir,
       rules=rules,
+      # Killed while its report was drawn, it is finished all the same.
+      again=(Path(workdir) / "report" / "index.html").exists(),
       data_dir=_DATA_DIR.value,
       checkpoint_seconds=_CHECKPOINT_SECONDS.value,
       mesh=_MESH.value,

@@ -28,12 +28,13 @@ def _train(*arguments, cwd=ROOT):
 
 
 def test_smoke_run_trains_and_reports(tmp_path):
-  done = _train(
+  command = (
     f"--config={CONFIG}:mnist5k,smoke",
     "--config.seeds=3",
     "--config.norm.epsilon=1e-3",
     f"--workdir={tmp_path / 'run'}",
   )
+  done = _train(*command)
   assert done.returncode == 0, done.stderr
   assert "cannot be compared" in done.stdout
   assert "sha256:ed61b6533f91b971" in done.stdout
@@ -43,6 +44,15 @@ def test_smoke_run_trains_and_reports(tmp_path):
   assert page.exists()
   assert "batch_norm 20/20" in done.stderr
   assert "Traceback" not in done.stderr
+  # As if it had been killed while the report was drawn.
+  page.unlink()
+  metrics = tmp_path / "run" / "metrics.jsonl"
+  before = metrics.stat().st_mtime_ns
+  again = _train(*command)
+  assert again.stdout == done.stdout
+  assert "note: it was finished before, and nothing is trained" in again.stderr
+  assert metrics.stat().st_mtime_ns == before
+  assert page.exists()
 
 
 MISTAKES = [

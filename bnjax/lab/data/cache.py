@@ -1,26 +1,16 @@
 """Decoded data sets on disk: one .npz per data set, checked by its digest."""
 
-import contextlib
 import json
 import logging
 import os
 import pathlib
-import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from bnjax.lab.data.dataset import Dataset, Split
+from bnjax.lab.results.records import replacing
 
-_DAMAGE = (
-  OSError,
-  EOFError,
-  ValueError,
-  KeyError,
-  TypeError,
-  zipfile.BadZipFile,
-)
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +50,7 @@ def load_or_build(
     pass
   except _Stale as stale:
     _log.info("%s: %s; decoding again", path, stale)
-  except _DAMAGE as error:
+  except Exception as error:  # whatever a damaged file leads NumPy to
     _log.warning("%s is damaged (%s); decoding again", path, error)
   data = build()
   try:
@@ -81,6 +71,8 @@ class _Stale(Exception):
 
 
 def _read(path: pathlib.Path, fingerprint: str) -> Dataset:
+  if path.exists() and not path.is_file():
+    raise ValueError("it is no regular file")
   with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
     meta = json.loads(str(arrays["meta"]))
     if meta["fingerprint"] != fingerprint:
@@ -103,7 +95,6 @@ def _split(arrays: Mapping[str, np.ndarray], name: str) -> Split:
 
 
 def _write(path: pathlib.Path, fingerprint: str, data: Dataset) -> None:
-  """Writes beside the target and renames: readers never see half a file."""
   meta = {
     "name": data.name,
     "label": data.label,
@@ -116,13 +107,5 @@ def _write(path: pathlib.Path, fingerprint: str, data: Dataset) -> None:
     split: Split = getattr(data, name)
     arrays[f"{name}.images"] = split.images
     arrays[f"{name}.labels"] = split.labels
-  path.parent.mkdir(parents=True, exist_ok=True)
-  handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-  try:
-    with os.fdopen(handle, "wb") as file:
-      np.savez(file, **arrays)  # type: ignore[arg-type]
-    os.replace(temporary, path)
-  except BaseException:
-    with contextlib.suppress(OSError):
-      os.unlink(temporary)
-    raise
+  with replacing(path) as file:
+    np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -5,13 +5,13 @@ filter, which averages where it makes smaller.
 """
 
 import dataclasses
-import io
 import math
 from typing import Any
 
 import numpy as np
 
 from bnjax.lab import errors
+from bnjax.lab.data.records import open_image
 
 _TRIES = 10
 
@@ -51,7 +51,7 @@ class RandomCrop:
     self, encoded: bytes, generator: np.random.Generator
   ) -> np.ndarray:
     """uint8 [size, size, 3] of a PNG or JPEG."""
-    image = _open(encoded)
+    image = open_image(encoded, "RGB")
     width, height = image.size
     box = self._box(width, height, generator)
     pixels = _resized(image, (self.size, self.size), box)
@@ -102,7 +102,7 @@ class CentralCrop:
   def __call__(self, encoded: bytes, generator: Any = None) -> np.ndarray:
     """uint8 [size, size, 3] of a PNG or JPEG; nothing is drawn."""
     del generator
-    image = _open(encoded)
+    image = open_image(encoded, "RGB")
     width, height = image.size
     scale = self.shorter / min(width, height)
     width, height = round(scale * width), round(scale * height)
@@ -111,13 +111,6 @@ class CentralCrop:
     return np.ascontiguousarray(
       pixels[top : top + self.size, left : left + self.size]
     )
-
-
-def _open(encoded: bytes) -> Any:
-  from PIL import Image
-
-  with Image.open(io.BytesIO(encoded)) as image:
-    return image.convert("RGB")
 
 
 def _bilinear() -> Any:

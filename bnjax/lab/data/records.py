@@ -48,10 +48,17 @@ class Records:
 
     Returns:
       The encoded images, and int32 labels [rows].
+
+    Raises:
+      UserError: They cannot be read.
     """
-    found = self._source.__getitems__([self.first + int(row) for row in rows])
-    labels = np.array([example["label"] for example in found], np.int32)
-    return [example["image"] for example in found], labels
+    places = [self.first + int(row) for row in rows]
+    try:
+      found = self._source.__getitems__(places)
+      labels = np.array([example["label"] for example in found], np.int32)
+      return [example["image"] for example in found], labels
+    except Exception as error:  # of whichever part of TFDS found it out
+      raise self._unreadable(error) from error
 
   @functools.cached_property
   def _source(self) -> Any:
@@ -83,10 +90,7 @@ class Records:
         " -m bnjax.lab.data.prepare --data_dir=DIRECTORY"
       ) from error
     except Exception as error:
-      raise errors.UserError(
-        f"dataset.name: {self.directory} cannot be read"
-        f" ({provide.first_line(error)}); remove it and prepare it again"
-      ) from error
+      raise self._unreadable(error) from error
     if found < self.first + self.size:
       raise errors.UserError(
         f"dataset.name: {self.directory} has {found} {self.split} examples,"
@@ -97,6 +101,12 @@ class Records:
         f"dataset.name: {self.directory} has {classes} classes, not"
         f" {self.classes}; remove it and prepare it again"
       )
+
+  def _unreadable(self, error: Exception) -> errors.UserError:
+    return errors.UserError(
+      f"dataset.name: {self.directory} cannot be read"
+      f" ({provide.first_line(error)}); remove it and prepare it again"
+    )
 
   def _classes(self) -> int:
     import tensorflow_datasets as tfds
@@ -115,16 +125,24 @@ def decode_image(encoded: bytes, channels: int = 3) -> np.ndarray:
 
   Returns:
     uint8 [height, width, channels].
+
+  Raises:
+    UserError: They are damaged.
   """
+  pixels = np.asarray(open_image(encoded, "RGB" if channels == 3 else "L"))
+  return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def open_image(encoded: bytes, mode: str) -> Any:
+  """A PNG or JPEG as PIL's image of a mode; raises as `decode_image`."""
   from PIL import Image
 
-  mode = "RGB" if channels == 3 else "L"
-  with Image.open(io.BytesIO(encoded)) as image:
-    if image.mode != mode:
-      return _as_array(image.convert(mode), channels)
-    return _as_array(image, channels)
-
-
-def _as_array(image: Any, channels: int) -> np.ndarray:
-  pixels = np.asarray(image)
-  return pixels.reshape(*pixels.shape[:2], channels)
+  try:
+    with Image.open(io.BytesIO(encoded)) as image:
+      image.load()
+      return image if image.mode == mode else image.convert(mode)
+  except Exception as error:  # every format has its own
+    raise errors.UserError(
+      "dataset.name: an image of the prepared data cannot be decoded"
+      f" ({provide.first_line(error)}); remove the data and prepare it again"
+    ) from error

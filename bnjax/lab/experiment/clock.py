@@ -1,31 +1,29 @@
 """Where the time of a training goes."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
-
-import numpy as np
 
 T = TypeVar("T")
 
 
 class Clock:
-  """What a network took: its share of its program's seconds, by name."""
+  """What a network took: its share of `seconds`, its program's by name."""
 
   def __init__(self, networks: int, begun: float, *, streamed: bool = False):
     self._networks = networks
     self._begun = begun
-    self._seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
+    self.seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
     if streamed:
-      self._seconds["input"] = 0.0
+      self.seconds["input"] = 0.0
     self._name, self._start = "", 0.0
 
   def timed(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
     """Calls a function and charges its duration, if `name` is kept."""
     start = time.perf_counter()
     result = function(*arguments)
-    if name in self._seconds:
-      self._seconds[name] += time.perf_counter() - start
+    if name in self.seconds:
+      self.seconds[name] += time.perf_counter() - start
     return result
 
   def charge(self, name: str) -> "Clock":
@@ -37,21 +35,12 @@ class Clock:
     self._start = time.perf_counter()
 
   def __exit__(self, *error: object) -> None:
-    self._seconds[self._name] += time.perf_counter() - self._start
+    self.seconds[self._name] += time.perf_counter() - self._start
 
   @property
   def compile(self) -> float:
     """Seconds of compilation, those of the first call of each function."""
-    return self._seconds["compile"]
-
-  def to_arrays(self) -> dict[str, np.ndarray]:
-    """The seconds, to go on from in another process."""
-    return {f"clock.{k}": np.asarray(v) for k, v in self._seconds.items()}
-
-  def set_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-    """Goes on from what `to_arrays` gave."""
-    for name in self._seconds:
-      self._seconds[name] = float(arrays[f"clock.{name}"])
+    return self.seconds["compile"]
 
   def shares(self, step: int, compilation: float) -> dict[str, float]:
     """Fields of a row after some steps of training.
@@ -65,9 +54,9 @@ class Clock:
     """
     shares = {
       f"{name}_seconds": seconds / self._networks
-      for name, seconds in self._seconds.items()
+      for name, seconds in self.seconds.items()
     }
-    own = sum(self._seconds.values()) - self._seconds["compile"]
+    own = sum(self.seconds.values()) - self.seconds["compile"]
     total = self._begun + compilation + own
     each = {"step_seconds": shares["train_seconds"] / step} if step else {}
     return shares | each | {"process_seconds": total}

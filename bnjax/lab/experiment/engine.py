@@ -18,8 +18,14 @@ import numpy as np
 from bnjax.lab import data, registry, results
 from bnjax.lab.config import complete, resolve_arms
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment import locks, plan, preemption, processes, workdirs
-from bnjax.lab.experiment.checkpoints import Checkpoint
+from bnjax.lab.experiment import (
+  locks,
+  params,
+  plan,
+  preemption,
+  processes,
+  workdirs,
+)
 from bnjax.lab.experiment.environment import (
   describe_environment,
   process_seconds,
@@ -46,6 +52,7 @@ def run(
   workdir: str | Path,
   *,
   rules: results.Rules | None = None,
+  again: bool = True,
   data_dir: str | None = None,
   checkpoint_seconds: float = 60.0,
   mesh: str | None = None,
@@ -69,6 +76,7 @@ def run(
       (`config.machine`), may differ.
     rules: how it is judged and what its report shows; None for the usual
       report, under the work directory's name.
+    again: whether a finished run is trained again; otherwise its records stay.
     data_dir: where prepared data sets are, see `bnjax.lab.data.load`.
     checkpoint_seconds: between checkpoints; 0: none, a stopped run starts
       afresh. So does one that times its arms (`config.interleave`).
@@ -98,6 +106,13 @@ def run(
   if first:
     workdirs.check(workdir, config, arms)
   tell = lambda message: report_progress(Progress("", 0, 1, message))
+  notify = lambda line: report_progress(
+    Progress("", 0, 1, f"note: {line}", notice=True)
+  )
+  done = first and not again and (workdir / "summary.json").exists()
+  if processes.any_of(done):
+    notify("it was finished before, and nothing is trained again")
+    return workdirs.read_summary(workdir) if first else {}
   loader = _Loader(data_dir, layout, config["machine"]["workers"])
   for program in programs:
     loader.load(program.parts[0].spec, tell)
@@ -105,34 +120,34 @@ def run(
     "datasets": [dataset.describe() for dataset in loader.datasets.values()]
   }
   timed = config["interleave"]
-  journal = Journal(workdir, 0 if timed else checkpoint_seconds)
   with contextlib.ExitStack() as stack:
     saved = None
     if first:
-      stack.enter_context(locks.hold(workdir))
-      saved = journal.begin(config, arms, rules, environment, tell)
-    saved = processes.share(saved)
+      check = stack.enter_context(locks.hold(workdir, notify))
+      journal = Journal(workdir, 0 if timed else checkpoint_seconds, check)
+      saved = journal.begin(config, arms, rules, environment, notify)
+    saved, at = processes.share(saved), 0
     if saved is not None:
-      programs = _as_begun(programs, saved.position["parts"])
+      programs, at = _as_begun(programs, saved.position)
+      tell(f"going on from step {saved.state['part']['step']} of part {at + 1}")
     parts = [part for program in programs for part in program.parts]
-    sizes = [len(part.networks) for part in parts]
     trained = [network for part in parts for network in part.networks]
     name = workdir.resolve().name
     told = writers if first else ()
-    notify = lambda line: report_progress(
-      Progress("", 0, 1, f"note: {line}", notice=True)
-    )
     writer = open_writers(told, workdir, name, trained, notify=notify)
     stack.callback(writer.close)
     asked = stack.enter_context(preemption.watch())
     stack.enter_context(processes.together())
-    jobs = _jobs(programs, loader, timed, saved, config["machine"]["across"])
+    resume = None if saved is None else saved.state["part"]
+    across = config["machine"]["across"]
+    jobs = _jobs(programs, loader, timed, at, resume, across)
     for job, records in _take_turns(jobs, together=timed):
       stop = processes.any_of(asked())
       if first:
         journal.add(job.networks, records)
         if stop or journal.due():
-          journal.save(job.part, sizes, records)
+          every = [part.networks for part in parts]
+          journal.save(job.networks, every, records)
         writer.rows(records.rows)
         writer.probe_rows(records.probe_rows)
       report_progress(_progress(job, records, len(parts)))
@@ -245,27 +260,46 @@ class _Job(NamedTuple):
 
 
 def _as_begun(
-  programs: Sequence[Checked], sizes: Sequence[int]
-) -> list[Checked]:
+  programs: Sequence[Checked], position: Mapping[str, Any]
+) -> tuple[list[Checked], int]:
   """The same networks in the parts that a stopped run began with.
 
   Its checkpoint is of one of these, and more or less memory is allowed now.
+
+  Args:
+    programs: what is to be trained.
+    position: of the checkpoint; it names the networks of each part.
+
+  Returns:
+    The programs, and the number of the part that was in training.
+
+  Raises:
+    UserError: they are not the same networks.
   """
-  left, found = iter(sizes), []
+  parts, found = list(position["parts"]), []
+  left, fits = list(parts), True
   for program in programs:
     whole = plan.join(program.parts)
-    mine: list[int] = []
-    while sum(mine) < len(whole.networks):
-      mine.append(next(left))
-    found.append(program._replace(parts=tuple(whole.cut(mine))))
-  return found
+    sizes: list[int] = []
+    while left and sum(sizes) < len(whole.networks):
+      sizes.append(len(left.pop(0)))
+    fits = fits and sum(sizes) == len(whole.networks)
+    found.append(program._replace(parts=tuple(whole.cut(sizes))))
+  here = [params.names(part.networks) for own in found for part in own.parts]
+  if not fits or here != parts or position["training"] not in here:
+    raise UserError(
+      "--workdir: its checkpoint is of other networks than the config's; "
+      "remove it to start afresh"
+    )
+  return found, here.index(position["training"])
 
 
 def _jobs(
   programs: Sequence[Checked],
   loader: _Loader,
   interleave: bool,
-  saved: Checkpoint | None,
+  at: int,
+  resume: Any,
   across: Across,
 ) -> list[_Job]:
   """What is still to be trained, in order.
@@ -276,11 +310,11 @@ def _jobs(
     programs: all of them.
     loader: of the data sets.
     interleave: whether the programs alternate.
-    saved: where to go on; None: at the beginning.
+    at: number of the part to go on with.
+    resume: its state; None: from its beginning.
     across: how the networks of a program are run.
   """
   begun = process_seconds()
-  at = 0 if saved is None else saved.position["part"]
   number = itertools.count()
   jobs = []
   for program in programs:
@@ -296,8 +330,8 @@ def _jobs(
     for turn, part in enumerate(program.parts):
       if (i := next(number)) < at:
         continue
-      resume = saved.arrays if saved is not None and i == at else None
-      records = _records(part, trainer, begun, resume)
+      own = resume if i == at else None
+      records = _records(part, trainer, begun, own)
       jobs.append((turn, _Job(i, part.networks, records)))
   if interleave:  # first parts first, so that programs alternate
     jobs.sort(key=lambda pair: pair[0])
@@ -308,7 +342,7 @@ def _records(
   part: Group,
   trainer: Callable[[], Trainer],
   begun: float,
-  resume: Mapping[str, np.ndarray] | None,
+  resume: Any,
 ) -> Iterator[Records]:
   """`Trainer.train`, each of its turns in the part's precision."""
   turns: Iterator[Records] | None = None

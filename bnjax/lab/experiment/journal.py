@@ -16,8 +16,10 @@ from bnjax.lab.experiment.checkpoints import Checkpoint, Checkpoints
 from bnjax.lab.experiment.plan import Network
 from bnjax.lab.experiment.predictions import Predictions
 from bnjax.lab.experiment.runner import Records
+from bnjax.lab.results.records import sha256, sync
+from bnjax.lab.train.state import to_arrays
 
-# Files that grow: a checkpoint knows how long they were.
+# Files that grow: a checkpoint knows how long they were, and their digests.
 _GROWING = ("metrics.jsonl", "probes.jsonl")
 
 
@@ -27,11 +29,13 @@ class Journal:
   Args:
     workdir: the work directory.
     every: seconds between checkpoints; 0: none.
+    check: raises UserError where the directory is not this run's any more.
   """
 
-  def __init__(self, workdir: Path, every: float):
+  def __init__(self, workdir: Path, every: float, check: Callable[[], None]):
     self._workdir = workdir
     self._every = every
+    self._check = check
     self._checkpoints = Checkpoints(workdir / "checkpoints")
     self._saved = time.monotonic()
     self._predictions = Predictions()
@@ -51,29 +55,31 @@ class Journal:
       arms: the complete specification of each arm.
       rules: how it is to be judged.
       environment: for environment.json.
-      notify: is told, in a line, where the run goes on, and what was damaged.
+      notify: is told, in a line, of each checkpoint that is passed over.
 
     Returns:
       The checkpoint to go on from; None: from the beginning. What was recorded
       after it has been removed, since it comes again.
 
     Raises:
-      UserError: the directory cannot be written to, or the records are not
-        those of the checkpoint.
+      UserError: the directory cannot be written to, the records are not those
+        of any checkpoint, or the data not those that the run began with.
     """
     found = None
     if self._every and not (self._workdir / "summary.json").exists():
-      found = self._checkpoints.restore(notify)
-    if found is None:
-      workdirs.start(self._workdir, config, arms, rules, environment)
-      return None
-    for name in _GROWING:
-      self._cut(self._workdir / name, found.position["sizes"].get(name, 0))
+      with self._writing():
+        found = self._checkpoints.restore(notify, self._fits)
     with self._writing():
+      if found is None:
+        self._checkpoints.remove()
+        workdirs.start(self._workdir, config, arms, rules, environment)
+        return None
       workdirs.resume(self._workdir, rules, environment)
-    self._predictions = Predictions.from_arrays(found.arrays)
-    part, step = found.position["part"] + 1, found.position["step"]
-    notify(f"going on from step {step} of part {part}")
+      for name in _GROWING:
+        path = self._workdir / name
+        if os.path.lexists(path):
+          os.truncate(path, found.position["records"].get(name, [0])[0])
+    self._predictions = Predictions(found.state["predictions"])
     return found
 
   def add(self, networks: Sequence[Network], records: Records) -> None:
@@ -97,12 +103,17 @@ class Journal:
     waited = time.monotonic() - self._saved
     return bool(self._every) and waited >= self._every
 
-  def save(self, part: int, parts: Sequence[int], records: Records) -> None:
+  def save(
+    self,
+    training: Sequence[Network],
+    parts: Sequence[Sequence[Network]],
+    records: Records,
+  ) -> None:
     """Writes a checkpoint, if the run has any.
 
     Args:
-      part: number of the part of the run that is in training.
-      parts: how many networks each part has.
+      training: the networks of the part of the run that is in training.
+      parts: those of each part.
       records: the last that it gave.
 
     Raises:
@@ -110,19 +121,23 @@ class Journal:
     """
     if not self._every:
       return
-    sizes = {
-      name: (self._workdir / name).stat().st_size
-      for name in _GROWING
-      if (self._workdir / name).exists()
-    }
+    counted = {}
+    with self._writing():
+      for name in _GROWING:
+        path = self._workdir / name
+        if path.exists():
+          sync(path)  # before the checkpoint that counts on it
+          counted[name] = [path.stat().st_size, sha256(path)]
     position = {
-      "part": part,
-      "parts": list(parts),
-      "step": records.step,
-      "sizes": sizes,
+      "training": params.names(training),
+      "parts": [params.names(networks) for networks in parts],
+      "records": counted,
     }
-    arrays = records.snapshot() | self._predictions.to_arrays()
-    self._checkpoints.save(Checkpoint(arrays, position))
+    state = {
+      "part": to_arrays(records.state),
+      "predictions": self._predictions.state,
+    }
+    self._checkpoints.save(Checkpoint(state, position))
     self._saved = time.monotonic()
 
   def finish(
@@ -138,26 +153,29 @@ class Journal:
       The summary.
     """
     with self._writing():
-      if self._predictions:
+      if self._predictions.state:
         path = self._workdir / "predictions.jsonl"
         path.unlink(missing_ok=True)  # of a run stopped in the middle of it
         self._predictions.write(path, labels, images)
+      for name in (*_GROWING, "predictions.jsonl"):
+        if (self._workdir / name).exists():
+          sync(self._workdir / name)
       summary = results.write_summary(self._workdir)
-    self._checkpoints.remove()
+    with contextlib.suppress(OSError):  # the run is done all the same
+      self._checkpoints.remove()
     return summary
 
-  def _cut(self, path: Path, size: int) -> None:
-    there = path.stat().st_size if path.exists() else 0
-    if there < size:
-      raise UserError(
-        f"--workdir: {path} is shorter than the last checkpoint says; remove "
-        f"{self._workdir} to start afresh"
-      )
-    if there > size:
-      os.truncate(path, size)
+  def _fits(self, found: Checkpoint) -> bool:
+    """Whether the records that a checkpoint counts on are there."""
+    for name, (size, digest) in found.position["records"].items():
+      path = self._workdir / name
+      if not os.path.lexists(path) or sha256(path, size) != digest:
+        return False
+    return True
 
   @contextlib.contextmanager
   def _writing(self) -> Iterator[None]:
+    self._check()
     try:
       yield
     except OSError as error:
@@ -165,3 +183,7 @@ class Journal:
         f"--workdir: cannot write to {self._workdir}: {error.strerror}; put "
         "that right, and the same command goes on from the last checkpoint"
       ) from error
+    except UserError:
+      raise
+    except ValueError as error:  # of records that were damaged meanwhile
+      raise UserError(f"--workdir: {self._workdir}: {error}") from error

@@ -1,42 +1,46 @@
 """Trained networks on disk: `params/` of a work directory."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flax import traverse_util
 
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment.checkpoints import Checkpoint, Checkpoints
+from bnjax.lab.experiment import checkpoints
+from bnjax.lab.experiment.checkpoints import Checkpoint, Damaged
 from bnjax.lab.experiment.plan import Network
+from bnjax.lab.results import to_strict
+
+
+def names(networks: Sequence[Network]) -> list[dict[str, Any]]:
+  """The arm, the seed and the point of each, as JSON has them."""
+  who = [{"arm": n.arm, "seed": n.seed, "point": n.point} for n in networks]
+  found: list[dict[str, Any]] = to_strict(who)
+  return found
 
 
 def save(
   workdir: Path, networks: Sequence[Network], variables: Mapping[str, Any]
 ) -> None:
-  """Writes networks that were trained together.
+  """Writes networks that were trained together, in one file.
 
   Args:
     workdir: the work directory.
     networks: which they are.
     variables: `params` and `batch_stats`, nested dicts of arrays
       `[networks, ...]`.
+
+  Raises:
+    OSError: it cannot be written.
   """
-  who: list[dict[str, Any]] = [
-    {"arm": n.arm, "seed": n.seed, "point": dict(n.point)} for n in networks
-  ]
-  first = who[0]
-  name = json.dumps([first["arm"], first["seed"], *first["point"].values()])
-  safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
-  found = Checkpoints(workdir / "params" / safe.strip("_"))
-  found.remove()
-  found.save(
-    Checkpoint(
-      traverse_util.flatten_dict(dict(variables), sep="."), {"networks": who}
-    )
-  )
+  who = names(networks)
+  arm = "".join(c if c.isalnum() or c in "._-" else "_" for c in who[0]["arm"])
+  digest = hashlib.sha256(json.dumps(who).encode()).hexdigest()
+  path = workdir / "params" / f"{arm[:40]}-{who[0]['seed']}-{digest[:12]}.npz"
+  checkpoints.save(path, Checkpoint(dict(variables), {"networks": who}))
 
 
 def load(
@@ -58,24 +62,35 @@ def load(
     latter only where the network has running statistics.
 
   Raises:
-    UserError: there is no such network.
+    UserError: there is no such network, or its file is damaged or cannot be
+      read; all files are left as they are.
   """
-  wanted = {"arm": arm, "seed": seed, "point": dict(point or {})}
-  folder = Path(workdir) / "params"
+  (wanted,) = names([Network(arm, dict(point or {}), seed, {})])
   there: list[dict[str, Any]] = []
-  for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-    found = Checkpoints(path).restore(lambda message: None)
-    networks = found.position["networks"] if found else []
-    if found and wanted in networks:
-      i = networks.index(wanted)
-      own = {name: np.asarray(x[i]) for name, x in found.arrays.items()}
-      nested: dict[str, Any] = traverse_util.unflatten_dict(own, sep=".")
-      return nested
-    there += networks
+  damaged = ""
+  for path in sorted((Path(workdir) / "params").glob("*.npz")):
+    try:
+      state, position = checkpoints.load(path)
+    except Damaged as error:
+      damaged = f"; {path.name} is damaged ({error})"
+      continue
+    except OSError as error:
+      raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    if wanted in position["networks"]:
+      i = position["networks"].index(wanted)
+      return {name: _take(own, i) for name, own in state.items() if own}
+    there += position["networks"]
   known = sorted({f"{n['arm']} (seed {n['seed']})" for n in there})
   raise UserError(
     f"{workdir}: there is no trained network of arm {arm!r}, seed {seed}"
     + (f", point {dict(point)}" if point else "")
     + (f"; there are {', '.join(known[:6])}" if known else "")
-    + ("" if known else "; set config.save_params to keep them")
+    + (damaged or ("" if known else "; set config.save_params to keep them"))
   )
+
+
+def _take(tree: Any, i: int) -> Any:
+  """The i-th of each of nested arrays."""
+  if isinstance(tree, dict):
+    return {name: _take(value, i) for name, value in tree.items()}
+  return np.asarray(tree[i])

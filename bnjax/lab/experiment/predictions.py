@@ -1,7 +1,8 @@
 """What each arm says of each test image: `predictions.jsonl` and a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,32 +26,9 @@ class Predictions:
   top, width, height] in pixels.
   """
 
-  def __init__(self) -> None:
-    self._sums: dict[str, np.ndarray] = {}
-    self._votes: dict[str, list[np.ndarray]] = {}
-
-  def __bool__(self) -> bool:
-    return bool(self._sums)
-
-  def to_arrays(self) -> dict[str, np.ndarray]:
-    """All that is gathered, to go on from in another process."""
-    return {f"predictions.sum.{k}": v for k, v in self._sums.items()} | {
-      f"predictions.votes.{k}": np.stack(v) for k, v in self._votes.items()
-    }
-
-  @classmethod
-  def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Predictions":
-    """Goes on from what `to_arrays` gave, among other arrays."""
-    new = cls()
-    for name, array in arrays.items():
-      kind, _, arm = name.removeprefix("predictions.").partition(".")
-      if not name.startswith("predictions."):
-        continue
-      if kind == "sum":
-        new._sums[arm] = array
-      else:
-        new._votes[arm] = list(array)
-    return new
+  def __init__(self, state: dict[str, Any] | None = None) -> None:
+    """Begins, or goes on from an earlier `state`: arrays by arm."""
+    self.state: dict[str, Any] = state or {}
 
   def add(self, networks: Sequence[Network], probabilities: np.ndarray) -> None:
     """Takes in the probabilities `[networks, n, classes]` of some networks.
@@ -61,9 +39,9 @@ class Predictions:
     classes = probabilities.shape[-1]
     for network, own in zip(networks, probabilities, strict=True):
       own = np.where(np.isfinite(own), own, 1 / classes)
-      total = self._sums.get(network.arm, 0.0)
-      self._sums[network.arm] = total + own.astype(np.float64)
-      self._votes.setdefault(network.arm, []).append(own.argmax(-1))
+      said = self.state.setdefault(network.arm, {"sum": 0.0, "votes": []})
+      said["sum"] = said["sum"] + own.astype(np.float64)
+      said["votes"].append(own.argmax(-1))
 
   def write(
     self, path: Path, labels: np.ndarray, images: np.ndarray | None = None
@@ -76,11 +54,11 @@ class Predictions:
       images: uint8 [n, height, width, channels]; of any other, no picture.
     """
     means = {
-      arm: total / len(self._votes[arm]) for arm, total in self._sums.items()
+      arm: said["sum"] / len(said["votes"]) for arm, said in self.state.items()
     }
     right = {
-      arm: np.mean([votes == labels for votes in found], axis=0)
-      for arm, found in self._votes.items()
+      arm: np.mean([votes == labels for votes in said["votes"]], axis=0)
+      for arm, said in self.state.items()
     }
     apart = _disagreement(list(means.values()))
     least = np.min([mean.max(axis=-1) for mean in means.values()], axis=0)

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import jax
 import numpy as np
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment import checkpoints
 from bnjax.lab.experiment.checkpoints import Checkpoint
 from bnjax.lab.train.sharding import Layout, data_mesh
 
@@ -129,14 +129,17 @@ def share(checkpoint: Checkpoint | None) -> Checkpoint | None:
   from jax.experimental import multihost_utils
 
   send = multihost_utils.broadcast_one_to_all
-  content = b"" if checkpoint is None else _to_bytes(checkpoint)
+  whole = io.BytesIO()
+  if checkpoint is not None:
+    checkpoints.write(whole, checkpoint)
+  content = whole.getvalue()
   size = int(send(np.asarray(len(content), np.int32)))
   if not size:
     return None
   buffer = np.zeros(size, np.uint8)
   if is_first():
     buffer[:] = np.frombuffer(content, np.uint8)
-  return _from_bytes(np.asarray(send(buffer)).tobytes())
+  return checkpoints.read(io.BytesIO(np.asarray(send(buffer)).tobytes()))
 
 
 def layout(mesh: str | None) -> Layout:
@@ -166,23 +169,3 @@ def layout(mesh: str | None) -> Layout:
       f"data={there}"
     )
   return Layout(data_mesh(int(number)))
-
-
-def _to_bytes(checkpoint: Checkpoint) -> bytes:
-  buffer = io.BytesIO()
-  position = np.frombuffer(json.dumps(checkpoint.position).encode(), np.uint8)
-  fields: dict[str, Any] = {"position": position}
-  fields |= {f"arrays/{k}": v for k, v in checkpoint.arrays.items()}
-  np.savez(buffer, **fields)
-  return buffer.getvalue()
-
-
-def _from_bytes(content: bytes) -> Checkpoint:
-  with np.load(io.BytesIO(content), allow_pickle=False) as found:
-    arrays = {
-      name.removeprefix("arrays/"): found[name]
-      for name in found.files
-      if name != "position"
-    }
-    position = json.loads(found["position"].tobytes())
-  return Checkpoint(arrays, position)

@@ -1,7 +1,6 @@
 """From what a program computed to rows of metrics.jsonl and probes.jsonl."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,63 +14,61 @@ from bnjax.lab.train.program import Evaluation
 Row = dict[str, Any]
 
 
+class Kept(NamedTuple):
+  """What accumulates between the rows of some networks.
+
+  Attributes:
+    training: of the last steps.
+    loss: sum of the data losses since the last rows, `[networks]`.
+    steps: how many steps that is.
+    diverged: the first step that diverged, `[networks]`; 0 where none did.
+  """
+
+  training: Training
+  loss: np.ndarray
+  steps: int
+  diverged: np.ndarray
+
+
 class Recorder:
-  """Keeps what accumulates between the rows of a group's networks."""
+  """Makes rows of what a group's networks do; `kept` is all of its state."""
 
   def __init__(self, group: Group):
     self.networks = group.networks
-    self.diverged = np.zeros(len(group.networks), int)
-    self._training: Training | None = None
-    self._loss = np.zeros(len(group.networks))
-    self._steps = 0
-
-  def to_arrays(self) -> dict[str, np.ndarray]:
-    """All that is kept, to go on from in another process."""
-    kept = {"diverged": self.diverged, "loss": self._loss, "steps": self._steps}
-    if self._training is not None:
-      kept |= self._training._asdict()
-    return {f"recorder.{k}": np.asarray(v) for k, v in kept.items()}
-
-  def set_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-    """Goes on from what `to_arrays` gave."""
-    self.diverged = arrays["recorder.diverged"]
-    self._loss = arrays["recorder.loss"].copy()
-    self._steps = int(arrays["recorder.steps"])
-    if "recorder.data_loss" in arrays:
-      fields: Any = {f: arrays[f"recorder.{f}"] for f in Training._fields}
-      self._training = Training(**fields)
+    zeros: Any = np.zeros(len(group.networks))
+    training = Training(zeros, zeros, zeros, zeros, zeros)
+    self.kept = Kept(training, zeros, 0, zeros.astype(int))
 
   def trained(self, steps: int, training: Training) -> None:
     """Takes in what some steps of training left."""
-    self._training = training
-    self._loss += steps * np.asarray(training.mean_loss, np.float64)
-    self._steps += steps
+    _, loss, before, diverged = self.kept
+    loss = loss + steps * np.asarray(training.mean_loss, np.float64)
     new = np.asarray(training.diverged_step)
-    self.diverged = np.where(self.diverged > 0, self.diverged, new)
+    diverged = np.where(diverged > 0, diverged, new)
+    self.kept = Kept(training, loss, before + steps, diverged)
 
   def rows(self, step: int, evaluation: Evaluation) -> list[Row]:
     """A row per network, of its training since the last rows."""
     rows = []
     for i, network in enumerate(self.networks):
       row = _identity(network, step)
-      if self._training is not None:
+      if self.kept.steps:
         row |= self._training_row(i)
       row |= _evaluation_row(evaluation, i)
-      rows.append(row | {"diverged_step": int(self.diverged[i]) or None})
-    self._loss[:] = 0
-    self._steps = 0
+      diverged = int(self.kept.diverged[i]) or None
+      rows.append(row | {"diverged_step": diverged})
+    self.kept = self.kept._replace(loss=np.zeros(len(rows)), steps=0)
     return rows
 
   def _training_row(self, i: int) -> Row:
-    training = self._training
-    assert training is not None
+    training = self.kept.training
     data_loss = float(training.data_loss[i])
     l2_loss = float(training.l2_loss[i])
     return {
       "data_loss": data_loss,
       "l2_loss": l2_loss,
       "loss": data_loss + l2_loss,
-      "train_loss": self._loss[i] / self._steps,
+      "train_loss": self.kept.loss[i] / self.kept.steps,
       "grad_norm": float(training.grad_norm[i]),
     }
 

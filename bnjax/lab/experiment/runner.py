@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -10,13 +10,14 @@ import numpy as np
 
 from bnjax.lab import probes
 from bnjax.lab.config import make_task
+from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.clock import Clock
 from bnjax.lab.experiment.plan import Group, replace
-from bnjax.lab.experiment.recorder import Recorder, Row
+from bnjax.lab.experiment.recorder import Kept, Recorder, Row
 from bnjax.lab.train.feed import Feed, Networks
 from bnjax.lab.train.program import Across, Program, make_program
 from bnjax.lab.train.sharding import Layout
-from bnjax.lab.train.state import TrainState, from_arrays, to_arrays
+from bnjax.lab.train.state import TrainState, from_arrays
 from bnjax.lab.train.step import (
   PROBES,
   Batch,
@@ -30,7 +31,21 @@ from bnjax.lab.train.step import (
 # save, does so between two calls.
 _LONGEST = 500
 
-Arrays = dict[str, np.ndarray]
+
+class State(NamedTuple):
+  """All that changes while a part is trained, one tree.
+
+  Attributes:
+    step: steps done.
+    train: of the networks.
+    kept: what accumulates between rows.
+    seconds: where time went.
+  """
+
+  step: int
+  train: TrainState
+  kept: Kept
+  seconds: dict[str, float]
 
 
 class Records(NamedTuple):
@@ -43,8 +58,8 @@ class Records(NamedTuple):
     probabilities: `[networks, n, classes]` of the test set, at the end and if
       asked for.
     variables: parameters and statistics of the networks, likewise.
-    snapshot: gives all that `Trainer.train` needs to go on from here; to be
-      called before the next records are asked for.
+    state: all that `Trainer.train` needs to go on from here, until the next
+      records are asked for.
   """
 
   step: int
@@ -52,7 +67,7 @@ class Records(NamedTuple):
   probe_rows: list[Row]
   probabilities: np.ndarray | None
   variables: Any
-  snapshot: Callable[[], Arrays]
+  state: State
 
 
 class Source(NamedTuple):
@@ -116,14 +131,14 @@ class Trainer:
     group: Group,
     *,
     begun: float = 0.0,
-    resume: Mapping[str, np.ndarray] | None = None,
+    resume: Any = None,
   ) -> Iterator[Records]:
     """Trains the networks of a part of the group.
 
     Args:
       group: the part.
       begun: seconds that this process took until it could train.
-      resume: what a snapshot gave, to go on from there.
+      resume: the arrays of a `State`, to go on from there.
 
     Yields:
       The records of step 0, then those of every call of the program.
@@ -148,20 +163,22 @@ class Trainer:
     if spec["probes"]:
       batch = feed.first_examples(spec["probe_examples"])
     begin = place(np.asarray(own_seeds, np.uint32))
-    done = 0
     with clock.charge("compile"):
       if resume is None:
-        states = program.init(hyper, begin)
+        done, states = 0, program.init(hyper, begin)
       else:
-        done = int(resume["step"])
-        recorder.set_arrays(resume)
-        clock.set_arrays(resume)
         like = jax.eval_shape(program.init, hyper, begin)
-        states = place(from_arrays(like, resume))
-
-    def snapshot(step: int, states: TrainState) -> Arrays:
-      arrays = to_arrays(states) | recorder.to_arrays() | clock.to_arrays()
-      return arrays | {"step": np.asarray(step)}
+        whole = State(0, like, recorder.kept, clock.seconds)
+        try:
+          found = from_arrays(whole, resume)
+        except ValueError as error:
+          raise UserError(
+            "--workdir: its checkpoint is of another version's networks "
+            f"({error}); remove it to start afresh"
+          ) from error
+        done, states = int(found.step), place(found.train)
+        recorder.kept = found.kept
+        clock.seconds |= {name: float(s) for name, s in found.seconds.items()}
 
     def records(step: int) -> Records:
       rows, probe_rows, every, variables = [], [], None, None
@@ -182,8 +199,8 @@ class Trainer:
       self._compile_seconds = max(self._compile_seconds, clock.compile)
       times = clock.shares(step, self._compile_seconds)
       rows = [row | times for row in rows]
-      take = functools.partial(snapshot, step, states)
-      return Records(step, rows, probe_rows, every, variables, take)
+      state = State(step, states, recorder.kept, clock.seconds)
+      return Records(step, rows, probe_rows, every, variables, state)
 
     if resume is None:
       yield records(0)

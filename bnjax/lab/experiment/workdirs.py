@@ -1,5 +1,6 @@
 """The work directory of a run: whose it is, and its first files."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +11,17 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
 
 # What a run writes; `config.json`, `rules.json`, `environment.json` say how.
+# Without the first of them it is not finished, so that one is removed first.
 RECORDS = (
+  "summary.json",
+  results.SUMS,
   "metrics.jsonl",
   "predictions.jsonl",
   "predictions.png",
   "probes.jsonl",
-  "summary.json",
 )
-FOLDERS = ("checkpoints", "params", "parts", "report")
+FOLDERS = ("params", "parts", "report")
+_BEGUN = ("config.json", "rules.json", "environment.json")
 
 
 def check(
@@ -38,13 +42,25 @@ def check(
     grows: whether it may have other points and seeds than it had.
 
   Raises:
-    UserError: it holds other files, or an experiment with another config.
+    UserError: it holds other files, or an experiment with another config, or
+      a link in the place of what a run writes.
   """
+  for name in (*RECORDS, *FOLDERS, *_BEGUN, "checkpoints", locks.NAME):
+    if os.path.islink(workdir / name):
+      raise UserError(
+        f"--workdir: {workdir / name} is a link, and a run follows none; "
+        "remove it or name another directory"
+      )
   try:
+    if grows:
+      results.check_sums(workdir)
     old = results.read_json(workdir / "config.json")
+    results.check_config(old)
     results.read_rules(workdir)
   except ValueError as error:
-    raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
+    raise UserError(
+      f"--workdir: {workdir}: {error}; put that right or name another directory"
+    ) from None
   except (FileNotFoundError, NotADirectoryError):
     if workdir.exists() and (not workdir.is_dir() or _others(workdir)):
       raise UserError(
@@ -108,7 +124,8 @@ def start(
     for name in RECORDS:
       (workdir / name).unlink(missing_ok=True)
     for name in FOLDERS:
-      shutil.rmtree(workdir / name, ignore_errors=True)
+      if (workdir / name).exists():
+        shutil.rmtree(workdir / name)
     record_rules(workdir, rules)
     results.write_json(
       workdir / "config.json", {"config": config, "arms": arms}
@@ -118,6 +135,18 @@ def start(
     raise UserError(
       f"--workdir: cannot write to {workdir}: {error.strerror}"
     ) from None
+
+
+def read_summary(workdir: Path) -> dict[str, Any]:
+  """The summary of a finished run.
+
+  Raises:
+    UserError: it is damaged.
+  """
+  try:
+    return results.read_json(workdir / "summary.json")
+  except ValueError as error:
+    raise UserError(f"--workdir: {workdir}: {error}; remove it") from None
 
 
 def record_rules(workdir: Path, rules: results.Rules) -> None:
@@ -130,20 +159,58 @@ def record_rules(workdir: Path, rules: results.Rules) -> None:
 def resume(
   workdir: Path, rules: results.Rules, environment: Mapping[str, Any]
 ) -> None:
-  """Notes in environment.json with what a stopped run goes on."""
+  """Notes in environment.json with what a stopped run goes on.
+
+  Raises:
+    UserError: the data are not those that it began with.
+  """
+  try:
+    old = results.read_json(workdir / "environment.json")
+  except FileNotFoundError:
+    raise UserError(
+      f"--workdir: {workdir} holds no environment.json, which says what data "
+      "the run began with; remove it to start afresh"
+    ) from None
+  results.check_environment(old)
+  check_data(workdir, old, environment)
   record_rules(workdir, rules)
-  old = results.read_json(workdir / "environment.json")
-  old["resumed"] = [*old.get("resumed", []), environment]
+  old["resumed"] = [*(old.get("resumed") or []), environment]
   results.write_json(workdir / "environment.json", old)
+
+
+def check_data(
+  workdir: Path, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+  """Refuses other data than a run began with.
+
+  Args:
+    workdir: the work directory.
+    old: what its environment.json says.
+    new: likewise, of this process.
+
+  Raises:
+    UserError: a data set has another digest; names both.
+  """
+  known: dict[Any, list[Any]] = {}
+  for dataset in old.get("datasets") or []:
+    name, digest = _identity(dataset)
+    known.setdefault(name, []).append(digest)
+  for dataset in new["datasets"]:
+    name, digest = _identity(dataset)
+    if digest not in known.get(name, [digest]):
+      raise UserError(
+        f"--workdir: {workdir} began with {name[0]} of {known[name][0]}, and "
+        f"here it is {digest}; bring back the data, or name another directory"
+      )
+
+
+def _identity(dataset: Mapping[str, Any]) -> tuple[Any, Any]:
+  """What a data set is called, and the digest or (streamed) mean of it."""
+  name = dataset.get("name"), dataset.get("label")
+  return name, dataset.get("digest") or dataset.get("mean")
 
 
 def _others(workdir: Path) -> bool:
   """Whether there are files that a run did not begin with."""
-  begun = (
-    locks.NAME,
-    ".config.json.",
-    ".environment.json.",
-    ".rules.json.",
-    "rules.json",
-  )
+  begun = (locks.NAME, *(f".{name}." for name in _BEGUN), "rules.json")
   return any(not p.name.startswith(begun) for p in workdir.iterdir())

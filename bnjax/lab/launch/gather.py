@@ -13,7 +13,9 @@ from typing import Any
 
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment import workdirs
 from bnjax.lab.launch.parts import Part, network_key, steps_of
+from bnjax.lab.results.rows import Table
 from bnjax.lab.results.workdir import FAILED
 
 Row = dict[str, Any]
@@ -32,6 +34,7 @@ def final_rows(workdir: Path, steps: Mapping[str, int]) -> dict[str, Row]:
   """
   try:
     rows = results.read_rows(workdir / METRICS).rows
+    Table.of_metrics(rows)  # which says what is wrong with one
     return _finals(rows, steps)
   except FileNotFoundError:
     return {}
@@ -59,10 +62,11 @@ def gather(
   with contextlib.suppress(FileNotFoundError):
     rows = results.read_rows(part.run / METRICS).rows
     new = {k: r for k, r in _finals(rows, steps).items() if k not in done}
+    if new:
+      _add_datasets(part.run, workdir)
     if ended:
       _move(part.run / "params", workdir / "params")
     if new:
-      _add_datasets(part.run, workdir)
       if (part.run / PROBES).exists():
         seen = results.read_rows(part.run / PROBES).rows
         kept = [row for row in seen if network_key(row) in new]
@@ -135,6 +139,7 @@ def _add_datasets(run: Path, workdir: Path) -> None:
   ours = results.read_json(workdir / "environment.json")
   known = ours.get("datasets") or []
   theirs = results.read_json(run / "environment.json").get("datasets") or []
+  workdirs.check_data(workdir, ours, {"datasets": theirs})
   more = [dataset for dataset in theirs if dataset not in known]
   if more:
     ours["datasets"] = [*known, *more]

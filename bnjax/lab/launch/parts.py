@@ -98,7 +98,7 @@ def found_parts(
   for path in sorted((workdir / PARTS).glob("*/part.json")):
     try:
       keys = [network_key(n) for n in results.read_json(path)["networks"]]
-    except (ValueError, KeyError, OSError):  # torn: as if it were not there
+    except (ValueError, KeyError, TypeError, OSError):  # as if there was none
       continue
     own = tuple(networks[key] for key in keys if key in networks)
     if own:
@@ -108,7 +108,7 @@ def found_parts(
 
 def is_saved(part: Part) -> bool:
   """Whether a part has a checkpoint."""
-  return any((part.run / "checkpoints").glob("[0-9]*"))
+  return any((part.run / "checkpoints").glob("[0-9]*.npz"))
 
 
 def write_part(part: Part, config: Mapping[str, Any]) -> None:
@@ -163,7 +163,7 @@ def read_status(folder: Path) -> Status | None:
   """How a part ended; None while it has not."""
   try:
     return Status(**results.read_json(folder / "status.json"))
-  except (FileNotFoundError, ValueError):
+  except (FileNotFoundError, ValueError, TypeError):
     return None
 
 

@@ -100,10 +100,10 @@ def run(
   rules = rules or results.Rules()
   workdirs.check(workdir, config, specs, grows=True)
   with contextlib.ExitStack() as stack:
-    stack.enter_context(locks.hold(workdir))
+    check = stack.enter_context(locks.hold(workdir))
     _begin(workdir, config, specs, rules)
     board = stack.enter_context(board or Board(rules.grid_metric))
-    sweep = _Sweep(config, networks, workdir, launcher, board)
+    sweep = _Sweep(config, networks, workdir, launcher, board, check)
     stack.enter_context(_terminated())
     try:
       sweep.run(wrong, per_part)
@@ -123,7 +123,8 @@ def _begin(
   rules: results.Rules,
 ) -> None:
   """Writes the first files."""
-  (workdir / "summary.json").unlink(missing_ok=True)
+  for name in ("summary.json", results.SUMS):
+    (workdir / name).unlink(missing_ok=True)
   workdirs.record_rules(workdir, rules)
   results.write_json(workdir / "config.json", {"config": config, "arms": arms})
   environment = describe_environment()
@@ -143,9 +144,10 @@ class _Sweep:
     workdir: Path,
     launcher: Launcher,
     board: Board,
+    check: Callable[[], None],
   ):
     self._config, self._workdir = config, workdir
-    self._launcher, self._board = launcher, board
+    self._launcher, self._board, self._check = launcher, board, check
     self._networks = {network_key(n): n for n in networks}
     self._done = gather.final_rows(workdir, steps_of(networks))
     self._failed: dict[str, Row] = {}
@@ -183,6 +185,7 @@ class _Sweep:
 
   def gather(self) -> None:
     """Takes over what parts that have not ended have done."""
+    self._check()
     for part in self._waiting.values():
       self._done |= gather.gather(part, self._workdir, self._done, ended=False)
 
@@ -210,6 +213,7 @@ class _Sweep:
 
   def _end(self, part: Part, status: Status) -> None:
     """Takes over the records of a part that has ended."""
+    self._check()
     del self._waiting[part.folder]
     self._done |= gather.gather(part, self._workdir, self._done, ended=True)
     left = [n for n in part.networks if network_key(n) not in self._done]

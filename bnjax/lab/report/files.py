@@ -5,11 +5,11 @@ no link's file is shown.
 """
 
 import contextlib
-import os
 import pathlib
 from collections.abc import Iterator
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.results.records import replacing
 
 
 @contextlib.contextmanager
@@ -68,14 +68,8 @@ def replace(path: pathlib.Path, content: str | bytes) -> pathlib.Path:
     OSError: it cannot be written.
   """
   _refuse_link(path)
-  aside = path.with_name(f".{os.getpid()}.tmp")
-  aside.unlink(missing_ok=True)
-  try:
-    with aside.open("xb") as file:
-      file.write(content.encode() if isinstance(content, str) else content)
-    os.replace(aside, path)
-  finally:
-    aside.unlink(missing_ok=True)
+  with replacing(path) as file:
+    file.write(content.encode() if isinstance(content, str) else content)
   return path
 
 

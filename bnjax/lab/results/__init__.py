@@ -29,22 +29,28 @@ from bnjax.lab.results.recorded import (
 )
 from bnjax.lab.results.records import (
   append_rows,
+  read_bytes,
   read_json,
   read_rows,
   to_strict,
   write_json,
 )
 from bnjax.lab.results.rules import Claim, Rules, greater, less, within
+from bnjax.lab.results.schema import check_config, check_environment
 from bnjax.lab.results.summary import summarize
 from bnjax.lab.results.thin import thick, thin
 from bnjax.lab.results.workdir import (
+  SUMS,
   Workdir,
+  check_sums,
   differences,
+  read_predictions,
   read_workdir,
   write_summary,
 )
 
 __all__ = [
+  "SUMS",
   "Claim",
   "Curve",
   "Curves",
@@ -64,7 +70,10 @@ __all__ = [
   "StepsTo",
   "Workdir",
   "append_rows",
+  "check_config",
+  "check_environment",
   "check_rules",
+  "check_sums",
   "curves",
   "differences",
   "digest",
@@ -74,7 +83,9 @@ __all__ = [
   "greater",
   "less",
   "probe_frame",
+  "read_bytes",
   "read_json",
+  "read_predictions",
   "read_rows",
   "read_rules",
   "read_workdir",

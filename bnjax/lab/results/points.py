@@ -9,6 +9,7 @@ every point of their product. A row says at which point its run is:
 
 import itertools
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,15 @@ def point_of(row: Mapping[str, Any]) -> Point:
   >>> point_of({"arm": "a"})
   ()
   """
-  return tuple(sorted((row.get("point") or {}).items()))
+  point = row.get("point")
+  if point is None:
+    return ()
+  return tuple(sorted((field, _frozen(v)) for field, v in point.items()))
+
+
+def _frozen(value: Any) -> Any:
+  """A value that JSON has as a list, such as a model's channels, as a tuple."""
+  return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def grid_axes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
@@ -73,7 +82,7 @@ def is_number(value: Any) -> bool:
   return (
     isinstance(value, int | float)
     and not isinstance(value, bool)
-    and math.isfinite(value)
+    and abs(value) <= sys.float_info.max  # math.isfinite takes no larger int
   )
 
 

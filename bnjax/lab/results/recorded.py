@@ -71,7 +71,7 @@ def read_rules(folder: str | os.PathLike[str]) -> Recorded:
     ValueError: it is damaged, or a rule in it is wrong; in one line.
   """
   path = pathlib.Path(folder) / NAME
-  if not path.exists():
+  if not os.path.lexists(path):
     return Recorded()
   whole = read_json(path)
   if "rules" not in whole:

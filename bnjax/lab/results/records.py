@@ -3,15 +3,21 @@
 Everything written is strict JSON: a NaN or an infinity becomes `null`, which
 any reader in any language takes. A killed writer can leave at most one torn
 last line; readers pass over it and say so, and the next append removes it.
+Only regular files are read: a link, a pipe or a device is damage.
 """
 
+import contextlib
+import errno
+import hashlib
 import json
 import math
 import os
 import pathlib
+import stat
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -79,15 +85,104 @@ def _pretty(value: Any, indent: str = "") -> str:
   return f"{opened}\n{inside}\n{indent}{closed}"
 
 
+def open_regular(path: Path) -> BinaryIO:
+  """Opens a file for reading; waits for no pipe and follows no link.
+
+  Raises:
+    OSError: there is no such file, or the system does not read it.
+    ValueError: it is no regular file.
+  """
+  flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+  name = pathlib.Path(path).name
+  try:
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+  except OSError as error:
+    if error.errno == errno.ELOOP:
+      raise ValueError(f"{name} is a link, and none is followed") from None
+    raise
+  if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    os.close(descriptor)
+    raise ValueError(f"{name} is no regular file")
+  return os.fdopen(descriptor, "rb")
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+  """A file to read; where the system does not, that is a ValueError."""
+  try:
+    with open_regular(path) as file:
+      yield file
+  except (FileNotFoundError, NotADirectoryError):
+    raise
+  except OSError as error:
+    name = pathlib.Path(path).name
+    raise ValueError(f"{name} cannot be read: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+  """A file that takes the place of `path` once all of it is on the disk.
+
+  A reader sees the old or the new. It can be read as well as written.
+  """
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  descriptor, temporary = tempfile.mkstemp(
+    dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"
+  )
+  try:
+    with open(descriptor, "w+b") as file:
+      yield file
+      file.flush()
+      os.fsync(file.fileno())
+    # mkstemp makes a file only its owner can read; a result is for everyone.
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(temporary, 0o666 & ~mask)
+    os.replace(temporary, path)
+    with contextlib.suppress(OSError):  # some systems sync no folder
+      sync(path.parent)
+  except BaseException:
+    with contextlib.suppress(OSError):
+      os.unlink(temporary)
+    raise
+
+
+def sync(path: Path) -> None:
+  """Has the system write a file, or a folder's list of files, to the disk."""
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
+
+
+def sha256(path: Path, size: int | None = None) -> str:
+  """The digest of a file, or of so many bytes at its beginning.
+
+  Raises:
+    FileNotFoundError, ValueError: as `read_json`.
+  """
+  total = hashlib.sha256()
+  with reading(path) as file:
+    left = sys.maxsize if size is None else size
+    while block := file.read(min(left, 2**20)):
+      total.update(block)
+      left -= len(block)
+  return total.hexdigest()
+
+
 def _mend(path: pathlib.Path) -> None:
   """Ends a file's last line: completes it if whole, removes it if torn."""
-  if not path.exists() or not path.stat().st_size:
+  if not os.path.lexists(path):
     return
-  with path.open("rb") as file:  # before every append: not the whole file
-    file.seek(-1, os.SEEK_END)
-    if file.read() == b"\n":
+  with open_regular(path) as file:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - 1, 0))  # before every append: not the whole file
+    if file.read() in (b"", b"\n"):
       return
-  content = path.read_bytes()
+    file.seek(0)
+    content = file.read()
   start = content.rfind(b"\n") + 1
   with path.open("r+b") as file:
     if _parse(content[start:]) is None:
@@ -113,10 +208,17 @@ def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     file.flush()
 
 
+def _refuse(constant: str) -> None:
+  raise ValueError(f"{constant} is not JSON")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse)
+
+
 def _parse(line: bytes) -> dict[str, Any] | None:
   try:
-    row = json.loads(line.decode("utf-8"))
-  except ValueError:
+    row = _STRICT.decode(line.decode("utf-8"))
+  except (ValueError, RecursionError):
     return None
   return row if isinstance(row, dict) else None
 
@@ -132,7 +234,8 @@ def read_rows(path: Path) -> Rows:
 
   Raises:
     FileNotFoundError: there is no such file.
-    ValueError: a line before the last is not a JSON object.
+    ValueError: a line before the last is not a JSON object, or the file cannot
+      be read.
   """
   notices: list[str] = []
   return Rows(list(each_row(path, notices)), notices)
@@ -149,7 +252,7 @@ def each_row(path: Path, notices: list[str]) -> Iterator[dict[str, Any]]:
     Each row.
   """
   path = pathlib.Path(path)
-  with path.open("rb") as file:
+  with reading(path) as file:
     for number, line in enumerate(file, start=1):
       row = _parse(line)
       if row is not None:
@@ -165,27 +268,19 @@ def each_row(path: Path, notices: list[str]) -> Iterator[dict[str, Any]]:
         raise ValueError(f"{path.name}: line {number} is not a JSON object")
 
 
+def read_bytes(path: Path) -> bytes:
+  """A file's content, none where there is none; raises as `read_json`."""
+  if not os.path.lexists(path):
+    return b""
+  with reading(path) as file:
+    return file.read()
+
+
 def write_json(path: Path, value: Any) -> None:
   """Replaces a JSON file as a whole: a reader sees the old or the new."""
-  path = pathlib.Path(path)
   text = _pretty(to_strict(value)) + "\n"
-  path.parent.mkdir(parents=True, exist_ok=True)
-  descriptor, temporary = tempfile.mkstemp(
-    dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"
-  )
-  try:
-    with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-      file.write(text)
-      file.flush()
-      os.fsync(file.fileno())
-    # mkstemp makes a file only its owner can read; a result is for everyone.
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(temporary, 0o666 & ~mask)
-    os.replace(temporary, path)
-  except BaseException:
-    os.unlink(temporary)
-    raise
+  with replacing(path) as file:
+    file.write(text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -193,10 +288,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
   Raises:
     FileNotFoundError: there is no such file.
-    ValueError: it does not hold one JSON object.
+    ValueError: it does not hold one JSON object, or cannot be read.
   """
-  path = pathlib.Path(path)
-  value = _parse(path.read_bytes())
+  with reading(path) as file:
+    value = _parse(file.read())
   if value is None:
-    raise ValueError(f"{path.name} does not hold a JSON object")
+    raise ValueError(f"{pathlib.Path(path).name} does not hold a JSON object")
   return value

@@ -56,7 +56,7 @@ class Table(Sequence[Row]):
   def of_metrics(cls, rows: Iterable[Row]) -> "Table":
     """Rows of metrics.
 
-    Fields that hold no number are left out.
+    Fields that hold a number in no row are left out.
 
     Raises:
       ValueError: a row is not as it should be; the one-line message says how.
@@ -171,15 +171,18 @@ class _Reader:
       values = [row[field] for row in rows]
       if not set(map(type, values)) <= {int}:
         self._check(field, rows, lambda v: type(v) is int, "a whole number")
+      if values and not 0 <= min(values) <= max(values) < 2**63:
+        self._check(field, rows, lambda v: 0 <= v < 2**63, "from 0 to 2**63")
       columns[field] = np.array(values, np.int64)
     known = self._codes.setdefault("point", {})
-    columns["point"] = np.array(
-      [
-        known.setdefault(point_of(row), len(known)) if row.get("point") else -1
-        for row in rows
-      ],
-      np.int32,
-    )
+    codes = np.full(len(rows), -1, np.int32)
+    for place, row in enumerate(rows):
+      try:
+        if point := point_of(row):
+          codes[place] = known.setdefault(point, len(known))
+      except (AttributeError, TypeError):
+        raise self._wrong("has a point that is no object", row) from None
+    columns["point"] = codes
     return columns
 
   def _coded(
@@ -192,12 +195,23 @@ class _Reader:
 
   def _check(self, field: str, rows: list[Row], fits: Any, what: str) -> None:
     for row in rows:
-      if not fits(row[field]):
-        raise self._wrong(f"has {field} {row[field]!r}, not {what}", row)
+      value = row.get(field, _ABSENT)
+      if not fits(value):
+        raise self._wrong(f"has {field} {value!r:.60}, not {what}", row)
 
   def _wrong(self, why: str, row: Row) -> ValueError:
     brief = {k: v for k, v in row.items() if k not in ("values", "edges")}
-    return ValueError(f"a row of {self.what} {why}: {brief}")
+    return ValueError(f"a row of {self.what} {why}: {brief!s:.200}")
+
+  def _numbers(self, field: str, value: Any, row: Row) -> np.ndarray:
+    """An array of numbers; None stands for one that was not finite."""
+    try:
+      found = np.asarray(value)
+      if found.dtype.kind in "iuf" or all(map(_is_metric, found.flat)):
+        return found.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):  # ragged, or too large
+      pass
+    raise self._wrong(f"has {field} that are no array of numbers", row)
 
 
 class _Metrics(_Reader):
@@ -211,8 +225,16 @@ class _Metrics(_Reader):
         continue
       values = [row.get(name, _ABSENT) for row in rows]
       there = np.array([_is_metric(value) for value in values], bool)
+      absent = sum(value is _ABSENT for value in values)
+      if 0 < there.sum() < len(rows) - absent:
+        fits = lambda value: value is _ABSENT or _is_metric(value)
+        self._check(name, rows, fits, "a number")
       numbers = np.full(len(rows), np.nan)
-      numbers[there] = [v for v in values if _is_metric(v)]
+      try:
+        numbers[there] = [v for v in values if _is_metric(v)]
+      except OverflowError:
+        fits = lambda v: type(v) is not int or abs(v) < 1e308
+        self._check(name, rows, fits, "a number below 1e308")
       if name != "diverged_step":
         numbers[there & ~np.isfinite(numbers)] = np.inf
       if there.any() and not np.isnan(numbers).all():
@@ -224,7 +246,7 @@ def _is_metric(value: Any) -> bool:
   kind = type(value)
   if kind is float or kind is int or value is None:
     return True
-  return isinstance(value, int | float) and kind is not bool
+  return isinstance(value, int | float | np.number) and kind is not bool
 
 
 class _Probes(_Reader):
@@ -240,15 +262,9 @@ class _Probes(_Reader):
       columns[field] = np.empty(len(rows), object)
       for place, row in enumerate(rows):
         if field == "values" or row.get(field) is not None:
-          columns[field][place] = self._array(field, row)
+          columns[field][place] = self._numbers(field, row[field], row)
     zero = [row.get("zero_fraction") for row in rows]
+    for value, row in zip(zero, rows, strict=True):
+      self._numbers("zero_fraction", value, row)
     columns["zero_fraction"] = np.array(zero, object)
     return columns
-
-  def _array(self, field: str, row: Row) -> np.ndarray:
-    try:
-      return np.asarray(row[field], np.float64)
-    except (TypeError, ValueError):
-      raise self._wrong(f"has {field} that are no array of numbers", row) from (
-        None
-      )

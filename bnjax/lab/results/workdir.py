@@ -7,14 +7,38 @@ from typing import Any, NamedTuple
 
 from bnjax.lab.results.checks import check_rules
 from bnjax.lab.results.recorded import Recorded, read_rules
-from bnjax.lab.results.records import read_json, write_json
+from bnjax.lab.results.records import (
+  Rows,
+  read_json,
+  read_rows,
+  reading,
+  replacing,
+  sha256,
+  write_json,
+)
 from bnjax.lab.results.rows import Row, Table, read_table
 from bnjax.lab.results.rules import Rules
+from bnjax.lab.results.schema import (
+  check_config,
+  check_environment,
+  check_failed,
+  check_prediction,
+)
 from bnjax.lab.results.summary import summarize
 from bnjax.lab.results.thin import thick
 
 METRICS = "metrics.json"  # what is kept of a run's metrics, see `thin`
 FAILED = "failed.json"  # networks that could not be trained, and why
+SUMS = "SHA256SUMS"  # of a finished run, as `sha256sum --check` takes them
+_SUMMED = (
+  "config.json",
+  "environment.json",
+  "metrics.jsonl",
+  "predictions.jsonl",
+  "predictions.png",
+  "probes.jsonl",
+  "summary.json",
+)
 
 
 class Workdir(NamedTuple):
@@ -71,10 +95,12 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
     ValueError: one of them is damaged; the one-line message says which.
   """
   folder = pathlib.Path(workdir)
-  config = read_json(folder / "config.json").get("config")
-  if not isinstance(config, dict):
-    raise ValueError("config.json does not hold a config")
+  check_sums(folder)
+  whole = read_json(folder / "config.json")
+  check_config(whole)
+  config = whole["config"]
   environment = read_json(folder / "environment.json")
+  check_environment(environment)
   recorded = read_rules(folder)
   notices = [*recorded.notices, *_failed(folder)]
   if is_kept(folder):
@@ -85,17 +111,33 @@ def read_workdir(workdir: str | os.PathLike[str]) -> Workdir:
   rows, more = read_table(folder / "metrics.jsonl")
   notices += more
   probes = Table.of_probes(())
-  if (folder / "probes.jsonl").exists():
+  if os.path.lexists(folder / "probes.jsonl"):
     probes, more = read_table(folder / "probes.jsonl", probes=True)
     notices += more
   return Workdir(config, environment, rows, notices, probes, recorded)
 
 
+def read_predictions(folder: pathlib.Path) -> Rows:
+  """Reads `predictions.jsonl`; no rows where there is none.
+
+  Raises:
+    ValueError: it is damaged; the one-line message says how.
+  """
+  if not os.path.lexists(folder / "predictions.jsonl"):
+    return Rows([], [])
+  found = read_rows(folder / "predictions.jsonl")
+  for row in found.rows:
+    check_prediction(row)
+  return found
+
+
 def _failed(folder: pathlib.Path) -> list[str]:
   """What could not be trained, in a line, if anything."""
-  if not (folder / FAILED).exists():
+  if not os.path.lexists(folder / FAILED):
     return []
-  failed = read_json(folder / FAILED).get("failed") or [{}]
+  whole = read_json(folder / FAILED)
+  check_failed(whole)
+  failed = whole.get("failed") or [{}]
   first = failed[0].get("error", "")
   count = "1 network" if len(failed) == 1 else f"{len(failed)} networks"
   return [f"{count} failed, see {FAILED}; the first one: {first}"]
@@ -103,12 +145,15 @@ def _failed(folder: pathlib.Path) -> list[str]:
 
 def is_kept(folder: pathlib.Path) -> bool:
   """Whether a folder holds only what was kept of a run."""
-  whole = (folder / "metrics.jsonl").exists()
-  return not whole and (folder / METRICS).exists()
+  whole = os.path.lexists(folder / "metrics.jsonl")
+  return not whole and os.path.lexists(folder / METRICS)
 
 
 def write_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
   """Summarizes a finished run into its `summary.json`.
+
+  The digests of its files are noted in `SHA256SUMS`: they are as the run left
+  them, or readers say which one is not.
 
   Args:
     workdir: the work directory.
@@ -119,9 +164,38 @@ def write_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
   Raises:
     FileNotFoundError, ValueError: as `read_workdir` and `summarize`.
   """
-  summary = read_workdir(workdir).summarize()
-  write_json(pathlib.Path(workdir) / "summary.json", summary)
+  folder = pathlib.Path(workdir)
+  summary = read_workdir(folder).summarize()
+  write_json(folder / "summary.json", summary)
+  there = [name for name in _SUMMED if os.path.lexists(folder / name)]
+  sums = "".join(f"{sha256(folder / name)}  {name}\n" for name in there)
+  with replacing(folder / SUMS) as file:
+    file.write(sums.encode())
   return summary
+
+
+def check_sums(folder: pathlib.Path) -> None:
+  """Compares the files of a finished run with its SHA256SUMS, if it has them.
+
+  Raises:
+    ValueError: one of them is not as the run left it.
+  """
+  finished = os.path.lexists(folder / "summary.json")
+  if not finished or not os.path.lexists(folder / SUMS):
+    return
+  with reading(folder / SUMS) as file:
+    lines = file.read().decode("utf-8", "replace").splitlines()
+  for line in lines:
+    wanted, _, name = line.partition("  ")
+    if name not in _SUMMED:
+      raise ValueError(f"{SUMS} is damaged; remove it to do without")
+    if not os.path.lexists(folder / name):
+      raise ValueError(f"{name} is gone; restore it, or remove {SUMS} too")
+    if sha256(folder / name) != wanted:
+      raise ValueError(
+        f"{name} is not as the run left it: its SHA-256 is another; restore "
+        f"it, or remove {SUMS} to take it as it is"
+      )
 
 
 def differences(

@@ -1,11 +1,10 @@
 """The state of a training: parameters, statistics, optimizer, key."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from flax import serialization
 
 
 class TrainState(NamedTuple):
@@ -25,44 +24,40 @@ class TrainState(NamedTuple):
   key: jax.Array
 
 
-def to_arrays(state: TrainState) -> dict[str, np.ndarray]:
-  """The state's arrays on the host, by their path in it."""
-  return {
-    name: np.asarray(jax.device_get(_data(leaf)))
-    for name, leaf in _named(state).items()
-  }
+def to_arrays(state: Any) -> Any:
+  """A tree with `TrainState`s in it as nested dicts of NumPy arrays."""
+  return serialization.to_state_dict(jax.device_get(jax.tree.map(_data, state)))
 
 
-def from_arrays(
-  like: TrainState, arrays: Mapping[str, np.ndarray]
-) -> TrainState:
-  """The state of which `to_arrays` gave the arrays.
+def from_arrays(like: Any, arrays: Any) -> Any:
+  """The tree of which `to_arrays` gave the arrays, on the host.
 
   Args:
-    like: of the same structure; its leaves may be `jax.ShapeDtypeStruct`.
-    arrays: by path, among others.
+    like: of the same structure and shapes; its leaves may be
+      `jax.ShapeDtypeStruct`.
+    arrays: of `to_arrays`.
 
   Raises:
-    KeyError, ValueError: they are those of another state.
+    ValueError: they are those of another tree.
   """
-  leaves = []
-  for name, leaf in _named(like).items():
-    array = jnp.asarray(arrays[name])
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+  bare = jax.eval_shape(lambda tree: jax.tree.map(_data, tree), like)
+  found = serialization.from_state_dict(bare, arrays)
+
+  def whole(leaf: Any, array: Any) -> Any:
+    if _is_key(leaf):
       array = jax.random.wrap_key_data(array)
-    if (array.shape, array.dtype) != (leaf.shape, leaf.dtype):
-      raise ValueError(f"{name}: {array.dtype}{array.shape} is not {leaf}")
-    leaves.append(array)
-  return jax.tree.unflatten(jax.tree.structure(like), leaves)
+    if array.shape != np.shape(leaf):
+      raise ValueError(f"{array.dtype}{array.shape} is not {leaf}")
+    return array
+
+  return jax.tree.map(whole, like, found)
 
 
-def _named(state: TrainState) -> dict[str, Any]:
-  flat, _ = jax.tree_util.tree_flatten_with_path(state)
-  name = lambda path: jax.tree_util.keystr(path, simple=True, separator=".")
-  return {f"state.{name(path)}": leaf for path, leaf in flat}
+def _data(leaf: Any) -> Any:
+  """A leaf, or the numbers in it if it is a random key."""
+  return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
 
-def _data(leaf: jax.Array) -> jax.Array:
-  if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-    return jax.random.key_data(leaf)
-  return leaf
+def _is_key(leaf: Any) -> bool:
+  dtype = getattr(leaf, "dtype", None)
+  return jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)

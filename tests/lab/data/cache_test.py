@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import pathlib
 
 import numpy as np
@@ -91,9 +92,31 @@ def _pickle(path):
   np.savez(path, meta=np.array([{"a": 1}], object))
 
 
+def _header(offset, value):
+  """Of every member of the archive, in the list at its end."""
+
+  def change(path):
+    whole = bytearray(path.read_bytes())
+    place = whole.find(b"PK\1\2")
+    while place >= 0:
+      whole[place + offset] = value
+      place = whole.find(b"PK\1\2", place + 1)
+    path.write_bytes(whole)
+
+  return change
+
+
+def _pipe(path):
+  path.unlink()
+  os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
   "damage",
   [
+    _header(10, 99),  # a compression that nobody has: NotImplementedError
+    _header(8, 1),  # encrypted: RuntimeError
+    _pipe,
     _flip_a_pixel,
     _cut,
     _swap_pixels_consistently,

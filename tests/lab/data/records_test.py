@@ -10,6 +10,7 @@ import tiny_tfds
 
 from bnjax.lab import data, errors
 from bnjax.lab.data import provide
+from bnjax.lab.data.cropping import CentralCrop
 from bnjax.lab.data.records import Records, decode_image
 
 for module in ("tensorflow_datasets", "array_record", "importlib_resources"):
@@ -86,6 +87,17 @@ def test_a_damaged_description(tmp_path):
   (tmp_path / "dataset_info.json").write_text("{")
   with pytest.raises(errors.UserError, match=r"cannot be read .*prepare it"):
     Records(tmp_path, "train", 0, 1, 3).check()
+
+
+@pytest.mark.parametrize("codec", ["PNG", "JPEG"])
+def test_a_damaged_image(codec):
+  image = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)
+  encoded = tiny_tfds.encode(image, codec)
+  for content in (b"", encoded[:40], encoded[: len(encoded) // 2], bytes(99)):
+    for decode in (decode_image, CentralCrop(4, 4)):
+      with pytest.raises(errors.UserError, match="cannot be decoded") as error:
+        decode(content)
+      assert "\n" not in str(error.value)
 
 
 def test_what_is_not_prepared(tmp_path):

@@ -1,5 +1,7 @@
 """Batches of a data set that is read while it is used."""
 
+import dataclasses
+import shutil
 import sys
 
 import numpy as np
@@ -190,6 +192,26 @@ def test_an_error_in_prepare_arrives(records, workers):
     pytest.raises(ZeroDivisionError, match="in prepare"),
   ):
     next(found)
+
+
+@needs_grain
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damaged_data_are_one_line(records, tmp_path, monkeypatch, workers):
+  # As if it was damaged after it was looked at.
+  monkeypatch.setattr(Records, "check", lambda self: None)
+  shutil.copytree(records.directory, tmp_path / "1.0.0")
+  (file,) = (tmp_path / "1.0.0").glob("*-train.array_record-*")
+  content = file.read_bytes()
+  file.write_bytes(bytes(len(content)))
+  damaged = dataclasses.replace(records, directory=tmp_path / "1.0.0")
+  with (
+    Stream(Batches(damaged, 4, 0), workers=workers) as found,
+    pytest.raises(
+      errors.UserError, match=r"1\.0\.0 cannot be read .*prepare it ag"
+    ) as error,
+  ):
+    next(found)
+  assert "\n" not in str(error.value)
 
 
 @needs_grain

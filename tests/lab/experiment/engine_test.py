@@ -69,6 +69,7 @@ def test_the_work_directory_holds_the_whole_truth(done):
   workdir, summary, _ = done
   names = {path.name for path in workdir.iterdir()}
   assert names == {
+    "SHA256SUMS",
     "config.json",
     "environment.json",
     "metrics.jsonl",
@@ -188,6 +189,19 @@ def test_same_config_again_replaces_and_repeats_it(done, tmp_path):
   assert untimed(first) == untimed(again)
   arm = [r for r in _rows(workdir) if r["arm"] == "batch_norm"]
   assert untimed(first) == untimed(arm)
+
+
+def test_a_finished_run_is_left_where_its_report_alone_is_missing(done):
+  workdir, summary, _ = done
+  before = {path: path.read_bytes() for path in workdir.iterdir()}
+  told = []
+  again = experiment.run(
+    CONFIG, workdir, again=False, report_progress=told.append
+  )
+  assert again == summary
+  assert {path: path.read_bytes() for path in workdir.iterdir()} == before
+  (line,) = [progress.message for progress in told]
+  assert line == "note: it was finished before, and nothing is trained again"
 
 
 def test_another_config_in_the_work_directory_is_refused(done):

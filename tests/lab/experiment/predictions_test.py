@@ -15,12 +15,10 @@ def _network(arm, seed=0):
 
 def test_a_line_an_image_with_both_arms(tmp_path):
   predictions = Predictions()
-  assert not predictions
   a = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.6, 0.4]]])
   b = np.array([[[0.1, 0.9], [0.4, 0.6]]])
   predictions.add([_network("a", 0), _network("a", 1)], a)
   predictions.add([_network("b")], b)
-  assert predictions
   predictions.write(tmp_path / "p.jsonl", np.array([0, 1]))
   lines = (tmp_path / "p.jsonl").read_text().splitlines()
   first, second = map(json.loads, lines)

@@ -14,12 +14,12 @@ import pytest
 from bnjax.lab import experiment, results
 from bnjax.lab.config import base
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment import params
+from bnjax.lab.experiment import checkpoints, params
 from bnjax.lab.experiment.preemption import Preempted
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
-KILLS = 10
+KILLS = 5
 
 
 def _config():
@@ -58,9 +58,7 @@ def _run(workdir, cache, seconds=0.05):
 
 # A server that has imported what a run needs: its children begin at once.
 SPAWN = multiprocessing.get_context("forkserver")
-SPAWN.set_forkserver_preload(
-  ["bnjax.lab.experiment.engine", "orbax.checkpoint"]
-)
+SPAWN.set_forkserver_preload(["bnjax.lab.experiment.engine"])
 
 
 def _without_seconds(path):
@@ -195,49 +193,107 @@ def test_goes_on_with_more_memory_and_other_rules(stopped, reference):
   assert summary["claims"][0]["changed"] == "added after the run"
 
 
-# A read that fails leaves others of the same checkpoint going in orbax.
-@pytest.mark.filterwarnings(
-  "ignore::pytest.PytestUnraisableExceptionWarning",
-  "ignore:coroutine:RuntimeWarning",
+class _Enough(Exception):
+  """Where a run goes on is all that a test wants to know."""
+
+
+def _went_on(workdir):
+  """What a run is told until it trains, or goes on to."""
+  told = []
+
+  def tell(progress):
+    told.append(progress.message)
+    if not progress.message.startswith(("note: ", "reading")):
+      raise _Enough
+
+  with pytest.raises(_Enough):
+    experiment.run(CONFIG, workdir, report_progress=tell)
+  return [line for line in told if not line.startswith("reading")]
+
+
+def _damage(path):
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 1
+  path.write_bytes(content)
+
+
+def test_a_damaged_checkpoint_is_passed_over(stopped):
+  newest, older = _checkpoints(stopped)
+  _damage(newest)
+  damaged, goes_on = _went_on(stopped)
+  assert f"note: checkpoint {newest} is damaged (its digest is not" in damaged
+  step = int(checkpoints.load(older).state["part"]["step"])
+  assert goes_on == f"going on from step {step} of part 3"
+  there = [row["step"] for row in _without_seconds(stopped / "metrics.jsonl")]
+  assert there[-1] == step
+
+
+def _checkpoints(workdir):
+  """The newest one, then the one before it."""
+  found = (workdir / "checkpoints").glob("*.npz")
+  return sorted(found, key=lambda path: -int(path.stem))
+
+
+def _rewritten(path, change):
+  """A checkpoint that says something else, and has the digest of it."""
+  found = checkpoints.load(path)
+  change(found.position)
+  checkpoints.save(path, found)
+
+
+def _cut_otherwise(position):
+  """The same networks in parts of other sizes."""
+  parts = position["parts"]
+  parts[1:3] = [[*parts[1], *parts[2]]]
+
+
+@pytest.mark.parametrize(
+  "change",
+  [
+    lambda position: position["training"][0].update(seed=7),
+    lambda position: position["training"][0].update(arm="dropout_"),
+    lambda position: position["parts"].pop(),
+    _cut_otherwise,
+  ],
 )
-@pytest.mark.parametrize("harm", ["truncated", "changed", "removed"])
-def test_a_damaged_checkpoint_is_passed_over(stopped, reference, harm):
-  newest = max((stopped / "checkpoints").iterdir(), key=lambda p: int(p.name))
-  files = [p for p in newest.rglob("*") if p.is_file()]
-  largest = max(files, key=lambda p: p.stat().st_size)
-  content = largest.read_bytes()
-  if harm == "truncated":
-    largest.write_bytes(content[: len(content) // 2])
-  elif harm == "changed":
-    middle = len(content) // 2
-    changed = bytes([content[middle] ^ 1])
-    largest.write_bytes(content[:middle] + changed + content[middle + 1 :])
-  else:
-    largest.unlink()
-  told = []
-  experiment.run(CONFIG, stopped, report_progress=told.append)
-  damaged, goes_on = [
-    p.message for p in told if not p.message.startswith("reading")
-  ][:2]
-  assert f"checkpoint {newest} is damaged" in damaged
-  assert goes_on.startswith("going on from step")
-  assert goes_on != "going on from step 180 of part 3"
-  _assert_same(stopped, reference)
-
-
-def test_no_checkpoint_is_whole(stopped, reference):
-  for folder in (stopped / "checkpoints").iterdir():
-    shutil.rmtree(folder / "arrays")
-  told = []
-  experiment.run(CONFIG, stopped, report_progress=told.append)
-  assert not any("going on" in p.message for p in told)
-  _assert_same(stopped, reference)
-
-
-def test_records_that_are_gone(stopped):
-  (stopped / "metrics.jsonl").write_text("")
-  with pytest.raises(UserError, match=r"metrics\.jsonl is shorter than"):
+def test_a_checkpoint_of_other_networks_is_refused(stopped, change):
+  for path in _checkpoints(stopped):
+    _rewritten(path, change)
+  with pytest.raises(UserError, match=r"is of other networks than the config"):
     experiment.run(CONFIG, stopped)
+
+
+def _zeros(path):
+  """What a loss of power leaves: the end was never written."""
+  content = path.read_bytes()
+  path.write_bytes(content[:-300] + bytes(300))
+
+
+def test_records_that_were_lost_are_replayed(stopped, reference):
+  newest, _ = _checkpoints(stopped)
+  _zeros(stopped / "metrics.jsonl")
+  told = []
+  experiment.run(CONFIG, stopped, report_progress=told.append)
+  passed = f"checkpoint {newest} counts on records that are not there now"
+  assert f"note: {passed}" in [progress.message for progress in told]
+  _assert_same(stopped, reference)
+
+
+def test_a_directory_that_was_moved_away_is_written_no_more(stopped, tmp_path):
+  away = tmp_path / "away"
+
+  def move(progress):
+    if progress.step == 210 and not away.exists():
+      stopped.rename(away)
+      stopped.mkdir()
+      (stopped / ".lock").write_text("of another run")
+
+  with pytest.raises(UserError, match="was moved away, removed or replaced"):
+    experiment.run(CONFIG, stopped, report_progress=move)
+  assert [path.name for path in stopped.iterdir()] == [".lock"]
+  assert (stopped / ".lock").read_text() == "of another run"
+  (away / ".lock").unlink()
+  assert _went_on(away) == ["going on from step 180 of part 3"]
 
 
 def test_another_config_is_refused(stopped):

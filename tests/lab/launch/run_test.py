@@ -166,7 +166,8 @@ def test_records_that_nobody_gathered_are(config, here, tmp_path, monkeypatch):
   whole = run(sweep, tmp_path, here()).rows
   monkeypatch.undo()
   lines = (tmp_path / "metrics.jsonl").read_text().splitlines(keepends=True)
-  # Torn in the middle of its last rows.
+  # Killed in the middle of its last rows, before it was done.
+  (tmp_path / results.SUMS).unlink()
   (tmp_path / "metrics.jsonl").write_text("".join(lines[:9]) + lines[9][:20])
   launcher = here()
   assert run(sweep, tmp_path, launcher).rows == whole
@@ -282,7 +283,8 @@ def test_best_settings_by_mean_with_those_that_diverged_last():
 def test_nothing_but_json_is_kept(config, here, tmp_path):
   run(planned(config, RATES), tmp_path, here())
   files = [path for path in tmp_path.rglob("*") if path.is_file()]
-  assert {path.suffix for path in files} == {".json", ".jsonl"}
+  names = {path.suffix or path.name for path in files}
+  assert names == {".json", ".jsonl", results.SUMS}
   for path in files:
     for line in path.read_text().splitlines() if "l" in path.suffix else []:
       json.loads(line)

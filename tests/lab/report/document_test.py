@@ -119,6 +119,7 @@ def test_an_interrupted_run_is_reported_as_one(workdir):
 )
 def test_a_missing_file_is_one_clear_line(workdir, name):
   (workdir / name).unlink()
+  (workdir / results.SUMS).unlink()
   with pytest.raises(UserError) as caught:
     report.write_report(workdir)
   assert str(caught.value) == (
@@ -130,7 +131,7 @@ def test_a_missing_file_is_one_clear_line(workdir, name):
   ("name", "text", "message"),
   [
     ("config.json", "{", "config.json does not hold a JSON object"),
-    ("config.json", "{}", "config.json does not hold a config"),
+    ("config.json", "{}", "config.json: config is None, not an object"),
     ("environment.json", "[]", "environment.json does not hold a JSON obj"),
     ("metrics.jsonl", "", "metrics.jsonl holds no rows yet: run scripts/tr"),
     ("metrics.jsonl", "?\n{}\n", "metrics.jsonl: line 1 is not a JSON obj"),
@@ -142,6 +143,9 @@ def test_a_missing_file_is_one_clear_line(workdir, name):
 )
 def test_a_damaged_file_is_one_clear_line(workdir, name, text, message):
   (workdir / name).write_text(text)
+  with pytest.raises(UserError, match=f"{name} is not as the run left it"):
+    report.write_report(workdir)
+  (workdir / results.SUMS).unlink()
   with pytest.raises(UserError) as caught:
     report.write_report(workdir)
   assert str(caught.value).startswith(f"{workdir}: {message}")

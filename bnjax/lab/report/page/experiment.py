@@ -149,11 +149,9 @@ def read_experiment(
   if kept:  # drawn as it was thinned out, not where rules look alone
     rows = results.thick(results.read_json(folder / METRICS)).rows
     run = run._replace(rows=rows, probes=[])
-  predictions: list[dict[str, Any]] = []
-  if (folder / "predictions.jsonl").exists():
-    predictions, more = results.read_rows(folder / "predictions.jsonl")
-    notices += more
   finding = folder / FINDING
+  predictions, more = results.read_predictions(folder)
+  notices += more
   return Experiment(
     folder=folder,
     records=run,
