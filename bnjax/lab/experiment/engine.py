@@ -31,7 +31,6 @@ from bnjax.lab.experiment.progress import Progress, of_training
 from bnjax.lab.experiment.runner import Records, Source, Trainer
 from bnjax.lab.experiment.validation import (
   Checked,
-  check_machine,
   check_program,
   wide,
 )
@@ -165,7 +164,6 @@ def prepare(
     UserError: something is wrong with the config, or a rule asks for what the
       run will not have.
   """
-  check_machine(config["machine"])
   networks = plan.networks(config) if networks is None else networks
   programs = [
     check_program(group, config["machine"], data_dir)

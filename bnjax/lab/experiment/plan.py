@@ -9,10 +9,17 @@ by one compiled program, together.
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bnjax.lab.config import resolve, traceable
+from bnjax.lab.config import (
+  MOST_NETWORKS,
+  Seed,
+  resolve,
+  resolve_arms,
+  traceable,
+)
 from bnjax.lab.errors import UserError
 from bnjax.lab.registry import check_value
 
@@ -101,17 +108,44 @@ def networks(config: Mapping[str, Any]) -> list[Network]:
 
   Raises:
     UserError: there is no arm, an axis of the grid is empty, names no field, or
-      holds values of another type than the field.
+      holds values of another type than the field or out of its range; or there
+      are more than `MOST_NETWORKS`.
   """
-  if not config["arms"]:
-    raise UserError("arms: there is none, so there is nothing to train")
   where = places(config)
-  return [
-    network
-    for arm in config["arms"]
-    for place in where
-    for network in networks_at(config, arm, place)
-  ]
+  check_size(config, config["arms"], where)
+  found: list[Network] = []
+  for arm in config["arms"]:
+    for place in where:
+      found += networks_at(config, arm, place)
+      check_count(len(found))
+  for network in found:
+    check_value("seed", network.seed, Seed)
+  return found
+
+
+def check_size(
+  config: Mapping[str, Any], arms: Iterable[str], where: Sequence[Place]
+) -> None:
+  """Raises UserError for more networks than a plan may have.
+
+  Args:
+    config: the whole config.
+    arms: those that are trained.
+    where: at which places.
+  """
+  own = resolve_arms(config)
+  named = sum(len(place.seeds) for place in where)
+  unnamed = sum(not place.seeds for place in where)
+  check_count(sum(named + unnamed * own[arm]["seeds"] for arm in arms))
+
+
+def check_count(networks: int) -> None:
+  """Raises UserError for more networks than a plan may have."""
+  if networks > MOST_NETWORKS:
+    raise UserError(
+      f"{networks:,} networks are too many; at most {MOST_NETWORKS:,}: leave "
+      "out seeds, arms or points"
+    )
 
 
 def places(config: Mapping[str, Any]) -> list[Place]:
@@ -134,8 +168,8 @@ def places(config: Mapping[str, Any]) -> list[Place]:
     points.setdefault(key, rest)
     own = seeds.setdefault(key, [])
     if "seed" in point:
-      if check_value("seed", point["seed"], int) < 0:
-        raise UserError(f"seed: {point['seed']} is too small; at least 0")
+      if type(point["seed"]) is not int:
+        check_value("seed", point["seed"], Seed)
       own.append(point["seed"])
   return [
     Place(point, tuple(dict.fromkeys(seeds[key])))
@@ -151,6 +185,7 @@ def every_point(config: Mapping[str, Any]) -> list[Point]:
   """
   axes = _axes(config["grid"])
   others: Sequence[Point] = config.get("points") or ({},)
+  check_count(math.prod(map(len, axes.values())) * len(others))
   found = []
   for values in itertools.product(*axes.values()):
     for more in others:
@@ -181,11 +216,10 @@ def networks_at(
     source: of the point, for messages.
 
   Raises:
-    UserError: the point sets no field of the arm, or one to another type.
+    UserError: the point sets no field of the arm, or one to another type or out
+      of its range. Seeds are left to be checked.
   """
   own = resolve(config, arm, nested(place.point), source=source)
-  if own["seeds"] < 1:
-    raise UserError(f"seeds: {own['seeds']} is too small; at least 1")
   seeds = place.seeds or range(own["seed"], own["seed"] + own["seeds"])
   return [Network(arm, place.point, seed, own) for seed in seeds]
 
@@ -194,7 +228,7 @@ def groups(found: Sequence[Network]) -> list[Group]:
   """Sorts networks into groups that share a program, in order of appearance."""
   together: dict[str, list[Network]] = {}
   for network in found:
-    together.setdefault(_shape(network.spec), []).append(network)
+    together.setdefault(shape(network.spec), []).append(network)
   return [_group(members) for members in together.values()]
 
 
@@ -224,18 +258,42 @@ def _axes(grid: Mapping[str, Any], path: str = "") -> dict[str, Sequence[Any]]:
     elif not values:
       raise UserError(f"grid.{field}: the axis is empty; give it values")
     else:
+      check_distinct(f"grid.{field}", values)
       axes[field] = values
   return axes
 
 
+def check_distinct(field: str, values: Sequence[Any]) -> None:
+  """Raises UserError where a value is there twice.
+
+  >>> check_distinct("l2", (0.1, 1.0, 0.1))
+  Traceback (most recent call last):
+  bnjax.lab.errors.UserError: l2: 0.1 is there twice; leave one out
+  """
+  seen = set()
+  for value in values:
+    key = point_key({"": value}).replace(".0}", "}")  # 1 is 1.0
+    if key in seen:
+      raise UserError(f"{field}: {value!r} is there twice; leave one out")
+    seen.add(key)
+
+
 def nested(point: Point) -> dict[str, Any]:
-  """{"a.b": 1} as {"a": {"b": 1}}."""
+  """{"a.b": 1} as {"a": {"b": 1}}.
+
+  Raises:
+    UserError: a field is set, and one of its fields, too.
+  """
   whole: dict[str, Any] = {}
   for field, value in point.items():
     *path, last = field.split(".")
     place = whole
     for key in path:
       place = place.setdefault(key, {})
+      if not isinstance(place, dict):
+        raise UserError(f"{field}: {key} is set, too, to {place!r}")
+    if last in place:
+      raise UserError(f"{field}: fields of it are set, too")
     place[last] = value
   return whole
 
@@ -249,7 +307,7 @@ def _group(members: list[Network]) -> Group:
   return Group(members[0].spec, hyper, tuple(members))
 
 
-def _shape(spec: Mapping[str, Any]) -> str:
+def shape(spec: Mapping[str, Any]) -> str:
   """What has to agree for two networks to share a program."""
   rest: dict[str, Any] = {**spec, "seed": 0, "seeds": 0}
   for field in traceable(spec):

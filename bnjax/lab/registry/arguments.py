@@ -93,7 +93,7 @@ def checked(
         place, value, wanted.annotation, wanted.default
       )
     elif argument not in given and takes(entry)(argument):
-      found[argument] = value
+      found[argument] = check_value(place, value, Any)
     else:
       group = field.rpartition(".")[2]
       raise UserError(
@@ -101,6 +101,19 @@ def checked(
         f"{_takes(argument, accepted)}"
       )
   return found
+
+
+def check_fields(group: str, module: Any) -> None:
+  """Checks the fields of a Flax module as a config's are; traced ones pass.
+
+  Args:
+    group: of the config that names the module, for messages.
+    module: its fields are as they are declared, or a `UserError` says which is
+      not.
+  """
+  for name, parameter in parameters(type(module)).items():
+    if is_plain(value := getattr(module, name)):
+      check_value(f"{group}.{name}", value, parameter.annotation)
 
 
 def filled(
