@@ -57,6 +57,10 @@ def run(main: Callable[[list[str]], None], parse: Parser | None = None) -> None:
       main(argv)
     except UserError as error:
       sys.exit(f"error: {error}")
+    except OSError as error:  # of a file that somebody named
+      if error.filename is None or isinstance(error, BrokenPipeError):
+        raise
+      sys.exit(f"error: {str(error.filename)[:200]}: {error.strerror}")
     except KeyboardInterrupt:
       print("interrupted", file=sys.stderr)
       sys.exit(130)

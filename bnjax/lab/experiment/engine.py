@@ -87,6 +87,9 @@ def run(
   """
   workdir = Path(workdir)
   check_writers(writers)
+  registry.check_value(
+    "checkpoint_seconds", checkpoint_seconds, registry.NotNegative
+  )
   config = complete(config)
   if rules is None:
     rules = results.Rules(title=workdir.resolve().name.replace("_", " "))

@@ -125,12 +125,10 @@ def _in_a_line(arm: str) -> Iterator[None]:
   """What a model cannot do, whoever's it is, as a `UserError`."""
   try:
     yield
-  except UserError:
-    raise
+  except UserError as error:
+    raise UserError(f"{error} (arm {arm!r})") from None
   except Exception as error:
-    raise UserError(
-      f"arm {arm!r} cannot be trained so: {registry.said(error)}"
-    ) from error
+    raise UserError(f"{registry.said(error)} (arm {arm!r})") from error
 
 
 # Networks trained together on a CPU go slower once their states no longer stay

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend.core import jaxprs_in_params
 
+from bnjax.lab.errors import UserError
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import Batch, Task, train_step
+from bnjax.ops._one_value import MESSAGE, ONE_VALUE
 
 
 class Need(NamedTuple):
@@ -54,6 +56,9 @@ def estimate(
     batch: a minibatch's.
     observe: what probes see of a network and a batch; None: there are none.
     seen: the batch that they look at.
+
+  Raises:
+    UserError: a norm gets one value, which has no variance.
   """
   step = jax.make_jaxpr(
     lambda state, key, batch: train_step(task, state, key, batch)
@@ -66,6 +71,8 @@ def estimate(
 def _computed(jaxpr: Any) -> int:
   total = 0
   for equation in jaxpr.eqns:
+    if equation.primitive is ONE_VALUE:
+      raise UserError(MESSAGE)
     inner = list(jaxprs_in_params(equation.params))
     if inner:
       total += sum(map(_computed, inner))
