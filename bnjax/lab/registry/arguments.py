@@ -199,9 +199,17 @@ def bound(name: str, options: Mapping[str, Any]) -> Entry:
 def takes(entry: Entry) -> Callable[[str], bool]:
   """Whether an entry takes an argument, as a function of its name."""
   known = parameters(entry)
-  found = inspect.signature(entry).parameters.values()
-  any_name = any(p.kind is p.VAR_KEYWORD for p in found)
+  try:
+    any_name = _any_name(entry)
+  except TypeError:  # an object without a hash
+    any_name = _any_name.__wrapped__(entry)
   return lambda argument: any_name or argument in known
+
+
+@functools.lru_cache(maxsize=256)
+def _any_name(entry: Entry) -> bool:
+  found = inspect.signature(entry).parameters.values()
+  return any(p.kind is p.VAR_KEYWORD for p in found)
 
 
 def traced(entry: Entry) -> tuple[str, ...]:

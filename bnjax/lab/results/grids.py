@@ -30,7 +30,6 @@ from bnjax.lab.results.aggregate import (
   Curve,
   Stack,
   curves,
-  diverged_steps,
   ranked_names,
   stacked,
 )
@@ -106,7 +105,14 @@ class Grid:
   @functools.cached_property
   def diverged(self) -> tuple[dict[int, int], ...]:
     """For each point, seed -> the step at which the run diverged."""
-    return tuple(diverged_steps(t).get(self.arm, {}) for t in self._rows)
+    found: tuple[dict[int, int], ...] = tuple({} for _ in self.points)
+    if "diverged_step" in self.frame:
+      at = self.frame["diverged_step"].groupby(
+        [self.places, self.frame["seed"]]
+      )
+      for (place, seed), step in at.min().dropna().items():
+        found[place][seed] = int(step)
+    return found
 
   def axis(self, field: str) -> tuple[Any, ...]:
     """The values of a field, sorted where they are numbers."""
