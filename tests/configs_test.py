@@ -31,7 +31,7 @@ def test_config_is_valid(path, argument):
   rules = _rules(path, config)
   arms = resolve_arms(config)
   results.check_rules(rules, config, recorded(arms.values()))
-  experiment.prepare(complete(config), rules)
+  experiment.prepare(complete(_get_config(path)(*argument.split())), rules)
   assert rules.title
   assert rules.claims
   assert set(config) == set(base().to_dict())

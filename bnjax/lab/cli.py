@@ -81,7 +81,7 @@ def read_config() -> dict[str, Any]:
   Raises:
     UserError: there is no such file, or a field is wrong.
   """
-  path, given = flags.FLAGS["config"].value, _FIELDS.value
+  path, given = flags.FLAGS.config, _FIELDS.value
   if path is None:
     which = f"config.{given[0].partition('=')[0]}: of" if given else "config:"
     raise UserError(f"--{which} which experiment? {_EXAMPLE}")
@@ -126,12 +126,12 @@ def read_rules(config: Mapping[str, Any]) -> Rules:
   Raises:
     UserError: its `get_rules` fails.
   """
-  return config_file.read_rules(flags.FLAGS["config"].value, config)
+  return config_file.read_rules(flags.FLAGS.config, config)
 
 
 def default_workdir() -> str:
   """`runs/EXPERIMENT-ARGUMENT`, from what `--config` names."""
-  path, _, argument = flags.FLAGS["config"].value.partition(":")
+  path, _, argument = flags.FLAGS.config.partition(":")
   parts = [Path(path).stem, *argument.replace(",", "-").split()]
   return str(Path("runs") / "-".join(parts))
 

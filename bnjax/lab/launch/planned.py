@@ -100,8 +100,8 @@ def make_networks(
       try:
         found = plan.networks_at(config, arm, place, source="sweep")
         check_spec(found[0].spec, data_dir)
-      except UserError as said:
-        error = str(said)
+      except UserError as refused:
+        error = str(refused)
       for network in found:
         if said := error or _wrong_seed(network.seed):
           row = {"arm": arm, "point": place.point, "error": said}
