@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -54,11 +53,6 @@ def join(
     return
   if index is not None and count is not None and not 0 <= index < count:
     raise UserError(f"--process_id: {index} is not below {count} processes")
-  if coordinator and not re.fullmatch(r"\S+:[0-9]+", coordinator):
-    raise UserError(
-      f"--coordinator_address: {coordinator!r} is not understood; write "
-      "host:port"
-    )
   try:
     jax.distributed.initialize(
       coordinator,
