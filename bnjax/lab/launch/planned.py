@@ -104,7 +104,8 @@ def make_networks(
         error = str(refused)
       for network in found:
         if said := error or _wrong_seed(network.seed):
-          row = {"arm": arm, "point": place.point, "error": said}
+          point = {f: _shown(v) for f, v in place.point.items()}
+          row = {"arm": arm, "point": point, "error": said}
           wrong.append(row | {"seed": network.seed})
         else:
           networks.append(network)
@@ -118,6 +119,12 @@ def make_networks(
 def _seeds(config: Mapping[str, Any], place: plan.Place) -> Sequence[int]:
   first, count = config["seed"], config["seeds"]
   return place.seeds or range(first, first + count)
+
+
+def _shown(value: Any) -> Any:
+  """A value as JSON can hold it: "inf" for what is not finite."""
+  odd = isinstance(value, float) and not math.isfinite(value)
+  return str(value) if odd else value
 
 
 def _wrong_seed(seed: int) -> str:

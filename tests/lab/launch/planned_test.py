@@ -166,7 +166,7 @@ def test_the_guilty_one_alone_fails(config, field, values, guilty):
   config["seeds"] = 1
   plan = planned(config, [{field: v} for v in values], ["batch_norm"])
   good, bad = make_networks(plan, arms=["batch_norm"])
-  own = lambda seed, point: seed if field == "seed" else point[field]
+  own = lambda seed, point: seed if field == "seed" else float(point[field])
   assert {own(n.seed, n.point) for n in good} == set(values) - guilty
   assert {own(row["seed"], row["point"]) for row in bad} == guilty
   assert {row["error"].partition(":")[0] for row in bad} == {
