@@ -10,10 +10,13 @@ import pathlib
 from absl import flags
 
 import benchmarks as bench
+from benchmarks.outputs import writable
 from bnjax.lab import cli as console
 
 _SUITE = flags.DEFINE_enum("suite", "experiment", bench.SUITES, "What to time.")
-_ROUNDS = flags.DEFINE_integer("rounds", 11, "Rounds; figures are medians.")
+_ROUNDS = flags.DEFINE_integer(
+  "rounds", 11, "Rounds; figures are medians.", lower_bound=1
+)
 _OUTPUT = flags.DEFINE_string(
   "output", None, "Also write SUITE-BACKEND.md here."
 )
@@ -22,13 +25,14 @@ _OUTPUT = flags.DEFINE_string(
 def main(argv: list[str]) -> None:
   """Runs a suite, prints it and, if asked, writes it."""
   del argv
+  path = None
+  if _OUTPUT.value:
+    name = f"{_SUITE.value}-{bench.backend()}.md"
+    path = writable("output", pathlib.Path(_OUTPUT.value) / name)
   text = bench.SUITES[_SUITE.value](_ROUNDS.value)
   print(text)
-  if _OUTPUT.value:
-    folder = pathlib.Path(_OUTPUT.value)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{_SUITE.value}-{bench.backend()}.md"
-    (folder / name).write_text(text + "\n")
+  if path is not None:
+    path.write_text(text + "\n")
 
 
 if __name__ == "__main__":

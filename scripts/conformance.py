@@ -14,6 +14,7 @@ import jax
 from absl import flags
 
 from benchmarks import conformance
+from benchmarks.outputs import writable
 from benchmarks.timing import describe_machine
 from bnjax.lab import cli as console
 
@@ -23,6 +24,7 @@ _OUTPUT = flags.DEFINE_string("output", "docs/conformance.md", "The table.")
 def main(argv: list[str]) -> None:
   """Measures, writes and says what of bnjax is wrong."""
   del argv
+  path = writable("output", pathlib.Path(_OUTPUT.value))
   jax.config.update("jax_num_cpu_devices", 8)
   jax.config.update("jax_platforms", "cpu")
   table = conformance.measure(conformance.LIBRARIES)
@@ -37,8 +39,6 @@ def main(argv: list[str]) -> None:
     f"{len(machine['devices'])} CPU devices",
   ]
   text = conformance.to_markdown(table, facts)
-  path = pathlib.Path(_OUTPUT.value)
-  path.parent.mkdir(parents=True, exist_ok=True)
   path.write_text(text, encoding="utf-8")
   print(text)
   if wrong := conformance.failures(table):

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from absl import flags
 
-from bnjax.lab import config_file, report, results, usage
+from bnjax.lab import config_file, registry, report, results, usage
 from bnjax.lab.errors import UserError
 from bnjax.lab.results import figures
 
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> None:
   if not (_WORKDIR.value or _GALLERY.value or _PAGE.value):
     raise UserError("--workdir: the report of which run?")
   for flag in (_EXPORT, _WIDTH, _CONFIG, _TABLE):
-    if flag.value and not _WORKDIR.value:
+    if flag.value is not None and not _WORKDIR.value:
       raise UserError(f"--{flag.name}: of which run? Give its --workdir")
   if _WORKDIR.value:
     _report(_WORKDIR.value)
@@ -87,7 +87,8 @@ def _report(workdir: str) -> None:
     _say(kept.notices)
     print(f"exported: {_EXPORT.value}, {kept.size:,} bytes")
     return
-  if _WIDTH.value:
+  if _WIDTH.value is not None:
+    registry.check_value("--width", _WIDTH.value, registry.Positive)
     for path in report.write_figures(
       workdir, formats=_FORMAT.value, width=_WIDTH.value, rules=rules,
       title=_TITLE.value, caption=_CAPTION.value,

@@ -14,20 +14,15 @@ Kept short on purpose: all that it does is in `bnjax.lab.launch`.
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from absl import flags
-from ml_collections import config_flags
 
 from bnjax.lab import cli as console, launch as sweep, report, results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.compilation import use_compilation_cache
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config",
-  None,
-  "The experiment: a file, or file:argument.",
-  **console.ANY_FIELD,
+_CONFIG = flags.DEFINE_string(
+  "config", None, "The experiment: a file, or file:argument."
 )
 _SWEEP = flags.DEFINE_string(
   "sweep", None, "A file with sweep(add); default: --config's, if it has one."
@@ -79,10 +74,9 @@ def main(argv: list[str]) -> None:
   del argv
   config = console.read_config()
   rules = console.read_rules(config)
-  flag: Any = flags.FLAGS["config"]
   points = sweep.read_points(
     config,
-    file=_SWEEP.value or flag.config_filename.partition(":")[0],
+    file=_SWEEP.value or (_CONFIG.value or "").partition(":")[0],
     required=_SWEEP.value is not None,
     grid=_GRID.value,
     zips=_ZIP.value,

@@ -15,17 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
-from ml_collections import config_flags
 
 from bnjax.lab import cli as console, experiment, writers
 from bnjax.lab.experiment import processes
 from bnjax.lab.experiment.compilation import use_compilation_cache
 
-_CONFIG = config_flags.DEFINE_config_file(
-  "config",
-  None,
-  "The experiment: a file, or file:argument.",
-  **console.ANY_FIELD,
+_CONFIG = flags.DEFINE_string(
+  "config", None, "The experiment: a file, or file:argument."
 )
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Where to leave results; default runs/EXPERIMENT-ARGUMENT."

@@ -42,7 +42,7 @@ def test_config_is_valid(path, argument):
     for spec in arms.values():
       check_spec(spec)
   else:
-    experiment.prepare(complete(config), rules)
+    experiment.prepare(complete(_get_config(path)(*argument.split())), rules)
   assert rules.title
   assert rules.claims
   assert set(config) == set(base().to_dict())

@@ -1,4 +1,4 @@
-"""What a config file says beside its config: its rules, its sweep.
+"""What a config file says: its config, its rules, its sweep.
 
 def get_config(arg): ...     what is trained
 def get_rules(config): ...   how it is judged: bnjax.lab.results.Rules
@@ -6,6 +6,7 @@ def sweep(add): ...          points of a sweep
 """
 
 import importlib.util
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,15 +34,44 @@ def load(path: str | Path, flag: str = "--config") -> ModuleType:
     UserError: there is no such Python file, or it fails; one line says where.
   """
   file = Path(path)
-  if file.suffix != ".py" or not file.is_file():
+  if file.suffix != ".py" or not os.path.isfile(file):
     raise UserError(f"{flag}: there is no Python file {file}")
   spec = importlib.util.spec_from_file_location("config_file", file)
   assert spec is not None
   assert spec.loader is not None
   module = importlib.util.module_from_spec(spec)
   find_modules_beside(file)
-  _checked(spec.loader.exec_module, module, file, flag)
+  run(spec.loader.exec_module, module, file=file, flag=flag)
   return module
+
+
+def read_config(name: str, flag: str = "--config") -> dict[str, Any]:
+  """What a config file's `get_config` returns, as nested dicts.
+
+  Args:
+    name: FILE, or FILE:ARGUMENT for `get_config(ARGUMENT)`.
+    flag: how messages call the file.
+
+  Raises:
+    UserError: the file fails, has no `get_config`, or returns something else.
+  """
+  from ml_collections import ConfigDict
+
+  path, colon, argument = name.partition(":")
+  file = Path(path)
+  get_config = getattr(load(file, flag), "get_config", None)
+  if not callable(get_config):
+    raise UserError(f"{flag}: {file} does not define get_config(argument)")
+  given = [argument] if colon else []
+  found = run(get_config, *given, file=file, flag=flag)
+  if isinstance(found, ConfigDict):
+    found = run(found.to_dict, file=file, flag=flag)
+  if not isinstance(found, Mapping):
+    raise UserError(
+      f"{flag}: {file}: get_config returns {type(found).__name__}, but should "
+      "return a ConfigDict"
+    )
+  return dict(found)
 
 
 def read_rules(
@@ -68,7 +98,7 @@ def read_rules(
   if get_rules is None:
     return Rules(title=file.stem.replace("_", " "))
   given = ConfigDict(config, convert_dict=True)
-  rules = _checked(get_rules, given, file, flag)
+  rules = run(get_rules, given, file=file, flag=flag)
   if not isinstance(rules, Rules):
     raise UserError(
       f"{flag}: {file}: get_rules returns {type(rules).__name__}, but should "
@@ -77,24 +107,39 @@ def read_rules(
   return rules
 
 
-def _checked(
-  function: Callable[[Any], Any], value: Any, file: Path, flag: str
+def run(
+  function: Callable[..., Any], *given: Any, file: Path, flag: str
 ) -> Any:
+  """Calls a function of somebody's file.
+
+  Args:
+    function: of the file.
+    *given: its arguments.
+    file: where it stands.
+    flag: how messages call the file.
+
+  Raises:
+    UserError: whatever it raises, but Ctrl-C, in a line that says where.
+  """
   try:
-    return function(value)
-  except UserError:
-    raise
-  except Exception as error:
+    return function(*given)
+  except (Exception, SystemExit) as error:
     raise UserError(f"{flag}: {file}: {where(error, file)}") from error
 
 
-def where(error: Exception, file: str | Path) -> str:
+def where(error: BaseException, file: str | Path) -> str:
   """What went wrong in a file and in which line of it, in one line."""
-  if isinstance(error, SyntaxError):
+  said = str(error)
+  if isinstance(error, SyntaxError) and _is(error.filename, file):
     line, said = error.lineno, error.msg
   else:
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [f.lineno for f in frames if f.filename == str(file)]
-    line, said = (lines or [None])[-1], str(error)
+    lines = [f.lineno for f in frames if _is(f.filename, file)]
+    line = (lines or [None])[-1]
   at = f"line {line}: " if line else ""
-  return f"{at}{type(error).__name__}: {' '.join(said.split())}"
+  kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+  return f"{at}{kind}{' '.join(said.split())}"
+
+
+def _is(name: str | None, file: str | Path) -> bool:
+  return os.path.abspath(name or "") == os.path.abspath(file)

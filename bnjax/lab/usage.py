@@ -15,7 +15,7 @@ Parser = Callable[[list[str]], list[str]]
 _COLUMN = 26  # where the help of a flag begins
 _HELP = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?", "--?")
 
-# What absl, ml_collections and Python say, and what a person would.
+# What absl and Python say, and what a person would.
 _BETTER = (
   (
     r"^flag (--[\w.]+)=.*: invalid literal for int.*: (.*)$",
@@ -24,15 +24,6 @@ _BETTER = (
   (
     r"^flag (--[\w.]+)=.*: could not convert string to float: (.*)$",
     r"\1: \2 is no number",
-  ),
-  (
-    r"^flag (--[\w.]+)=.*: Failed to parse (.*) as a ConfigDict.*$",
-    r"\1: \2 cannot take the place of a group of fields; set one of them, "
-    r"such as \1.name",
-  ),
-  (
-    r"^flag (--[\w.]+)=.*: Failed to parse (.*) as a tuple.*$",
-    r"\1: \2 is no list of values; write '(1, 2)'",
   ),
   (r"^flag (--[\w.]+)=.*: (.* is not a .*)$", r"\1: \2"),
   (
@@ -57,6 +48,10 @@ def run(main: Callable[[list[str]], None], parse: Parser | None = None) -> None:
       main(argv)
     except UserError as error:
       sys.exit(f"error: {error}")
+    except OSError as error:  # of a file that somebody named
+      if error.filename is None or isinstance(error, BrokenPipeError):
+        raise
+      sys.exit(f"error: {str(error.filename)[:200]}: {error.strerror}")
     except KeyboardInterrupt:
       print("interrupted", file=sys.stderr)
       sys.exit(130)
@@ -117,14 +112,11 @@ def unknown_flag(given: str, names: Iterable[str]) -> str:
 
 
 def brief(message: str) -> str:
-  """The line that says what happened, of a message of absl or ml_collections.
+  """The line that says what happened, of a message of absl.
 
   >>> brief("flag --n=x: invalid literal for int() with base 10: 'x'")
   "--n: 'x' is no whole number"
   """
-  if "Traceback (most recent call last)" in message:
-    message = message.strip().splitlines()[-1]
-    message = re.sub(r"^bnjax\.lab\.errors\.UserError: ", "", message)
   message = " ".join(message.split())
   for pattern, better in _BETTER:
     message = re.sub(pattern, better, message)

@@ -23,16 +23,16 @@ def refuse_to_run(y: jax.Array) -> jax.Array:
   Raises:
     ValueError: at once, or as late as when the program is compiled.
   """
-  return _one_value.bind(y)
+  return ONE_VALUE.bind(y)
 
 
 def _raise(*_: Any, **__: Any) -> Any:
   raise ValueError(MESSAGE)
 
 
-_one_value = Primitive("one_value_per_feature")
-_one_value.def_abstract_eval(lambda y: y)
-_one_value.def_impl(_raise)
-mlir.register_lowering(_one_value, _raise)
-ad.deflinear2(_one_value, lambda dy, _: [refuse_to_run(dy)])
-batching.defvectorized(_one_value)
+ONE_VALUE = Primitive("one_value_per_feature")
+ONE_VALUE.def_abstract_eval(lambda y: y)
+ONE_VALUE.def_impl(_raise)
+mlir.register_lowering(ONE_VALUE, _raise)
+ad.deflinear2(ONE_VALUE, lambda dy, _: [refuse_to_run(dy)])
+batching.defvectorized(ONE_VALUE)

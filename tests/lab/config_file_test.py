@@ -66,6 +66,41 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, text, message):
     config_file.load("x.py")
 
 
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
+    ("", "does not define get_config(argument)"),
+    ("get_config = 3", "does not define get_config(argument)"),
+    ("def get_config(a):\n  return", "get_config returns NoneType, but should"),
+    ("def get_config(a):\n  raise OSError('a\\nb')", "line 2: OSError: a b"),
+    ("def get_config(a):\n  return get_config(a)", "line 2: RecursionError: "),
+    ("def get_config():\n  return {}", "TypeError: get_config() takes 0"),
+    ("import sys\nsys.exit(3)", "line 2: SystemExit: 3"),
+    ("from bnjax.lab.config import base\n\ndef get_config(a):\n"
+     "  return base(model='mpl')", "line 4: model.name: 'mpl' is not known"),
+  ],
+)  # fmt: skip
+def test_what_get_config_raises_is_a_line(tmp_path, monkeypatch, text, message):
+  write(tmp_path, text)
+  monkeypatch.chdir(tmp_path)  # where a relative path names the file
+  with pytest.raises(UserError) as caught:
+    config_file.read_config("my_test.py:x")
+  said = str(caught.value)
+  assert said.startswith("--config: my_test.py")
+  assert message in said
+  assert "\n" not in said
+
+
+def test_a_config_is_read_as_plain_groups(tmp_path):
+  file = write(
+    tmp_path,
+    "from ml_collections import ConfigDict\n"
+    "def get_config(a='none'):\n  return ConfigDict({'a': {'b': a}})",
+  )
+  assert config_file.read_config(file) == {"a": {"b": "none"}}
+  assert config_file.read_config(f"{file}:x:y") == {"a": {"b": "x:y"}}
+
+
 @pytest.fixture
 def workdir(tmp_path):
   folder = tmp_path / "run"

@@ -5,10 +5,6 @@ from bnjax.lab import usage
 
 
 def test_what_libraries_say_is_said_in_one_plain_line():
-  text = (
-    "Error\n\nTraceback (most recent call last):\n  File x\nKeyError: 'a'\n"
-  )
-  assert usage.brief(text) == "KeyError: 'a'"
   said = "flag --config.l2=a=b: could not convert string to float: 'a=b'"
   assert usage.brief(said) == "--config.l2: 'a=b' is no number"
   assert usage.brief("flag --n=-1: -1 is not a non-negative number") == (

@@ -69,7 +69,7 @@ MISTAKES = [
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.optimizer.lr=3"],
-    "optimizer.lr: optimizer.name='adam' does not take it; it takes learning_",
+    "config.optimizer.lr: 'lr' is not known; Choices: b1, b2, eps, ",
   ),
   (
     [
@@ -77,7 +77,7 @@ MISTAKES = [
       "--config.norm.groups=1.5",
       "--config.norm.name=group_norm",
     ],
-    "norm.groups: 1.5 is of type float, and is to be int or None",
+    "config.norm.groups: '1.5' cannot be its value; it holds whole numbers",
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.norm.name=broken:Norm"],
@@ -97,7 +97,7 @@ MISTAKES = [
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.steps=many"],
-    "--config.steps: 'many' is no whole number",
+    "config.steps: 'many' cannot be its value; it holds whole numbers (now",
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.seeds=0"],
@@ -131,7 +131,8 @@ MISTAKES = [
   ),
   (["--config=README.md"], "README.md is no Python file"),
   (["--config=configs"], "configs is no Python file"),
-  (["--config"], "--config: which experiment?"),
+  (["--config=" + "x" * 300], "is not there"),
+  (["--config"], "--config: its value is missing; write --config=..."),
   (["--config.steps=3"], "--config.steps: of which experiment?"),
   (["--config=broken.py"], "broken.py: line 2: NameError: name 'of' is not"),
   (["--config=wrong.py"], "wrong.py: line 1: SyntaxError: "),
@@ -141,11 +142,11 @@ MISTAKES = [
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.l2=much"],
-    "--config.l2: 'much' is no number",
+    "config.l2: 'much' cannot be its value; it holds numbers (now 0.001)",
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.optimizer=sgd"],
-    "set one of them, such as --config.optimizer.name",
+    "config.optimizer: is a group of fields; set one of them: learning_rate",
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.arms.batch_nrm.norm.name=none"],

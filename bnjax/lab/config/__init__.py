@@ -1,5 +1,6 @@
 """What is trained: every field and its default, and from there to a task."""
 
+from bnjax.lab.config.declared import MOST_NETWORKS, Seed
 from bnjax.lab.config.fields import (
   NO_NORM,
   Options,
@@ -21,9 +22,11 @@ from bnjax.lab.config.task import make_task
 
 __all__ = [
   "GROUPS",
+  "MOST_NETWORKS",
   "NOT_FOR_ARMS",
   "NO_NORM",
   "Options",
+  "Seed",
   "base",
   "complete",
   "finish",

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from bnjax.lab.config.groups import GROUPS
@@ -175,7 +176,8 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     config: a ConfigDict or nested dicts, with some fields of `base()`.
 
   Raises:
-    UserError: a field that there is not, or a value of another type.
+    UserError: a field that there is not, or a value of another type or out of
+      its range.
 
   >>> complete({"steps": 5, "l2": 1})["l2"]
   1.0
@@ -189,19 +191,43 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
         "so let get_rules(config) return it"
       )
     choice(f"config.{key}", key, default)
-  free = {k for k in _FREE if k in given}  # names of the experiment's own
-  typed = {k: v for k, v in given.items() if k not in free}
+  for key, kind in _FREE.items():
+    if key in given:
+      _check_free(key, given[key], kind)
+  typed = {k: v for k, v in given.items() if k not in _FREE}
   whole = override("", default, typed)
-  return {key: given[key] if key in free else whole[key] for key in whole}
+  return {k: given[k] if k in _FREE and k in given else whole[k] for k in whole}
 
 
-# Fields whose own fields are names that the experiment chooses.
-_FREE = ("arms", "grid", "points", "probes")
+# Fields whose own fields are names that the experiment chooses: groups of
+# groups, groups, or lists of groups.
+_FREE: dict[str, type] = {
+  "arms": dict,
+  "probes": dict,
+  "grid": object,
+  "points": tuple,
+}
+
+
+def _check_free(field: str, value: Any, kind: type) -> None:
+  """Raises UserError unless it is made of groups, by names."""
+  if kind is tuple and isinstance(value, tuple | list):
+    value = dict(zip(map(str, range(len(value))), value, strict=True))
+  elif not isinstance(value, dict):
+    raise UserError(f"{field}: {value!r} is no group of names")
+  for name, own in value.items():
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+      raise UserError(f"{field}: {name!r} is no name; give it letters")
+    if kind is not object and not isinstance(own, dict):
+      raise UserError(f"{field}.{name}: {own!r} is no group of fields")
 
 
 def _plain(config: Any) -> Any:
+  """Nested dicts and Python's numbers of ConfigDicts and NumPy's."""
   if isinstance(config, ConfigDict):
     config = config.to_dict()
   if isinstance(config, Mapping):
     return {key: _plain(value) for key, value in config.items()}
-  return config
+  if isinstance(config, tuple | list):
+    return tuple(map(_plain, config))
+  return config.item() if isinstance(config, np.generic) else config

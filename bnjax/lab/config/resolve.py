@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bnjax.lab import registry
+from bnjax.lab.config.declared import FIELDS
 from bnjax.lab.config.groups import GROUPS, entry
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.registry import check_value
@@ -75,7 +76,10 @@ def resolve(
 
 
 def override(
-  field: str, base: Mapping[str, Any], overrides: Mapping[str, Any]
+  field: str,
+  base: Mapping[str, Any],
+  overrides: Mapping[str, Any],
+  path: str = "",
 ) -> dict[str, Any]:
   """`base` with the overrides in place of its values, at any depth.
 
@@ -83,9 +87,11 @@ def override(
     field: what the overrides are called in messages.
     base: nested dicts; its groups are names and what was set.
     overrides: some of its fields, nested likewise.
+    path: of `base` in a config, with a dot behind it.
 
   Raises:
-    UserError: a field that `base` has not, or a value of another type.
+    UserError: a field that `base` has not, or a value of another type or out of
+      its range.
   """
   merged = dict(base)
   for key, value in overrides.items():
@@ -97,10 +103,10 @@ def override(
     if key in GROUPS and isinstance(old, Mapping):
       merged[key] = _layered(name, key, old, value)
     elif isinstance(old, Mapping):
-      merged[key] = override(name, old, value)
+      merged[key] = override(name, old, value, f"{path}{key}.")
     else:
-      wanted = type(old) if old is not None else Any
-      merged[key] = check_value(name, value, wanted)
+      kind = type(old) if old is not None else Any
+      merged[key] = check_value(name, value, FIELDS.get(path + key, kind))
   return merged
 
 

@@ -223,6 +223,12 @@ def load(
   spec, data = row.spec, row.load(name, row.spec, data_dir)
   for split in ("train", "validation", "test"):
     found = getattr(data, split).images.shape
+    labels = getattr(data, split).labels
+    if labels.size and not 0 <= labels.min() <= labels.max() < spec.num_classes:
+      raise errors.UserError(
+        f"dataset.name: the {name!r} found has {split} labels from"
+        f" {labels.min()} to {labels.max()}, and {spec.num_classes} classes"
+      )
     expected = (getattr(spec, split), *spec.image_shape)
     if found != expected:
       raise errors.UserError(

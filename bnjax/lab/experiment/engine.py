@@ -37,7 +37,6 @@ from bnjax.lab.experiment.progress import Progress, of_training
 from bnjax.lab.experiment.runner import Records, Source, Trainer
 from bnjax.lab.experiment.validation import (
   Checked,
-  check_machine,
   check_program,
   wide,
 )
@@ -96,6 +95,9 @@ def run(
   """
   workdir = Path(workdir)
   check_writers(writers)
+  registry.check_value(
+    "checkpoint_seconds", checkpoint_seconds, registry.NotNegative
+  )
   config = complete(config)
   if rules is None:
     rules = results.Rules(title=workdir.resolve().name.replace("_", " "))
@@ -180,7 +182,6 @@ def prepare(
     UserError: something is wrong with the config, or a rule asks for what the
       run will not have.
   """
-  check_machine(config["machine"])
   networks = plan.networks(config) if networks is None else networks
   programs = [
     check_program(group, config["machine"], data_dir)

@@ -9,27 +9,21 @@ by one compiled program, together.
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bnjax.lab.config import resolve, traceable
-from bnjax.lab.errors import UserError
+from bnjax.lab.config import Seed, resolve, resolve_arms, traceable
+from bnjax.lab.experiment.places import (
+  Place as Place,
+  Point as Point,
+  check_count as check_count,
+  check_distinct as check_distinct,
+  every_point as every_point,
+  nested as nested,
+  places as places,
+  point_key as point_key,
+)
 from bnjax.lab.registry import check_value
-
-# Dotted fields of the config and a value of each.
-Point = dict[str, Any]
-
-
-class Place(NamedTuple):
-  """A point and the seeds that are trained there.
-
-  Attributes:
-    point: its values by dotted field, but the seed; empty without a grid.
-    seeds: those that points name; those of the arm if empty.
-  """
-
-  point: Point
-  seeds: tuple[int, ...]
 
 
 class Network(NamedTuple):
@@ -101,72 +95,35 @@ def networks(config: Mapping[str, Any]) -> list[Network]:
 
   Raises:
     UserError: there is no arm, an axis of the grid is empty, names no field, or
-      holds values of another type than the field.
+      holds values of another type than the field or out of its range; or there
+      are more than `MOST_NETWORKS`.
   """
-  if not config["arms"]:
-    raise UserError("arms: there is none, so there is nothing to train")
   where = places(config)
-  return [
-    network
-    for arm in config["arms"]
-    for place in where
-    for network in networks_at(config, arm, place)
-  ]
-
-
-def places(config: Mapping[str, Any]) -> list[Place]:
-  """Every point once, in order of appearance, with its seeds.
-
-  Args:
-    config: its `grid` and `points` say which.
-
-  Raises:
-    UserError: an axis is empty or no list, or a field is set twice.
-
-  >>> places({"grid": {"l2": (0.1,)}, "points": ({"seed": 3}, {"seed": 5})})
-  [Place(point={'l2': 0.1}, seeds=(3, 5))]
-  """
-  seeds: dict[str, list[int]] = {}
-  points: dict[str, Point] = {}
-  for point in every_point(config):
-    rest = {field: v for field, v in point.items() if field != "seed"}
-    key = point_key(rest)
-    points.setdefault(key, rest)
-    own = seeds.setdefault(key, [])
-    if "seed" in point:
-      if check_value("seed", point["seed"], int) < 0:
-        raise UserError(f"seed: {point['seed']} is too small; at least 0")
-      own.append(point["seed"])
-  return [
-    Place(point, tuple(dict.fromkeys(seeds[key])))
-    for key, point in points.items()
-  ]
-
-
-def every_point(config: Mapping[str, Any]) -> list[Point]:
-  """The points of the config's grid, each with each of its `points`.
-
-  Raises:
-    UserError: as `places`.
-  """
-  axes = _axes(config["grid"])
-  others: Sequence[Point] = config.get("points") or ({},)
-  found = []
-  for values in itertools.product(*axes.values()):
-    for more in others:
-      if twice := [field for field in more if field in axes]:
-        raise UserError(f"{twice[0]}: is set by the grid and by a point")
-      found.append({**dict(zip(axes, values, strict=True)), **more})
+  check_size(config, config["arms"], where)
+  found: list[Network] = []
+  for arm in config["arms"]:
+    for place in where:
+      found += networks_at(config, arm, place)
+      check_count(len(found))
+  for network in found:
+    check_value("seed", network.seed, Seed)
   return found
 
 
-def point_key(point: Mapping[str, Any]) -> str:
-  """A text that two points share if all their values agree.
+def check_size(
+  config: Mapping[str, Any], arms: Iterable[str], where: Sequence[Place]
+) -> None:
+  """Raises UserError for more networks than a plan may have.
 
-  >>> point_key({"b": 1, "a": (2,)}) == point_key({"a": [2], "b": 1})
-  True
+  Args:
+    config: the whole config.
+    arms: those that are trained.
+    where: at which places.
   """
-  return json.dumps(point, sort_keys=True, default=str)
+  own = resolve_arms(config)
+  named = sum(len(place.seeds) for place in where)
+  unnamed = sum(not place.seeds for place in where)
+  check_count(sum(named + unnamed * own[arm]["seeds"] for arm in arms))
 
 
 def networks_at(
@@ -181,11 +138,10 @@ def networks_at(
     source: of the point, for messages.
 
   Raises:
-    UserError: the point sets no field of the arm, or one to another type.
+    UserError: the point sets no field of the arm, or one to another type or out
+      of its range. Seeds are left to be checked.
   """
   own = resolve(config, arm, nested(place.point), source=source)
-  if own["seeds"] < 1:
-    raise UserError(f"seeds: {own['seeds']} is too small; at least 1")
   seeds = place.seeds or range(own["seed"], own["seed"] + own["seeds"])
   return [Network(arm, place.point, seed, own) for seed in seeds]
 
@@ -194,7 +150,7 @@ def groups(found: Sequence[Network]) -> list[Group]:
   """Sorts networks into groups that share a program, in order of appearance."""
   together: dict[str, list[Network]] = {}
   for network in found:
-    together.setdefault(_shape(network.spec), []).append(network)
+    together.setdefault(shape(network.spec), []).append(network)
   return [_group(members) for members in together.values()]
 
 
@@ -212,34 +168,6 @@ def replace(spec: Mapping[str, Any], field: str, value: Any) -> dict[str, Any]:
   return {**spec, key: replace(spec[key], rest, value) if rest else value}
 
 
-def _axes(grid: Mapping[str, Any], path: str = "") -> dict[str, Sequence[Any]]:
-  """{"a": {"b": [1, 2]}} as {"a.b": [1, 2]}."""
-  axes: dict[str, Sequence[Any]] = {}
-  for key, values in grid.items():
-    field = f"{path}{key}"
-    if isinstance(values, Mapping):
-      axes |= _axes(values, f"{field}.")
-    elif isinstance(values, str) or not isinstance(values, Sequence):
-      raise UserError(f"grid.{field}: {values!r} is not a list of values")
-    elif not values:
-      raise UserError(f"grid.{field}: the axis is empty; give it values")
-    else:
-      axes[field] = values
-  return axes
-
-
-def nested(point: Point) -> dict[str, Any]:
-  """{"a.b": 1} as {"a": {"b": 1}}."""
-  whole: dict[str, Any] = {}
-  for field, value in point.items():
-    *path, last = field.split(".")
-    place = whole
-    for key in path:
-      place = place.setdefault(key, {})
-    place[last] = value
-  return whole
-
-
 def _group(members: list[Network]) -> Group:
   hyper = {}
   for field in traceable(members[0].spec):
@@ -249,7 +177,7 @@ def _group(members: list[Network]) -> Group:
   return Group(members[0].spec, hyper, tuple(members))
 
 
-def _shape(spec: Mapping[str, Any]) -> str:
+def shape(spec: Mapping[str, Any]) -> str:
   """What has to agree for two networks to share a program."""
   rest: dict[str, Any] = {**spec, "seed": 0, "seeds": 0}
   for field in traceable(spec):

@@ -15,17 +15,11 @@ from bnjax.lab.experiment.clock import Clock
 from bnjax.lab.experiment.plan import Group, replace
 from bnjax.lab.experiment.recorder import Kept, Recorder, Row
 from bnjax.lab.train.feed import Feed, Networks
+from bnjax.lab.train.observe import observe
 from bnjax.lab.train.program import Across, Program, make_program
 from bnjax.lab.train.sharding import Layout
 from bnjax.lab.train.state import TrainState, from_arrays
-from bnjax.lab.train.step import (
-  PROBES,
-  Batch,
-  Task,
-  add_l2,
-  preprocess,
-  working_variables,
-)
+from bnjax.lab.train.step import Task
 
 # Steps in one call of the program, at most: a run that is asked to stop, or to
 # save, does so between two calls.
@@ -113,7 +107,7 @@ class Trainer:
       image_shape=source.feed.image_shape,
       across=across,
       layout=layout,
-      observe=functools.partial(_observe, chosen) if chosen else None,
+      observe=functools.partial(observe, chosen) if chosen else None,
     )
     self._compiled: dict[tuple[int, int], Any] = {}
     self._compile_seconds = 0.0  # of the part that was trained first
@@ -232,29 +226,6 @@ def _task(
   for field, value in hyper.items():
     spec = replace(spec, field, value)
   return make_task(spec, num_classes=source.num_classes, pixel_mean=source.mean)
-
-
-def _observe(chosen: Any, task: Task, state: TrainState, batch: Batch) -> Any:
-  """Runs the probes on a batch as in training; the state stays as it is."""
-
-  def loss_fn(outputs: Any) -> jax.Array:
-    sums = task.loss(outputs, batch.labels, None)
-    return sums.loss / sums.examples
-
-  def update_fn(gradient: Any) -> Any:
-    whole = add_l2(task, gradient, state.params)
-    return task.optimizer.update(whole, state.opt_state, state.params)[0]
-
-  return probes.run_probes(
-    chosen,
-    task.model,
-    working_variables(task, state),
-    preprocess(task, batch.images),
-    loss_fn=loss_fn,
-    update_fn=update_fn,
-    train=True,
-    rngs={"dropout": jax.random.fold_in(state.key, PROBES)},
-  )
 
 
 def _probe_every(spec: Mapping[str, Any]) -> int:

@@ -1,31 +1,22 @@
 """What can be wrong with a specification, found before anything is run."""
 
-from collections.abc import Mapping
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from bnjax.lab import data, probes
+from bnjax.lab import data, probes, registry
 from bnjax.lab.config import make_task
-from bnjax.lab.data.batches import SAMPLERS
-from bnjax.lab.errors import UserError, choice
+from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.plan import Group
 from bnjax.lab.train import memory
+from bnjax.lab.train.observe import observe
 from bnjax.lab.train.population import check_statistics
-from bnjax.lab.train.precision import PRECISIONS
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import Batch, Task, init_state
-
-_AT_LEAST = {
-  "steps": 0,
-  "batch_size": 1,
-  "eval_every": 1,
-  "seed": 0,
-  "population_batches": 0,
-  "probe_every": 0,
-  "probe_examples": 1,
-}
 
 
 class Checked(NamedTuple):
@@ -54,16 +45,6 @@ def wide(spec: Mapping[str, Any]) -> Any:
   return jax.enable_x64(spec["precision"] == "float64")
 
 
-def check_machine(machine: Mapping[str, Any]) -> None:
-  """Raises UserError for a value that no machine allows."""
-  choice("machine.across", machine["across"], ("map", "vmap"))
-  for field in ("workers", "max_networks"):
-    if machine[field] < 0:
-      raise UserError(
-        f"machine.{field}: {machine[field]} is too small; at least 0"
-      )
-
-
 def check_spec(
   spec: Mapping[str, Any], data_dir: str | None = None
 ) -> tuple[Task, data.Spec]:
@@ -77,17 +58,15 @@ def check_spec(
     What is trained, the pixels' mean left at 0, and what is known of its data.
 
   Raises:
-    UserError: a number is out of its range, or a name is not known.
+    UserError: two numbers do not fit each other, or a name is not known.
   """
-  for field, least in _AT_LEAST.items():
-    if spec[field] < least:
-      raise UserError(f"{field}: {spec[field]} is too small; at least {least}")
   dataset = {k: v for k, v in spec["dataset"].items() if k != "center"}
   if spec["stream"]:
     data.check_streamed(**dataset)
-  choice("sampler", spec["sampler"], SAMPLERS)
-  choice("precision", spec["precision"], PRECISIONS)
   known = data.sizes(**dataset, data_dir=data_dir)
+  for split in ("train", "validation", "test"):
+    if not getattr(known, split):
+      raise UserError(f"dataset.name: {dataset['name']!r} has no {split} set")
   if spec["batch_size"] > known.train:
     raise UserError(
       f"batch_size: {spec['batch_size']} is more than the {known.train} "
@@ -106,7 +85,7 @@ def check_program(
 
   Args:
     group: its networks.
-    machine: the config's, checked.
+    machine: the config's.
     data_dir: where prepared data sets are.
 
   Raises:
@@ -117,20 +96,39 @@ def check_program(
   specs = {id(n.spec): n.spec for n in group.networks}
   (task, known), *_ = [check_spec(spec, data_dir) for spec in specs.values()]
   spec = group.spec
-  with wide(spec):
+  with wide(spec), _in_a_line(group.networks[0].arm):
     state = jax.eval_shape(
       lambda: init_state(task, jax.random.key(0), known.image_shape)
     )
-    _check_layers(spec, task, state, known)
-    shape: Any = jax.ShapeDtypeStruct
-    batch = Batch(
-      shape((spec["batch_size"], *known.image_shape), jnp.dtype(known.dtype)),
-      shape((spec["batch_size"],), jnp.int32),
-    )
-    need = memory.estimate(task, state, batch)
+    if spec["population_batches"]:
+      check_statistics(task, state, spec["norm"]["name"])
+    batch = _batch(known, spec["batch_size"])
+    chosen = probes.make_probes(spec["probes"])
+    seen = _batch(known, min(spec["probe_examples"], known.train))
+    look = functools.partial(observe, chosen, task) if chosen else None
+    need = memory.estimate(task, state, batch, look, seen)
   at_once = networks_at_once(need, machine)
   parts = group.split(min(machine["max_networks"] or at_once, at_once))
   return Checked(tuple(parts), task, known, state, batch, need)
+
+
+def _batch(known: data.Spec, examples: int) -> Batch:
+  shape: Any = jax.ShapeDtypeStruct
+  return Batch(
+    shape((examples, *known.image_shape), jnp.dtype(known.dtype)),
+    shape((examples,), jnp.int32),
+  )
+
+
+@contextlib.contextmanager
+def _in_a_line(arm: str) -> Iterator[None]:
+  """What a model cannot do, whoever's it is, as a `UserError`."""
+  try:
+    yield
+  except UserError as error:
+    raise UserError(f"{error} (arm {arm!r})") from None
+  except Exception as error:
+    raise UserError(f"{registry.said(error)} (arm {arm!r})") from error
 
 
 # Networks trained together on a CPU go slower once their states no longer stay
@@ -159,20 +157,3 @@ def networks_at_once(need: memory.Need, machine: Mapping[str, Any]) -> int:
   if jax.default_backend() == "cpu" and across == "vmap":
     at_once = min(at_once, max(1, int(_CPU_CACHE // need.state)))
   return at_once
-
-
-def _check_layers(
-  spec: Mapping[str, Any], task: Task, state: TrainState, known: data.Spec
-) -> None:
-  if spec["population_batches"]:
-    check_statistics(task, state, spec["norm"]["name"])
-  if spec["probes"]:
-    shape = (min(spec["probe_examples"], known.train), *known.image_shape)
-    images = jax.ShapeDtypeStruct(shape, task.precision.activations)
-    probes.check_probes(
-      probes.make_probes(spec["probes"]),
-      task.model,
-      {"params": state.params, "batch_stats": state.batch_stats},
-      images,
-      train=True,
-    )

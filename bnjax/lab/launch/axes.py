@@ -22,9 +22,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from bnjax.lab.config.text import Field, convert, lookup
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment.plan import Point
-from bnjax.lab.launch.fields import Field, convert, lookup
+from bnjax.lab.experiment.plan import Point, check_count, check_distinct
+from bnjax.lab.registry import check_value
 
 _RANGE = re.compile(r"(?:(log|linear):)?([^:,]+?)\.\.([^:,]+?)(?::([^:,]+))?")
 
@@ -66,7 +67,9 @@ def read_axis(
   known = lookup(config, field)
   found = _range(field, values)
   if found is None:
-    return {field: _listed(field, values, known)}
+    listed = _listed(field, values, known)
+    check_distinct(field, listed)
+    return {field: listed}
   return {field: _spaced(field, found, known)}
 
 
@@ -109,6 +112,7 @@ def draw_points(
   >>> draw_points(["l2=log:1e-4..1"], {"l2": 0.0}, count=2, seed=0)
   [{'l2': 0.2386}, {'l2': 0.1076}]
   """
+  check_count(count)
   fields: dict[str, tuple[Range | None, Sequence[Any], Field]] = {}
   for text in texts:
     field, values = _split(text)
@@ -150,6 +154,7 @@ def cross(parts: Sequence[Sequence[Point]]) -> list[Point]:
     if twice := sorted(seen & fields):
       raise UserError(f"{twice[0]}: is swept twice; leave one of them out")
     seen |= fields
+  check_count(math.prod(map(len, parts)))
   combined = itertools.product(*parts)
   return [{k: v for point in row for k, v in point.items()} for row in combined]
 
@@ -165,7 +170,9 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _listed(field: str, text: str, known: Field) -> tuple[Any, ...]:
-  return tuple(convert(field, value, known) for value in text.split(","))
+  # Not at commas within brackets.
+  parts = re.split(r",(?![^([]*[)\]])", text)
+  return tuple(convert(field, value, known) for value in parts)
 
 
 def _range(field: str, text: str) -> Range | None:
@@ -178,8 +185,12 @@ def _range(field: str, text: str) -> Range | None:
       )
     return None
   spacing, low, high, count = match.groups()
-  ends = [convert(field, end, Field(float)) for end in (low, high)]
+  ends = [
+    check_value(field, convert(field, end, Field(float)), float)
+    for end in (low, high)
+  ]
   number = None if count is None else convert(field, count, Field(int))
+  check_count(number or 0)
   if ends[0] > ends[1]:
     raise UserError(f"{field}: {text!r} is empty; the lower end comes first")
   if spacing == "log" and ends[0] <= 0:
@@ -197,6 +208,7 @@ def _spaced(field: str, found: Range, known: Field) -> tuple[Any, ...]:
         f"{field}: {low:g}..{high:g} counts whole numbers; write "
         f"log:{low:g}..{high:g}:N or linear:{low:g}..{high:g}:N"
       )
+    check_count(int(high) - int(low) + 1)
     return tuple(_cast(field, v, known) for v in range(int(low), int(high) + 1))
   if count is None:
     raise UserError(

@@ -11,7 +11,9 @@ What it records is gathered in WORKDIR (see `bnjax.lab.launch.gather`), and the
 part is removed once all of it is there.
 """
 
+import contextlib
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,7 +122,8 @@ def write_part(part: Part, config: Mapping[str, Any]) -> None:
   """
   (part.folder / "status.json").unlink(missing_ok=True)
   path = part.folder / "part.json"
-  if path.exists():
+  with contextlib.suppress(FileNotFoundError, ValueError):
+    results.read_json(path)
     return
   named = {network.arm for network in part.networks}
   arms = {arm: own for arm, own in config["arms"].items() if arm in named}
@@ -129,7 +132,9 @@ def write_part(part: Part, config: Mapping[str, Any]) -> None:
   networks = [
     {"arm": n.arm, "seed": n.seed, "point": n.point} for n in part.networks
   ]
-  results.write_json(path, {"config": whole, "networks": networks})
+  told = results.to_strict({"config": whole, "networks": networks})
+  part.folder.mkdir(parents=True, exist_ok=True)
+  path.write_text(json.dumps(told))  # unsynced: a torn one is written anew
 
 
 def read_part(folder: Path) -> tuple[dict[str, Any], list[Network]]:

@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bnjax.lab.config import GROUPS, NOT_FOR_ARMS, override
+from bnjax.lab.config import NOT_FOR_ARMS, Seed
+from bnjax.lab.config.text import lookup
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import plan
 from bnjax.lab.experiment.plan import Network, Point
 from bnjax.lab.experiment.validation import check_spec
 from bnjax.lab.launch.axes import cross
-from bnjax.lab.launch.fields import lookup
+from bnjax.lab.registry import check_value
 
 # What there is of a network that could not be trained, and its "error".
 Row = dict[str, Any]
@@ -52,7 +53,8 @@ def planned(
     return swept | {"points": tuple(own)}
   rests = [place.point for place in where]
   grid = _axes(rests)
-  follow = seeds and seeds == tuple(range(seeds[0], seeds[-1] + 1))
+  follow = seeds and seeds == tuple(range(seeds[0], seeds[0] + len(seeds)))
+  follow = follow and not any(map(_wrong_seed, (seeds[0], seeds[-1])))
   if follow and not any("seeds" in arm for arm in chosen.values()):
     swept |= {"seed": seeds[0], "seeds": len(seeds)}
     seeds = ()
@@ -85,24 +87,52 @@ def make_networks(
     UserError: an arm has no valid point.
   """
   chosen = choose_arms(config, arms)
+  where = plan.places(config)
+  plan.check_size(config, chosen, where)
   networks: list[Network] = []
   wrong: list[Row] = []
-  for place in plan.places(config):
+  for place in where:
     for arm in chosen:
+      found = [
+        Network(arm, place.point, seed, {}) for seed in _seeds(config, place)
+      ]
+      error = ""
       try:
         found = plan.networks_at(config, arm, place, source="sweep")
         check_spec(found[0].spec, data_dir)
-        networks += found
-      except UserError as error:
-        first, count = config["seed"], config["seeds"]
-        seeds = place.seeds or range(first, first + count)
-        row = {"arm": arm, "point": place.point, "error": str(error)}
-        wrong += [row | {"seed": seed} for seed in seeds]
+      except UserError as refused:
+        error = str(refused)
+      for network in found:
+        if said := error or _wrong_seed(network.seed):
+          point = {f: _shown(v) for f, v in place.point.items()}
+          row = {"arm": arm, "point": point, "error": said}
+          wrong.append(row | {"seed": network.seed})
+        else:
+          networks.append(network)
   valid = {network.arm for network in networks}
   for arm in chosen:
     if arm not in valid:
       raise UserError(next(r["error"] for r in wrong if r["arm"] == arm))
   return networks, wrong
+
+
+def _seeds(config: Mapping[str, Any], place: plan.Place) -> Sequence[int]:
+  first, count = config["seed"], config["seeds"]
+  return place.seeds or range(first, first + count)
+
+
+def _shown(value: Any) -> Any:
+  """A value as JSON can hold it: "inf" for what is not finite."""
+  odd = isinstance(value, float) and not math.isfinite(value)
+  return str(value) if odd else value
+
+
+def _wrong_seed(seed: int) -> str:
+  try:
+    check_value("seed", seed, Seed)
+  except UserError as error:
+    return str(error)
+  return ""
 
 
 def choose_arms(
@@ -149,8 +179,6 @@ def _check(
         raise UserError(
           f"{field}: arm {arm!r} sets it itself; choose others with --arms"
         )
-  plain = {f: v for f, v in point.items() if f.partition(".")[0] not in GROUPS}
-  override("sweep", config, plan.nested(plain))
 
 
 def _sets(own: Mapping[str, Any], field: str) -> bool:

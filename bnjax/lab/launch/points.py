@@ -6,6 +6,7 @@ from typing import Any
 
 from bnjax.lab import config_file
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment.plan import check_count
 from bnjax.lab.launch.axes import (
   Point,
   cross,
@@ -14,6 +15,7 @@ from bnjax.lab.launch.axes import (
   read_axis,
   read_zip,
 )
+from bnjax.lab.registry import is_plain
 
 
 def read_points(
@@ -46,7 +48,7 @@ def read_points(
   parts: list[list[Point]] = []
   function = _sweep_of(Path(file), required) if file else None
   if function is not None:
-    parts.append(collect(function))
+    parts.append(collect(function, file or ""))
   for text in grid:
     parts.append(product(read_axis(text, config)))
   parts += [read_zip(text, config) for text in zips]
@@ -60,11 +62,20 @@ def read_points(
   return cross(parts)
 
 
-def collect(sweep: Callable[[Callable[..., None]], None]) -> list[Point]:
+def collect(
+  sweep: Callable[[Callable[..., None]], None], file: Path | str = "sweep"
+) -> list[Point]:
   """The points that a file's `sweep(add)` adds, in order.
 
   `add` takes dotted fields and their values as a mapping, or, where a field
   has no dot, as keywords: `add({"optimizer.learning_rate": 0.1}, seed=3)`.
+
+  Args:
+    sweep: the file's.
+    file: for messages.
+
+  Raises:
+    UserError: it fails, or adds no point, or too many.
 
   >>> collect(lambda add: [add({"norm.decay": d}, seed=1) for d in (0.9,)])
   [{'norm.decay': 0.9, 'seed': 1}]
@@ -74,18 +85,24 @@ def collect(sweep: Callable[[Callable[..., None]], None]) -> list[Point]:
   def add(point: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
     whole = {**(point or {}), **fields}
     points.append(
-      {k.removeprefix("config."): _plain(v) for k, v in whole.items()}
+      {k.removeprefix("config."): _plain(k, v) for k, v in whole.items()}
     )
+    check_count(len(points))
 
-  sweep(add)
+  config_file.run(sweep, add, file=Path(file), flag="--sweep")
   if not points:
     raise UserError("sweep(add): it adds no point")
   return points
 
 
-def _plain(value: Any) -> Any:
-  """A NumPy number as Python's."""
-  return value.item() if hasattr(value, "item") else value
+def _plain(field: str, value: Any) -> Any:
+  """A value as JSON will hold it: NumPy's numbers and arrays are Python's."""
+  value = value.tolist() if hasattr(value, "tolist") else value
+  if not is_plain(value):
+    raise UserError(
+      f"{field}: {value!r} is neither a number, a text nor a list of those"
+    )
+  return value
 
 
 def _sweep_of(file: Path, required: bool) -> Any:

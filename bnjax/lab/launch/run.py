@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -154,6 +155,7 @@ class _Sweep:
     self._total = len(self._networks)
     self._watched: dict[Path, Watch] = {}
     self._waiting: dict[Path, Part] = {}
+    self._next_show = 0.0
 
   def run(self, wrong: Sequence[Row], per_part: int) -> None:
     """Trains what is missing.
@@ -182,6 +184,7 @@ class _Sweep:
       for part, status in self._launcher.ended(0.25):
         self._end(part, status)
       self._show()
+    self._show(last=True)
 
   def gather(self) -> None:
     """Takes over what parts that have not ended have done."""
@@ -237,7 +240,11 @@ class _Sweep:
       more = f" and {len(own) - 1} more" if len(own) > 1 else ""
       self._board.tell(f"failed: {describe(own[0])}{more}: {error}")
 
-  def _show(self) -> None:
+  def _show(self, *, last: bool = False) -> None:
+    """Shows where the sweep stands, for a tenth of the time at most."""
+    begun = time.monotonic()
+    if begun < self._next_show and not last:
+      return
     running = self._launcher.running()
     lines = []
     done = dict(self._done)
@@ -249,6 +256,7 @@ class _Sweep:
     self._board.show(
       Stand(self._total, list(done.values()), len(self._failed), lines)
     )
+    self._next_show = begun + 10 * (time.monotonic() - begun)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,13 @@
-"""What the arguments of several models have in common: tables and checks."""
+"""What the arguments of several models have in common: tables and ranges."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from bnjax.lab.errors import UserError
+from bnjax.lab.registry import Range
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   "identity": lambda x: x,
@@ -18,26 +18,8 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   "leaky_relu": nn.leaky_relu,
 }
 
-
-def check_at_least(field: str, value: int, minimum: int) -> None:
-  """Raises a UserError if the value is below the minimum."""
-  if value < minimum:
-    raise UserError(f"{field}: {value} is too small; at least {minimum}")
-
-
-def check_sizes(field: str, sizes: tuple[int, ...]) -> None:
-  """Raises a UserError if a size is below 1."""
-  for i, size in enumerate(sizes):
-    check_at_least(f"{field}[{i}]", size, 1)
-
-
-def check_dropout_rate(rate: Any) -> None:
-  """Raises a UserError unless the rate is in [0, 1), or traced."""
-  if isinstance(rate, (int, float)) and not 0 <= rate < 1:
-    raise UserError(
-      f"model.dropout_rate: {rate} is not in [0, 1); it is the "
-      "probability to drop a unit"
-    )
+# Layers, each a part of the program of its own: more compile for minutes.
+Layers = Annotated[int, Range(least=0, most=1000)]
 
 
 def is_static_zero(rate: Any) -> bool:

@@ -1,15 +1,17 @@
 """Many equal layers without a classifier: how far do signals reach?"""
 
+from typing import Annotated
+
 import flax.linen as nn
 import jax
 
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.models import layers
-from bnjax.lab.models.arguments import ACTIVATIONS, check_at_least
+from bnjax.lab.models.arguments import ACTIVATIONS, Layers
 from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import Traced, lookup
+from bnjax.lab.registry import Count, Range, Traced, check_fields, lookup
 
 PLACEMENTS = ("after", "before")
 
@@ -46,19 +48,18 @@ class Deep(nn.Module):
 
   num_classes: int
   norm: Norm | None
-  width: int = 100
-  depth: int = 20
+  width: Count = 100
+  depth: Annotated[int, Range(least=1, most=1000)] = 20
   activation: str = "relu"
   initializer: str = "xavier"
   init_scale: Traced[float] = 1.0
   placement: str = "after"
-  gradient_enters: int = 0
+  gradient_enters: Layers = 0
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_at_least("model.width", self.width, 1)
-    check_at_least("model.depth", self.depth, 1)
-    if not 0 <= self.gradient_enters <= self.depth:
+    check_fields("model", self)
+    if self.gradient_enters > self.depth:
       raise UserError(
         f"model.gradient_enters: {self.gradient_enters} is no layer; choose "
         f"one from 1 to {self.depth}, or 0 for the last"

@@ -5,7 +5,7 @@
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
@@ -15,8 +15,6 @@ from bnjax.lab.errors import UserError, choice
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
   ACTIVATIONS,
-  check_at_least,
-  check_dropout_rate,
   is_static_zero,
 )
 from bnjax.lab.models.dropout import dropout, words_shape
@@ -33,7 +31,14 @@ from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import Traced, lookup
+from bnjax.lab.registry import (
+  Positive,
+  Range,
+  Share,
+  Traced,
+  check_fields,
+  lookup,
+)
 
 PLACEMENTS = ("before", "after")
 BIASES = ("auto", "always", "never")
@@ -92,26 +97,19 @@ class BNInception(nn.Module):
   init_scale: Traced[float] = 1.0
   placement: str = "before"
   bias: str = "auto"
-  dropout_rate: Traced[float] = 0.0
+  dropout_rate: Traced[Share] = 0.0
   local_response_norm: bool = False
-  per_activation_blocks: int = 0
+  per_activation_blocks: Annotated[int, Range(0, len(FIGURE_5))] = 0
   dtype: str = "float32"
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
+    check_fields("model", self)
     lookup("model.activation", self.activation, ACTIVATIONS)
     lookup("model.init", self.initializer, INITIALIZERS)
     choice("model.placement", self.placement, PLACEMENTS)
     choice("model.bias", self.bias, BIASES)
     choice("model.dtype", self.dtype, DTYPES)
-    check_dropout_rate(self.dropout_rate)
-    blocks = self.per_activation_blocks
-    check_at_least("model.per_activation_blocks", blocks, 0)
-    if blocks > len(FIGURE_5):
-      raise UserError(
-        f"model.per_activation_blocks: {blocks} is more than the "
-        f"{len(FIGURE_5)} blocks there are"
-      )
     super().__post_init__()
 
   @property
@@ -256,16 +254,11 @@ class SmallInception(BNInception):
     UserError: a name is unknown, or a value out of its range.
   """
 
-  width_factor: float = 1 / 8
+  width_factor: Positive = 1 / 8
   blocks: tuple[str, ...] = ()
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    if self.width_factor <= 0:
-      raise UserError(
-        f"model.width_factor: {self.width_factor} is not positive; the paper's "
-        "is 1"
-      )
     names = [row.name for row in FIGURE_5]
     chosen = [choice("model.blocks", name, names) for name in self.blocks]
     in_order = [name for name in names if name in chosen]

@@ -1,6 +1,7 @@
 """Small convolutional networks, from LeNet to the manner of VGG."""
 
 import functools
+from typing import Annotated
 
 import flax.linen as nn
 import jax
@@ -11,9 +12,6 @@ from bnjax.lab.errors import UserError, choice
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
   ACTIVATIONS,
-  check_at_least,
-  check_dropout_rate,
-  check_sizes,
   is_static_zero,
 )
 from bnjax.lab.models.conv import PADDINGS, Conv
@@ -23,7 +21,14 @@ from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import Traced, lookup
+from bnjax.lab.registry import (
+  Count,
+  Range,
+  Share,
+  Traced,
+  check_fields,
+  lookup,
+)
 
 PLACEMENTS = ("after_pool", "after", "before")
 
@@ -68,27 +73,23 @@ class LeNet(nn.Module):
 
   num_classes: int
   norm: Norm | None
-  channels: tuple[int, ...] = (6, 16)
-  hidden: tuple[int, ...] = (120, 84)
-  kernel_size: int = 5
+  channels: Annotated[tuple[Count, ...], Range(least=1, most=1000)] = (6, 16)
+  hidden: Annotated[tuple[Count, ...], Range(most=1000)] = (120, 84)
+  kernel_size: Count = 5
   padding: str = "VALID"
-  pool_every: int = 1
+  pool_every: Count = 1
   activation: str = "relu"
   initializer: str = "torch_default"
   init_scale: Traced[float] = 1.0
   placement: str = "after_pool"
   norm_dense: bool = False
   use_bias: bool = True
-  dropout_rate: Traced[float] = 0.0
+  dropout_rate: Traced[Share] = 0.0
   local_response_norm: bool = False
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_sizes("model.channels", self.channels)
-    check_sizes("model.hidden", self.hidden)
-    check_at_least("model.kernel_size", self.kernel_size, 1)
-    check_at_least("model.pool_every", self.pool_every, 1)
-    check_dropout_rate(self.dropout_rate)
+    check_fields("model", self)
     choice("model.padding", self.padding, PADDINGS)
     choice("model.placement", self.placement, PLACEMENTS)
     lookup("model.activation", self.activation, ACTIVATIONS)

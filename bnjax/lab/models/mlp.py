@@ -10,8 +10,7 @@ from bnjax.lab.errors import UserError, choice
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
   ACTIVATIONS,
-  check_at_least,
-  check_dropout_rate,
+  Layers,
   is_static_zero,
 )
 from bnjax.lab.models.dropout import dropout, words_shape
@@ -19,7 +18,7 @@ from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.published import Normalized, reroute_gradient
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import Traced, lookup
+from bnjax.lab.registry import Count, Share, Traced, check_fields, lookup
 
 PLACEMENTS = ("before", "after")
 DERIVATIVES = ("corrected", "as_published")
@@ -58,21 +57,19 @@ class MLP(nn.Module):
 
   num_classes: int
   norm: Norm | None
-  width: int = 256
-  depth: int = 2
+  width: Count = 256
+  depth: Layers = 2
   activation: str = "relu"
   initializer: str = "he"
   init_scale: Traced[float] = 1.0
   placement: str = "before"
-  dropout_rate: Traced[float] = 0.0
+  dropout_rate: Traced[Share] = 0.0
   use_bias: bool = True
   derivative: str = "corrected"
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_at_least("model.width", self.width, 1)
-    check_at_least("model.depth", self.depth, 0)
-    check_dropout_rate(self.dropout_rate)
+    check_fields("model", self)
     lookup("model.init", self.initializer, INITIALIZERS)
     lookup("model.activation", self.activation, ACTIVATIONS)
     choice("model.placement", self.placement, PLACEMENTS)

@@ -9,18 +9,20 @@ new norm is a line in `NORMS`, or any Flax module that is called like this.
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import flax.linen as nn
 import jax
 
 from bnjax import linen, ops
 from bnjax.lab.errors import UserError, choice
-from bnjax.lab.registry import Traced
+from bnjax.lab.registry import Count, NotNegative, Range, Share, Traced
 
 P = ParamSpec("P")
 Module = TypeVar("Module", bound=nn.Module)
 Norm = Callable[..., nn.Module]
+Epsilon = Traced[NotNegative]
+Decay = Traced[Share]
 
 
 class NoNorm(nn.Module):
@@ -54,7 +56,7 @@ def _entry(function: Callable[P, Module]) -> Callable[P, Module]:
 
 @_entry
 def batch_norm(
-  *, epsilon: Traced[float] = 1e-5, decay: Traced[float] = 0.99, **fields: Any
+  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
 ) -> linen.BatchNorm:
   """Batch normalization."""
   return linen.BatchNorm(epsilon=epsilon, momentum=decay, **fields)
@@ -62,7 +64,7 @@ def batch_norm(
 
 @_entry
 def flax_batch_norm(
-  *, epsilon: Traced[float] = 1e-5, decay: Traced[float] = 0.99, **fields: Any
+  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
 ) -> nn.BatchNorm:
   """Flax's own batch normalization, to compare with."""
   return nn.BatchNorm(epsilon=epsilon, momentum=decay, **fields)
@@ -71,14 +73,12 @@ def flax_batch_norm(
 @_entry
 def ghost_batch_norm(
   *,
-  epsilon: Traced[float] = 1e-5,
-  decay: Traced[float] = 0.99,
-  ghost_groups: int = 4,
+  epsilon: Epsilon = 1e-5,
+  decay: Decay = 0.99,
+  ghost_groups: Count = 4,
   **fields: Any,
 ) -> linen.GhostBatchNorm:
   """Batch norm of groups of the batch; their number divides its size."""
-  if ghost_groups < 1:
-    raise UserError(f"norm.ghost_groups: {ghost_groups} must be at least 1")
   return linen.GhostBatchNorm(
     epsilon=epsilon, momentum=decay, groups=ghost_groups, **fields
   )
@@ -87,11 +87,11 @@ def ghost_batch_norm(
 @_entry
 def batch_renorm(
   *,
-  epsilon: Traced[float] = 1e-5,
-  decay: Traced[float] = 0.99,
-  r_max: float = 3.0,
-  d_max: float = 5.0,
-  renorm_start: int = 5_000,
+  epsilon: Epsilon = 1e-5,
+  decay: Decay = 0.99,
+  r_max: Annotated[float, Range(least=1)] = 3.0,
+  d_max: NotNegative = 5.0,
+  renorm_start: Annotated[int, Range(least=0)] = 5_000,
   r_end: int = 40_000,
   d_end: int = 25_000,
   **fields: Any,
@@ -116,7 +116,7 @@ def batch_renorm(
 
 @_entry
 def l1_batch_norm(
-  *, epsilon: Traced[float] = 1e-5, decay: Traced[float] = 0.99, **fields: Any
+  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
 ) -> linen.L1BatchNorm:
   """Batch norm by mean absolute deviation."""
   return linen.L1BatchNorm(epsilon=epsilon, momentum=decay, **fields)
@@ -124,7 +124,7 @@ def l1_batch_norm(
 
 @_entry
 def evonorm_b0(
-  *, epsilon: Traced[float] = 1e-5, decay: Traced[float] = 0.99, **fields: Any
+  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
 ) -> linen.EvoNormB0:
   """EvoNorm-B0, an activation, too: take model.activation='identity'."""
   return linen.EvoNormB0(epsilon=epsilon, momentum=decay, **fields)
@@ -133,13 +133,12 @@ def evonorm_b0(
 @_entry
 def whitening(
   *,
-  epsilon: Traced[float] = 1e-5,
-  decay: Traced[float] = 0.99,
-  group_size: int | None = 16,
+  epsilon: Epsilon = 1e-5,
+  decay: Decay = 0.99,
+  group_size: Count | None = 16,
   **fields: Any,
 ) -> linen.Whitening:
   """Whitening by the covariance's root, in groups of so many features."""
-  _check_group_size(group_size)
   return linen.Whitening(
     epsilon=epsilon, momentum=decay, group_size=group_size, **fields
   )
@@ -148,14 +147,13 @@ def whitening(
 @_entry
 def iter_norm(
   *,
-  epsilon: Traced[float] = 1e-5,
-  decay: Traced[float] = 0.99,
-  group_size: int | None = 16,
-  newton_steps: int = 5,
+  epsilon: Epsilon = 1e-5,
+  decay: Decay = 0.99,
+  group_size: Count | None = 16,
+  newton_steps: Annotated[int, Range(least=0, most=1000)] = 5,
   **fields: Any,
 ) -> linen.IterNorm:
   """Whitening by Newton's iteration."""
-  _check_group_size(group_size)
   return linen.IterNorm(
     epsilon=epsilon,
     momentum=decay,
@@ -167,7 +165,7 @@ def iter_norm(
 
 @_entry
 def evonorm_s0(
-  *, epsilon: Traced[float] = 1e-5, groups: int | None = None, **fields: Any
+  *, epsilon: Epsilon = 1e-5, groups: Count | None = None, **fields: Any
 ) -> linen.EvoNormS0:
   """EvoNorm-S0, an activation, too: take model.activation='identity'."""
   return linen.EvoNormS0(epsilon=epsilon, num_groups=groups, **fields)
@@ -175,7 +173,7 @@ def evonorm_s0(
 
 @_entry
 def group_norm(
-  *, epsilon: Traced[float] = 1e-6, groups: int | None = None, **fields: Any
+  *, epsilon: Epsilon = 1e-6, groups: Count | None = None, **fields: Any
 ) -> linen.GroupNorm:
   """Group normalization; without `groups` as many as fit, at most 32."""
   return linen.GroupNorm(epsilon=epsilon, num_groups=groups, **fields)
@@ -183,7 +181,7 @@ def group_norm(
 
 @_entry
 def filter_response_norm(
-  *, epsilon: Traced[float] = 1e-6, **fields: Any
+  *, epsilon: Epsilon = 1e-6, **fields: Any
 ) -> linen.FilterResponseNorm:
   """An activation, too: take model.activation='identity'."""
   return linen.FilterResponseNorm(epsilon=epsilon, **fields)
@@ -191,22 +189,20 @@ def filter_response_norm(
 
 @_entry
 def instance_norm(
-  *, epsilon: Traced[float] = 1e-6, **fields: Any
+  *, epsilon: Epsilon = 1e-6, **fields: Any
 ) -> linen.InstanceNorm:
   """Instance normalization, for convolutions."""
   return linen.InstanceNorm(epsilon=epsilon, **fields)
 
 
 @_entry
-def layer_norm(
-  *, epsilon: Traced[float] = 1e-6, **fields: Any
-) -> linen.LayerNorm:
+def layer_norm(*, epsilon: Epsilon = 1e-6, **fields: Any) -> linen.LayerNorm:
   """Layer normalization."""
   return linen.LayerNorm(epsilon=epsilon, **fields)
 
 
 @_entry
-def rms_norm(*, epsilon: Traced[float] = 1e-6, **fields: Any) -> linen.RMSNorm:
+def rms_norm(*, epsilon: Epsilon = 1e-6, **fields: Any) -> linen.RMSNorm:
   """Division by the root mean square."""
   return linen.RMSNorm(epsilon=epsilon, **fields)
 
@@ -218,11 +214,6 @@ def feature_norm(
   """The 2018 post's norm, `corrected` or `as_published`."""
   choice("norm.derivative", derivative, ("as_published", "corrected"))
   return linen.FeatureNorm(derivative=derivative, **fields)
-
-
-def _check_group_size(size: int | None) -> None:
-  if size is not None and size < 1:
-    raise UserError(f"norm.group_size: {size} must be at least 1")
 
 
 NORMS: dict[str, Norm] = {

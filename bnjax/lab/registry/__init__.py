@@ -8,6 +8,7 @@ names: an entry of a table ("layer_norm") or any object that can be imported
 from bnjax.lab.registry.arguments import (
   Traced,
   bound,
+  check_fields,
   checked,
   filled,
   parameters,
@@ -16,11 +17,24 @@ from bnjax.lab.registry.arguments import (
   traced,
 )
 from bnjax.lab.registry.names import importable, is_outside, lookup, said
+from bnjax.lab.registry.ranges import (
+  Count,
+  NotNegative,
+  Positive,
+  Range,
+  Share,
+)
 from bnjax.lab.registry.values import check_value, is_plain, kind_of
 
 __all__ = [
+  "Count",
+  "NotNegative",
+  "Positive",
+  "Range",
+  "Share",
   "Traced",
   "bound",
+  "check_fields",
   "check_value",
   "checked",
   "filled",

@@ -93,7 +93,7 @@ def checked(
         place, value, wanted.annotation, wanted.default
       )
     elif argument not in given and takes(entry)(argument):
-      found[argument] = value
+      found[argument] = check_value(place, value, Any)
     else:
       group = field.rpartition(".")[2]
       raise UserError(
@@ -101,6 +101,19 @@ def checked(
         f"{_takes(argument, accepted)}"
       )
   return found
+
+
+def check_fields(group: str, module: Any) -> None:
+  """Checks the fields of a Flax module as a config's are; traced ones pass.
+
+  Args:
+    group: of the config that names the module, for messages.
+    module: its fields are as they are declared, or a `UserError` says which is
+      not.
+  """
+  for name, parameter in parameters(type(module)).items():
+    if is_plain(value := getattr(module, name)):
+      check_value(f"{group}.{name}", value, parameter.annotation)
 
 
 def filled(
@@ -186,9 +199,17 @@ def bound(name: str, options: Mapping[str, Any]) -> Entry:
 def takes(entry: Entry) -> Callable[[str], bool]:
   """Whether an entry takes an argument, as a function of its name."""
   known = parameters(entry)
-  found = inspect.signature(entry).parameters.values()
-  any_name = any(p.kind is p.VAR_KEYWORD for p in found)
+  try:
+    any_name = _any_name(entry)
+  except TypeError:  # an object without a hash
+    any_name = _any_name.__wrapped__(entry)
   return lambda argument: any_name or argument in known
+
+
+@functools.lru_cache(maxsize=256)
+def _any_name(entry: Entry) -> bool:
+  found = inspect.signature(entry).parameters.values()
+  return any(p.kind is p.VAR_KEYWORD for p in found)
 
 
 def traced(entry: Entry) -> tuple[str, ...]:

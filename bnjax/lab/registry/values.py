@@ -5,7 +5,14 @@ import types
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from bnjax.lab.errors import UserError
+from bnjax.lab.errors import UserError, choice
+from bnjax.lab.registry.ranges import (
+  ANY,
+  LARGEST,
+  Range,
+  check_finite,
+  check_number,
+)
 
 _NUMBERS = (bool, int, float, str)
 _LISTS = (tuple, list, Sequence)
@@ -32,10 +39,10 @@ def check_value(
   """A value as the annotated type: an int where a float is meant becomes one.
 
   Where the annotation says nothing (`Any`, an array, a function), the type of
-  the default counts; where that says nothing either, any value is right.
+  the default counts; where that says nothing either, any finite value is right.
 
   Raises:
-    UserError: it is of another type.
+    UserError: it is of another type, or out of its range.
 
   >>> check_value("l2", 1, float), check_value("channels", [8], tuple[int, ...])
   (1.0, (8,))
@@ -47,12 +54,15 @@ def check_value(
   if not _says(annotation):
     wanted = type(default)
     if default is None or not _says(wanted):
+      check_finite(field, value)
       return value
     if value is None and _takes_none(annotation):
       return value
   try:
-    return _as(value, wanted)
+    return _as(field, value, wanted)
   except _Other:
+    if get_origin(wanted) is Literal:
+      choice(field, value, get_args(wanted))
     raise UserError(
       f"{field}: {value!r} is of type {type(value).__name__}, and is to be "
       f"{type_name(wanted)}"
@@ -100,15 +110,16 @@ def _takes_none(annotation: Any) -> bool:
   )
 
 
-def _as(value: Any, wanted: Any) -> Any:
+def _as(field: str, value: Any, wanted: Any, bounds: Range = ANY) -> Any:
   origin, inner = get_origin(wanted), get_args(wanted)
   if origin is Annotated:
-    return _as(value, inner[0])
+    stated = [note for note in inner[1:] if isinstance(note, Range)]
+    return _as(field, value, inner[0], *stated)
   if origin in (Union, types.UnionType):
     # As it is where a member is just that; an int before it becomes a float.
     for member in sorted(inner, key=lambda m: m is not type(value)):
       try:
-        return _as(value, member)
+        return _as(field, value, member, bounds)
       except _Other:
         continue
     raise _Other
@@ -117,24 +128,32 @@ def _as(value: Any, wanted: Any) -> Any:
       return value
     raise _Other
   if origin in _LISTS or wanted in _LISTS:
-    return _as_tuple(value, inner)
+    found = _as_tuple(field, value, inner)
+    check_number(f"length of {field}", len(found), bounds)
+    return found
   if wanted is float and type(value) is int:
-    return float(value)
+    check_number(field, value, Range(-LARGEST[float], LARGEST[float]))
+    value = float(value)
   if type(value) is not wanted:
     raise _Other
+  check_number(field, value, bounds)
   return value
 
 
-def _as_tuple(value: Any, inner: tuple[Any, ...]) -> tuple[Any, ...]:
+def _as_tuple(
+  field: str, value: Any, inner: tuple[Any, ...]
+) -> tuple[Any, ...]:
   if not isinstance(value, (tuple, list)):
     raise _Other
   if not inner:
+    check_finite(field, value)
     return tuple(value)
   if Ellipsis in inner or len(inner) == 1:
-    return tuple(_as(item, inner[0]) for item in value)
+    inner = (inner[0],) * len(value)
   if len(inner) != len(value):
     raise _Other
-  return tuple(map(_as, value, inner))
+  names = [f"{field}[{i}]" for i in range(len(value))]
+  return tuple(map(_as, names, value, inner))
 
 
 def kind_of(annotation: Any, default: Any = None) -> tuple[type | None, bool]:

@@ -48,6 +48,7 @@ def _arms(summary: Summary, grids: list[Mapping[str, Any]]) -> Table:
   notes = [
     f"trained: {words(first['metric'])} of at least {first['threshold']:g}, at "
     f"{len(first['points'])} points",
+    f"best: at the point of the greatest {words(first['metric'])} of each seed",
     *_resolutions(first),
     *bound_notes(entries.values()),
   ]

@@ -19,6 +19,7 @@ from bnjax.lab.results.figure_kinds import (
   StepsTo,
 )
 from bnjax.lab.results.frame import frame, probe_frame, write_table
+from bnjax.lab.results.grids import Grid, grids
 from bnjax.lab.results.measured import Measured
 from bnjax.lab.results.published import PublishedCurve, PublishedNumber
 from bnjax.lab.results.recorded import (
@@ -58,6 +59,7 @@ __all__ = [
   "Field",
   "Figure",
   "Final",
+  "Grid",
   "HeatMap",
   "Histograms",
   "Layers",
@@ -81,6 +83,7 @@ __all__ = [
   "fitting_rules",
   "frame",
   "greater",
+  "grids",
   "less",
   "probe_frame",
   "read_bytes",

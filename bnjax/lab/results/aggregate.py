@@ -142,8 +142,7 @@ def curves(
   """Groups rows into one curve per arm and metric.
 
   Args:
-    rows: of metrics. The point of a grid that they may have is not looked at:
-      see `grids`.
+    rows: of metrics; those of an arm at one point at most.
     times: whether fields ending in `_seconds` are among the metrics.
 
   Returns:
@@ -151,12 +150,19 @@ def curves(
     the order of `ORDER`.
 
   Raises:
-    ValueError: a row is not as it should be, see `Table`.
+    ValueError: a row is not as it should be, see `Table`; or an arm has rows of
+      several points of a grid, see `grids`.
   """
   table = Table.of_metrics(rows)
   names = [m for m in ranked_names(table.metrics) if times or not is_time(m)]
   found = {}
   for arm, own in table.frame.groupby("arm", sort=False, observed=True):
+    points = own["point"].nunique(dropna=False)
+    if points > 1:
+      raise ValueError(
+        f"the rows of arm {arm!r} are of {points} points of a grid: take the "
+        "curves of one of them, or grids(config, rows)"
+      )
     seeds, steps = own["seed"].to_numpy(), own["step"].to_numpy()
     for name in names:
       curve = curve_of(arm, name, seeds, steps, own[name].to_numpy())

@@ -6,7 +6,8 @@ otherwise) at every point follow, for each seed of an arm:
     trained_fraction     the share of points at which it is at least
                          `grid_threshold` (.9 unless the rules say otherwise); a
                          point that diverged to a NaN is not trained
-    best_<metric>        the greatest value of a metric over all points
+    best_<metric>        the value of a metric at the point whose `grid_metric`
+                         is greatest: of several such, at the first
     largest_<field>      the largest value of a field, such as learning_rate,
                          at which any point is trained, whatever the other
                          fields are there
@@ -29,7 +30,6 @@ from bnjax.lab.results.aggregate import (
   Curve,
   Stack,
   curves,
-  diverged_steps,
   ranked_names,
   stacked,
 )
@@ -105,7 +105,14 @@ class Grid:
   @functools.cached_property
   def diverged(self) -> tuple[dict[int, int], ...]:
     """For each point, seed -> the step at which the run diverged."""
-    return tuple(diverged_steps(t).get(self.arm, {}) for t in self._rows)
+    found: tuple[dict[int, int], ...] = tuple({} for _ in self.points)
+    if "diverged_step" in self.frame:
+      at = self.frame["diverged_step"].groupby(
+        [self.places, self.frame["seed"]]
+      )
+      for (place, seed), step in at.min().dropna().items():
+        found[place][seed] = int(step)
+    return found
 
   def axis(self, field: str) -> tuple[Any, ...]:
     """The values of a field, sorted where they are numbers."""
@@ -147,7 +154,9 @@ class Grid:
     if name == TRAINED:
       return self._over_points(name, self.metric, self._trained_fraction)
     if name.startswith(BEST):
-      return self._over_points(name, name.removeprefix(BEST), _best)
+      if self.metric not in self.metrics:
+        return None
+      return self._over_points(name, name.removeprefix(BEST), self._best)
     shorts = short_names(self.fields)
     fields = {LARGEST + short: field for field, short in shorts.items()}
     if name not in fields:
@@ -157,7 +166,7 @@ class Grid:
     if not all(is_number(value) for value in axis.tolist()):
       return None
     return self._over_points(
-      name, self.metric, lambda values: self._largest(axis, values)
+      name, self.metric, lambda values, at: self._largest(axis, values)
     )
 
   def derived(self) -> list[str]:
@@ -173,19 +182,36 @@ class Grid:
     if self.missing or not whole.any():
       return None
     kept = whole.any(axis=0)
-    reduced, bounds = reduce(values[:, :, kept])
+    at = np.asarray(steps)[kept]
+    reduced, bounds = reduce(values[:, :, kept], at)
     return Curve(
       self.arm,
       name,
       self.seeds,
-      tuple(int(step) for step in np.asarray(steps)[kept]),
+      tuple(at.tolist()),
       np.where(whole[:, kept], reduced, np.nan),
       whole[:, kept],
       bounds,
     )
 
-  def _trained_fraction(self, values: np.ndarray) -> tuple[np.ndarray, None]:
+  def _trained_fraction(
+    self, values: np.ndarray, at: np.ndarray
+  ) -> tuple[np.ndarray, None]:
+    del at
     return (values >= self.threshold).mean(axis=0), None
+
+  def _best(
+    self, values: np.ndarray, at: np.ndarray
+  ) -> tuple[np.ndarray, None]:
+    steps, judged, _ = self.stack(self.metric)
+    missing = np.full((*judged.shape[:2], 1), np.nan)
+    places = [steps.index(s) if s in steps else -1 for s in at.tolist()]
+    judged = np.append(judged, missing, axis=2)[:, :, places]
+    judged = np.where(np.isfinite(judged), judged, -np.inf)
+    found = judged.argmax(axis=0)[None]
+    some = np.isfinite(np.take_along_axis(judged, found, axis=0)[0])
+    taken = np.take_along_axis(values, found, axis=0)[0]
+    return np.where(some, taken, np.nan), None
 
   def _largest(
     self, axis: np.ndarray, values: np.ndarray
@@ -196,11 +222,6 @@ class Grid:
     none = np.isneginf(largest)
     bounds = np.where(none, -1, np.where(largest == field.max(), 1, 0))
     return np.where(none, field.min(), largest), bounds.astype(np.int8)
-
-
-def _best(values: np.ndarray) -> tuple[np.ndarray, None]:
-  greatest = np.where(np.isfinite(values), values, -np.inf).max(axis=0)
-  return np.where(np.isneginf(greatest), np.nan, greatest), None
 
 
 def grids(

@@ -7,11 +7,12 @@ elementwise operations, a small fraction of a training step.
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 
-from bnjax.lab.errors import UserError
+from bnjax.lab.registry import NotNegative, Range
 
 Augment = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -22,7 +23,10 @@ def none() -> Augment:
 
 
 def photometric(
-  *, brightness: float = 0.125, contrast: float = 0.5, saturation: float = 0.5
+  *,
+  brightness: NotNegative = 0.125,
+  contrast: NotNegative = 0.5,
+  saturation: NotNegative = 0.5,
 ) -> Augment:
   """Random light: brightness, then contrast, then saturation, then a cut.
 
@@ -45,18 +49,7 @@ def photometric(
 
   Returns:
     The augmentation.
-
-  Raises:
-    UserError: a strength is negative.
   """
-  strengths = {
-    "brightness": brightness,
-    "contrast": contrast,
-    "saturation": saturation,
-  }
-  for name, strength in strengths.items():
-    if isinstance(strength, (int, float)) and strength < 0:
-      raise UserError(f"augment.{name}: {strength} is negative")
 
   def augment(key: jax.Array, images: jax.Array) -> jax.Array:
     shape = (3, len(images), 1, 1, 1)
@@ -73,7 +66,9 @@ def photometric(
   return augment
 
 
-def shift_flip(*, shift: int = 4, flip: bool = True) -> Augment:
+def shift_flip(
+  *, shift: Annotated[int, Range(least=0)] = 4, flip: bool = True
+) -> Augment:
   """Random shifts and mirror images (He et al. 2016 for CIFAR-10).
 
   As padding with `shift` black pixels on all sides, a random crop of the
@@ -86,14 +81,9 @@ def shift_flip(*, shift: int = 4, flip: bool = True) -> Augment:
   Returns:
     The augmentation.
 
-  Raises:
-    UserError: the shift is negative.
-
   Reference:
     https://arxiv.org/abs/1512.03385, section 4.2.
   """
-  if shift < 0:
-    raise UserError(f"augment.shift: {shift} is negative")
 
   def augment(key: jax.Array, images: jax.Array) -> jax.Array:
     n, height, width, _ = images.shape

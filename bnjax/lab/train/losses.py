@@ -97,7 +97,8 @@ def kernel_mask(params: Any) -> Any:
   Those are the leaves named `kernel`; biases and norm parameters are not.
   """
   return jax.tree_util.tree_map_with_path(
-    lambda path, _: getattr(path[-1], "key", "") == "kernel", params
+    lambda path, _: path != () and getattr(path[-1], "key", "") == "kernel",
+    params,
   )
 
 

@@ -1,12 +1,15 @@
 """How much memory a network needs in training, before it is compiled."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 from jax.extend.core import jaxprs_in_params
 
+from bnjax.lab.errors import UserError
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import Batch, Task, train_step
+from bnjax.ops._one_value import MESSAGE, ONE_VALUE
 
 
 class Need(NamedTuple):
@@ -14,7 +17,8 @@ class Need(NamedTuple):
 
   Attributes:
     state: parameters, statistics and the optimizer's state, all of training.
-    step: what one step computes, were nothing of it fused or freed.
+    step: what one step, or one look of the probes, computes, were nothing of it
+      fused or freed.
   """
 
   state: int
@@ -37,24 +41,38 @@ class Need(NamedTuple):
     return int(budget // (2 * self.state + self.step))
 
 
-def estimate(task: Task, state: TrainState, batch: Batch) -> Need:
+def estimate(
+  task: Task,
+  state: TrainState,
+  batch: Batch,
+  observe: Callable[[TrainState, Batch], Any] | None = None,
+  seen: Batch | None = None,
+) -> Need:
   """An upper bound by shapes alone: nothing is computed or compiled.
 
   Args:
     task: of the network.
     state: its shapes and dtypes.
     batch: a minibatch's.
+    observe: what probes see of a network and a batch; None: there are none.
+    seen: the batch that they look at.
+
+  Raises:
+    UserError: a norm gets one value, which has no variance.
   """
   step = jax.make_jaxpr(
     lambda state, key, batch: train_step(task, state, key, batch)
   )(state, jax.eval_shape(lambda: jax.random.key(0)), batch)
+  looks = jax.make_jaxpr(observe or (lambda state, seen: None))(state, seen)
   kept = sum(_bytes(leaf) for leaf in jax.tree.leaves(state))
-  return Need(kept, _computed(step.jaxpr))
+  return Need(kept, max(_computed(step.jaxpr), _computed(looks.jaxpr)))
 
 
 def _computed(jaxpr: Any) -> int:
   total = 0
   for equation in jaxpr.eqns:
+    if equation.primitive is ONE_VALUE:
+      raise UserError(MESSAGE)
     inner = list(jaxprs_in_params(equation.params))
     if inner:
       total += sum(map(_computed, inner))

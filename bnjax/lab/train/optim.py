@@ -3,29 +3,32 @@
 import functools
 import inspect
 from collections.abc import Callable
+from typing import Any, Literal
 
 import optax
 
-from bnjax.lab.registry import Traced
+from bnjax.lab.registry import NotNegative, Share, Traced
+from bnjax.lab.train.losses import kernel_mask
 
 Optimizer = Callable[..., optax.GradientTransformation]
+Rate = Traced[NotNegative]
 
 
 def sgd(
-  learning_rate: Traced[float], momentum: float = 0.0, nesterov: bool = False
+  learning_rate: Rate, momentum: Share = 0.0, nesterov: bool = False
 ) -> optax.GradientTransformation:
   """`optax.sgd`; a momentum of 0 is none, and keeps no state."""
   return optax.sgd(learning_rate, momentum or None, nesterov)
 
 
 def rmsprop(
-  learning_rate: Traced[float],
-  decay: float = 0.9,
-  eps: float = 1e-8,
-  initial_scale: float = 0.0,
+  learning_rate: Rate,
+  decay: Share = 0.9,
+  eps: NotNegative = 1e-8,
+  initial_scale: NotNegative = 0.0,
   eps_in_sqrt: bool = True,
   centered: bool = False,
-  momentum: float = 0.0,
+  momentum: Share = 0.0,
   nesterov: bool = False,
   bias_correction: bool = False,
 ) -> optax.GradientTransformation:
@@ -43,18 +46,50 @@ def rmsprop(
   )
 
 
-def _traced_rate(optimizer: Optimizer) -> Optimizer:
-  """The optimizer with its learning rate annotated as `Traced`."""
+# What optax's own arguments take; it annotates none with a range.
+_TAKES = {
+  "learning_rate": Rate,
+  "b1": Share,
+  "b2": Share,
+  "eps": NotNegative,
+  "eps_root": NotNegative,
+  "weight_decay": NotNegative,
+  "initial_accumulator_value": NotNegative,
+}
+
+
+def _declared(optimizer: Optimizer) -> Optimizer:
+  """An optimizer of optax with the ranges of its arguments.
+
+  One that decays weights does so to kernels, as `l2` does, and not to biases or
+  norms' parameters; with `weight_decay_of="all"` to all, which is optax's own.
+  """
 
   @functools.wraps(optimizer)
-  def same(*args: object, **kwargs: object) -> optax.GradientTransformation:
+  def same(
+    *args: Any, weight_decay_of: str = "kernels", **kwargs: Any
+  ) -> optax.GradientTransformation:
+    if "mask" in parameters and weight_decay_of == "kernels":
+      kwargs.setdefault("mask", kernel_mask)
     return optimizer(*args, **kwargs)
 
   signature = inspect.signature(optimizer)
-  parameters = dict(signature.parameters)
-  rate = parameters["learning_rate"]
-  parameters["learning_rate"] = rate.replace(annotation=Traced[float])
-  whole = signature.replace(parameters=list(parameters.values()))
+  parameters = signature.parameters
+  own = [
+    parameter.replace(annotation=_TAKES.get(name, parameter.annotation))
+    for name, parameter in parameters.items()
+    if name != "mask"
+  ]
+  if "mask" in parameters:
+    own.append(
+      inspect.Parameter(
+        "weight_decay_of",
+        inspect.Parameter.KEYWORD_ONLY,
+        default="kernels",
+        annotation=Literal["kernels", "all"],
+      )
+    )
+  whole = signature.replace(parameters=own)
   same.__signature__ = whole  # type: ignore[attr-defined]
   return same
 
@@ -62,10 +97,10 @@ def _traced_rate(optimizer: Optimizer) -> Optimizer:
 # The arguments and their defaults are optax's own. RMSprop as published in 2016
 # has epsilon outside the square root: eps_in_sqrt=False.
 OPTIMIZERS: dict[str, Optimizer] = {
-  "adam": _traced_rate(optax.adam),
-  "adamw": _traced_rate(optax.adamw),
+  "adam": _declared(optax.adam),
+  "adamw": _declared(optax.adamw),
   "rmsprop": rmsprop,
   "sgd": sgd,
-  "lion": _traced_rate(optax.lion),
-  "adagrad": _traced_rate(optax.adagrad),
+  "lion": _declared(optax.lion),
+  "adagrad": _declared(optax.adagrad),
 }

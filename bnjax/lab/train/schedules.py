@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.registry import Count, NotNegative, Positive
 
 Schedule = Callable[[Any], Any]
 
@@ -27,9 +28,9 @@ def constant(*, steps: int | None = None) -> Schedule:
 def exponential(
   *,
   steps: int | None = None,
-  rate: float = 0.5,
-  decay_steps: int = 1000,
-  speed: float = 1.0,
+  rate: Positive = 0.5,
+  decay_steps: Count = 1000,
+  speed: Positive = 1.0,
 ) -> Schedule:
   """`learning_rate * rate ** (speed * step / decay_steps)`.
 
@@ -39,22 +40,12 @@ def exponential(
     decay_steps: how many those are.
     speed: so many times as fast: 6 in the list of changes in section 4.2.1 of
       Ioffe and Szegedy (2015), arXiv:1502.03167.
-
-  Raises:
-    UserError: an argument is not positive.
   """
   del steps
-  for name, value in (
-    ("rate", rate),
-    ("decay_steps", decay_steps),
-    ("speed", speed),
-  ):
-    if isinstance(value, (int, float)) and value <= 0:
-      raise UserError(f"schedule.{name}: {value} is not positive")
   return _scaled(lambda step: rate ** (speed * step / decay_steps))
 
 
-def cosine(*, steps: int, final: float = 0.0) -> Schedule:
+def cosine(*, steps: int, final: NotNegative = 0.0) -> Schedule:
   """Half a cosine from the learning rate down to `final` times it.
 
   Args:
@@ -75,8 +66,8 @@ def cosine(*, steps: int, final: float = 0.0) -> Schedule:
 def piecewise(
   *,
   steps: int | None = None,
-  boundaries: tuple[int, ...] = (),
-  factor: float = 0.1,
+  boundaries: tuple[Count, ...] = (),
+  factor: NotNegative = 0.1,
 ) -> Schedule:
   """The learning rate times `factor` once for every boundary passed.
 
@@ -86,13 +77,13 @@ def piecewise(
     factor: what each multiplies the rate by.
 
   Raises:
-    UserError: the boundaries do not increase, from 1 or more on.
+    UserError: the boundaries do not increase.
   """
   del steps
-  if any(b <= a for a, b in itertools.pairwise((0, *boundaries))):
+  if any(b <= a for a, b in itertools.pairwise(boundaries)):
     raise UserError(
       f"schedule.boundaries: {tuple(boundaries)} are no increasing numbers of "
-      "steps above 0"
+      "steps"
     )
   places = jnp.asarray(boundaries, jnp.int32)
   return _scaled(lambda step: factor ** jnp.sum(step >= places))

@@ -240,6 +240,11 @@ def test_a_damaged_config_is_told(tmp_path):
     ({"optimizer": {"name": "adma"}}, r"optimizer\.name: 'adma'.*'adam'"),
     ({"claims": {}}, "config.claims: is no field.*get_rules"),
     ({"stps": 3}, "config.stps: .* did you mean 'steps'"),
+    ({"seed": 2**32 - 1}, "seed: 4294967296 is too large; at most 4294967295"),
+    ({"batch_size": 1}, "one number per feature has no variance.*arm 'a'"),
+    ({"grid": {"l2": (0.1, 0.1)}}, "grid.l2: 0.1 is there twice"),
+    ({"grid": {"l2": (0.1, np.nan)}}, "grid.l2: nan is not a finite number"),
+    ({"grid": {"seed": range(10**6)}}, "1,000,000 networks are too many"),
   ],
 )
 def test_what_is_wrong_is_told_before_anything_is_written(

@@ -2,13 +2,15 @@
 
 import importlib
 import json
+import math
+from pathlib import Path
 
 import jax
 import pytest
 from ml_collections import ConfigDict
 
 from bnjax.lab import config as configs
-from bnjax.lab.config import make_task, resolve_arms
+from bnjax.lab.config import complete, make_task, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.plan import groups, replace
 from bnjax.lab.launch.parts import (
@@ -146,6 +148,34 @@ def test_a_point_that_does_not_fit_stops_no_other(config):
     (points[1], 1),
   ]
   assert bad[0]["error"].startswith("batch_size: 1000000 is more than the 4000")
+
+
+@pytest.mark.parametrize(
+  ("field", "values", "guilty"),
+  [
+    ("seed", range(2**32 - 2, 2**32 + 2), {2**32, 2**32 + 1}),
+    ("seed", range(-1, 2), {-1}),
+    ("optimizer.learning_rate", (0.01, 0.1, math.inf), {math.inf}),
+    ("optimizer.learning_rate", (0.01, -0.1), {-0.1}),
+    ("norm.decay", (2.0, 0.9), {2.0}),
+    ("norm.decay", (0.9, 2.0), {2.0}),
+    ("l2", (-1.0, 0.5), {-1.0}),
+  ],
+)  # fmt: skip
+def test_the_guilty_one_alone_fails(config, field, values, guilty):
+  config["seeds"] = 1
+  plan = planned(config, [{field: v} for v in values], ["batch_norm"])
+  good, bad = make_networks(plan, arms=["batch_norm"])
+  own = lambda seed, point: seed if field == "seed" else float(point[field])
+  assert {own(n.seed, n.point) for n in good} == set(values) - guilty
+  assert {own(row["seed"], row["point"]) for row in bad} == guilty
+  assert {row["error"].partition(":")[0] for row in bad} == {
+    field if field == "seed" else f"sweep.{field}"
+  }
+  # What a worker is given says nothing of the others.
+  (part,) = make_parts(good, Path())
+  assert complete({**plan, "points": (), "grid": {}})
+  assert {n.seed for n in part.networks} == {n.seed for n in good}
 
 
 def test_fields_that_leave_shapes_alone_share_a_part(config, tmp_path):

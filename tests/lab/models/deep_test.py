@@ -97,7 +97,7 @@ def test_masked_rows_do_not_count():
   ("arguments", "message"),
   [
     ({"gradient_enters": 5}, r"model\.gradient_enters: 5 .* from 1 to 4"),
-    ({"gradient_enters": -1}, r"model\.gradient_enters: -1 is no layer"),
+    ({"gradient_enters": -1}, r"model\.gradient_enters: -1 is too small"),
     ({"depth": 0}, r"model\.depth: 0 is too small"),
     ({"placement": "after_pool"}, r"model\.placement: 'after_pool'"),
   ],

@@ -531,10 +531,10 @@ def test_scaled_rows():
     ({"placement": "inside"}, r"model\.placement: 'inside'.*after, before"),
     ({"bias": "yes"}, r"model\.bias: 'yes'.*always, auto, never"),
     ({"dtype": "float16"}, r"model\.dtype: 'float16'.*bfloat16, float32"),
-    ({"dropout_rate": 1.0}, r"model\.dropout_rate: 1\.0 is not in \[0, 1\)"),
-    ({"width_factor": 0.0}, r"model\.width_factor: 0\.0 is not positive"),
+    ({"dropout_rate": 1.0}, r"model\.dropout_rate: 1\.0 is too large"),
+    ({"width_factor": 0.0}, r"model\.width_factor: 0\.0 is too small"),
     ({"per_activation_blocks": -1}, r"per_activation_blocks: -1 is too small"),
-    ({"per_activation_blocks": 11}, "11 is more than the 10 blocks"),
+    ({"per_activation_blocks": 11}, "11 is too large; at most 10"),
     ({"blocks": ("3a", "6a")}, r"model\.blocks: '6a' is not known; .*3a, 3b"),
     (
       {"blocks": ("5b", "3a")},

@@ -282,7 +282,7 @@ def test_an_odd_row_and_column_are_dropped_by_the_pool():
     ({"activation": "rely"}, r"model\.activation: 'rely'.*'relu'"),
     ({"placement": "pool"}, r"model\.placement: 'pool'.*after_pool, before"),
     ({"padding": "same"}, r"model\.padding: 'same'.*SAME, VALID"),
-    ({"dropout_rate": -0.1}, r"model\.dropout_rate: -0\.1 is not in \[0, 1\)"),
+    ({"dropout_rate": -0.1}, r"model\.dropout_rate: -0\.1 is too small"),
     ({"channels": (6, 0)}, r"model\.channels\[1\]: 0 is too small"),
     ({"hidden": (0,)}, r"model\.hidden\[0\]: 0 is too small"),
     ({"pool_every": 0}, r"model\.pool_every: 0 is too small"),

@@ -122,7 +122,7 @@ def test_masked_rows_do_not_count():
     ({"activation": "rely"}, r"model\.activation: 'rely'.*'relu'"),
     ({"placement": "inside"}, r"model\.placement: 'inside'.*after, before"),
     ({"derivative": "wrong"}, r"model\.derivative: 'wrong'"),
-    ({"dropout_rate": 1.0}, r"model\.dropout_rate: 1\.0 is not in \[0, 1\)"),
+    ({"dropout_rate": 1.0}, r"model\.dropout_rate: 1\.0 is too large"),
     ({"width": 0}, r"model\.width: 0 is too small"),
     (
       {"derivative": "as_published", "norm": "none"},

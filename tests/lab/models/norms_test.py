@@ -177,10 +177,8 @@ def test_any_module_may_be_the_norm():
       {"ghost_groups": 3},
       "norm: GhostB.*: 3 groups do not",
     ),
-    ("ghost_batch_norm", {"ghost_groups": 0}, r"norm\.ghost_groups: 0 must be"),
     ("feature_norm", {"derivative": "post"}, r"norm\.derivative: 'post'"),
     ("batch_renorm", {"r_end": 1}, r"norm\.renorm_start: 5000 must come"),
-    ("whitening", {"group_size": 0}, r"norm\.group_size: 0 must be"),
   ],
 )
 def test_what_is_wrong_is_named(name, arguments, message):

@@ -81,7 +81,7 @@ def test_values_of_a_type(value, annotation, default, found):
     (True, int, 1, "f: True is of type bool, and is to be int"),
     (1, bool, True, "f: 1 is of type int, and is to be bool"),
     ("x", Traced[float] | None, 0.5, "is to be float or None"),
-    ("none", Literal["same", "valid"], "same", "is to be 'same' or 'valid'"),
+    ("none", Literal["same", "valid"], "same", "Choices: same, valid"),
     (None, float, 0.5, "f: None is of type NoneType, and is to be float"),
     ("ab", tuple[str, ...], (), "is to be a tuple of str"),
     ((1, 2, 3), tuple[int, int], (), "is to be a tuple of int"),

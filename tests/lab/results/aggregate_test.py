@@ -83,6 +83,13 @@ def test_of_rows_written_twice_the_last_counts():
   assert curves(rows)["a", "loss"].at(1) == {0: 2.0}
 
 
+def test_points_of_a_grid_are_no_one_curve():
+  rows = [row("a", 0, 1, loss=v, point={"l2": v}) for v in (1.0, 2.0)]
+  assert curves(rows[:1])["a", "loss"].at(1) == {0: 1.0}
+  with pytest.raises(ValueError, match="arm 'a' are of 2 points of a grid"):
+    curves(rows)
+
+
 def test_what_is_no_number_is_no_metric():
   rows = [row("a", 0, 1, loss=1, tags=["x"], done=True, name="n")]
   assert list(curves(rows)) == [("a", "loss")]

@@ -33,7 +33,7 @@ def rows(final=FINAL, arm="a"):
         "step": step,
         "point": {SCALE: scale, LR: rate},
         "validation_accuracy": accuracy if step else 0.1,
-        "test_accuracy": 0.2,
+        "test_accuracy": 0.2 + rate / 10 + (seed and scale / 100),
         "diverged_step": 7 if accuracy is None else None,
       }
 
@@ -77,7 +77,11 @@ def test_derived_metrics_have_every_step():
   assert grid().derive("trained_fraction").at(0) == {0: 0.0, 1: 0.0}
 
 
-def test_best_is_the_greatest_over_points():
+def test_best_is_at_the_point_best_in_validation():
+  # Seed 0 is best at (0.1, 0.5), seed 1 there, too; the greatest test accuracy
+  # is that of (1.0, 5.0).
+  best = grid().derive("best_test_accuracy").at(20)
+  assert best == pytest.approx({0: 0.21, 1: 0.215})
   assert grid().derive("best_validation_accuracy").at(20) == {0: 0.95, 1: 0.97}
   assert grid().derive("best_loss") is None
   none = dict.fromkeys(FINAL, (None, 0.5))

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bnjax.lab.errors import UserError
 from bnjax.lab.train.augment import AUGMENTATIONS
 
 RNG = np.random.default_rng(0)
@@ -93,17 +92,3 @@ def test_shift_flip_is_a_crop_of_the_padded_image_or_its_mirror_image():
 
 def test_without_flip_and_shift_images_stay():
   np.testing.assert_array_equal(_run("shift_flip", shift=0, flip=False), IMAGES)
-
-
-@pytest.mark.parametrize(
-  ("name", "argument"),
-  [
-    ("photometric", "brightness"),
-    ("photometric", "contrast"),
-    ("photometric", "saturation"),
-    ("shift_flip", "shift"),
-  ],
-)
-def test_negative_strengths_are_refused(name, argument):
-  with pytest.raises(UserError, match=rf"augment\.{argument}: -1 is negative"):
-    AUGMENTATIONS[name](**{argument: -1})

@@ -59,6 +59,24 @@ def test_every_entry_goes_downhill(name):
   assert update < 0
 
 
+@pytest.mark.parametrize("name", ["adamw", "lion"])
+def test_weights_decay_and_norms_do_not(name):
+  """With no gradient, decay is all there is: w <- (1 - rate * decay) w."""
+  params = {
+    "dense": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)},
+    "norm": {"scale": jnp.ones(2), "bias": jnp.ones(2)},
+  }
+  zeros = jax.tree.map(jnp.zeros_like, params)
+  for of, rest in (({}, 1.0), ({"weight_decay_of": "all"}, 0.95)):
+    optimizer = OPTIMIZERS[name](0.1, weight_decay=0.5, **of)
+    update, _ = optimizer.update(zeros, optimizer.init(params), params)
+    new = jax.tree.map(lambda w, u: float((w + u).min()), params, update)
+    assert new["dense"]["kernel"] == pytest.approx(0.95)
+    assert [new["dense"]["bias"], *new["norm"].values()] == pytest.approx(
+      [rest] * 3
+    )
+
+
 @pytest.mark.parametrize("name", ["rmsprop", "sgd"])
 def test_no_momentum_keeps_no_state(name):
   params = {"w": jnp.zeros(7)}
