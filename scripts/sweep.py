@@ -12,14 +12,15 @@ r"""Trains an experiment at many settings; goes on where it was interrupted.
 Kept short on purpose: all that it does is in `bnjax.lab.launch`.
 """
 
-import sys
+import _first  # isort: skip # noqa: F401
+
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
 
-from bnjax.lab import cli as console, launch as sweep, report, results
+from bnjax.lab import cli as console, launch as sweep, report, results, signals
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.compilation import use_compilation_cache
 
@@ -97,20 +98,16 @@ def main(argv: list[str]) -> None:
   name = console.default_workdir().replace("runs/", "runs/sweep-", 1)
   workdir = Path(_WORKDIR.value or name)
   launcher = _launcher(workdir)
-  try:
-    outcome = sweep.run(
-      plan,
-      workdir,
-      launcher,
-      arms=_ARMS.value,
-      rules=rules,
-      data_dir=_DATA_DIR.value,
-      per_part=_TOGETHER.value,
-    )
-  except KeyboardInterrupt:
-    said = f"interrupted; the same command goes on{launcher.hint()}"
-    print(said, file=sys.stderr)
-    sys.exit(130)
+  signals.advise(lambda: f"the same command goes on{launcher.hint()}")
+  outcome = sweep.run(
+    plan,
+    workdir,
+    launcher,
+    arms=_ARMS.value,
+    rules=rules,
+    data_dir=_DATA_DIR.value,
+    per_part=_TOGETHER.value,
+  )
   if table := sweep.best_table(outcome.rows, rules.grid_metric):
     report.print_tables([table])
   if outcome.rows:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnjax.lab import data, registry, results
+from bnjax.lab import data, registry, results, signals
 from bnjax.lab.config import complete, resolve_arms
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment import locks, plan, preemption, processes, workdirs
+from bnjax.lab.experiment import locks, plan, processes, workdirs
 from bnjax.lab.experiment.checkpoints import Checkpoint
 from bnjax.lab.experiment.environment import (
   describe_environment,
@@ -84,7 +84,7 @@ def run(
     UserError: the config is wrong, the data set cannot be read, or `workdir`
       is not to be written to; nothing has been written then. Or it cannot be
       written to any longer.
-    Preempted: the process was asked to stop, and has saved what it had.
+    signals.Preempted: the process was asked to stop, and has saved what it had.
   """
   workdir = Path(workdir)
   check_writers(writers)
@@ -105,7 +105,8 @@ def run(
     "datasets": [dataset.describe() for dataset in loader.datasets.values()]
   }
   timed = config["interleave"]
-  journal = Journal(workdir, 0 if timed else checkpoint_seconds)
+  every = 0 if timed else checkpoint_seconds
+  journal = Journal(workdir, every)
   with contextlib.ExitStack() as stack:
     saved = None
     if first:
@@ -124,7 +125,7 @@ def run(
     )
     writer = open_writers(told, workdir, name, trained, notify=notify)
     stack.callback(writer.close)
-    asked = stack.enter_context(preemption.watch())
+    asked = stack.enter_context(signals.watch())
     stack.enter_context(processes.together())
     jobs = _jobs(programs, loader, timed, saved, config["machine"]["across"])
     for job, records in _take_turns(jobs, together=timed):
@@ -137,10 +138,10 @@ def run(
         writer.probe_rows(records.probe_rows)
       report_progress(_progress(job, records, len(parts)))
       if stop:
-        raise preemption.Preempted(
+        raise signals.Preempted(
           f"stopped as asked, at step {records.step} of "
           f"{', '.join(_arms(job.networks))}; the same command "
-          + ("starts afresh" if timed else "goes on from there")
+          + ("goes on from there" if every else "starts afresh")
         )
     if not first:
       return {}
