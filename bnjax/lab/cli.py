@@ -1,7 +1,6 @@
 """What the scripts that train share: their config, their errors, progress."""
 
 import difflib
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -15,8 +14,8 @@ from ml_collections.config_flags import config_flags
 from bnjax.lab import config_file, report, signals, usage
 from bnjax.lab.config import GROUPS, complete, switched
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.experiment import processes
 from bnjax.lab.experiment.plan import nested
-from bnjax.lab.experiment.processes import PeerLost
 from bnjax.lab.experiment.terminal import show_progress as show_progress
 from bnjax.lab.results import Rules
 
@@ -45,11 +44,9 @@ def run(main: Callable[[list[str]], None]) -> None:
         raise
       said = str(error).splitlines()[0]
       raise UserError(f"JAX_PLATFORMS: {said}") from None
-    except PeerLost as error:  # leaving in order would wait for the other
-      print(f"error: {error}", file=sys.stderr, flush=True)
-      os._exit(1)
 
-  usage.run(saved, _parse_flags)
+  with processes.leaving():
+    usage.run(saved, _parse_flags)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

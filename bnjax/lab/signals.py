@@ -125,11 +125,13 @@ def _ask(number: signal.Signals) -> None:
 
 
 def _leave(number: signal.Signals) -> NoReturn:
+  end("; ".join(filter(None, [_SAID[number], _process.how()])), _STATUS[number])
+
+
+def end(line: str, status: int) -> NoReturn:
   """Ends this process with a line, whatever the main thread is at."""
-  line = "; ".join(filter(None, [_SAID[number], _process.how()])) + "\n"
-  if os.isatty(2):
-    line = f"{_SHOW_CURSOR}\n{line}"
+  text = f"{_SHOW_CURSOR}\n{line}\n" if os.isatty(2) else f"{line}\n"
   with contextlib.suppress(OSError):
     if select.select([], [2], [], 1)[1]:  # nobody may be reading
-      os.write(2, line.encode())
-  os._exit(_STATUS[number])
+      os.write(2, text.encode())
+  os._exit(status)

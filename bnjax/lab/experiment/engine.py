@@ -107,7 +107,12 @@ def run(
   timed = config["interleave"]
   every = 0 if timed else checkpoint_seconds
   journal = Journal(workdir, every)
+  again = "goes on from the last checkpoint" if every else "starts afresh"
   with contextlib.ExitStack() as stack:
+    stack.enter_context(processes.together(again))
+    same = ("bnjax", "jax", "commit", "datasets")
+    known = {name: environment[name] for name in same}
+    processes.agree(results.to_strict({"config": config, "arms": arms} | known))
     saved = None
     if first:
       stack.enter_context(locks.hold(workdir))
@@ -126,7 +131,6 @@ def run(
     writer = open_writers(told, workdir, name, trained, notify=notify)
     stack.callback(writer.close)
     asked = stack.enter_context(signals.watch())
-    stack.enter_context(processes.together())
     jobs = _jobs(programs, loader, timed, saved, config["machine"]["across"])
     for job, records in _take_turns(jobs, together=timed):
       stop = processes.any_of(asked())
