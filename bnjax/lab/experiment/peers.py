@@ -48,6 +48,11 @@ class _Link:
     except (OSError, ValueError):
       return None
 
+  def close(self) -> None:
+    """Closes it."""
+    self._lines.close()
+    self._connection.close()
+
 
 class Peers:
   """The processes that train together, as one of them sees them.
@@ -157,7 +162,8 @@ class Peers:
     link = _Link(connection)
     said = link.receive() or {}
     if not {"process", "of"} <= said.keys():
-      return  # who knows what that was
+      link.close()  # who knows what that was
+      return
     index, count = said["process"], said["of"]
     with self._changed:
       if count != self._count:
@@ -169,10 +175,11 @@ class Peers:
         self._wrong = f"two processes were given --process_id={index}"
       elif not self._joined:
         self._links[index] = link
-    if self._wrong:
-      link.send(wrong=self._wrong)
-    elif self._links.get(index) is link:
+    if self._links.get(index) is link:
       self._listen(index, link)
+    else:
+      link.send(wrong=self._wrong)
+      link.close()
 
   def _find_first(self) -> None:
     """Another process: finds the first one, and waits for it to see all."""
@@ -188,6 +195,7 @@ class Peers:
         link.send(process=self._index, of=self._count)
         while (said := link.receive()) is not None:
           if wrong := said.get("wrong"):
+            link.close()
             raise UserError(str(wrong))
           if said.get("all"):
             self._links[0] = link
@@ -197,6 +205,7 @@ class Peers:
             return
           missing = said.get("missing") or missing
           self._tell(missing)
+        link.close()
         missing = [0]
       if time.monotonic() > end:
         raise UserError(self._did_not_come(missing))
@@ -241,6 +250,7 @@ class Peers:
         self._ended[who] = max(said.get("ended", 0), self._ended.get(who, 0))
         self._gone |= {*said.get("gone", ())} - {self._index}
         self._changed.notify_all()
+    link.close()
     with self._changed:
       if self._joined:
         self._gone.add(who)

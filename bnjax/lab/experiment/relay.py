@@ -20,28 +20,29 @@ def relay(address: tuple[str, int]) -> int:
 
 
 def _accept(server: socket.socket, address: tuple[str, int]) -> None:
-  kept = []  # a connection that nobody holds is closed
   while True:
     near = server.accept()[0]
-    kept.append(near)
     threading.Thread(target=_connect, args=[near, address], daemon=True).start()
 
 
 def _connect(near: socket.socket, address: tuple[str, int]) -> None:
   end = time.monotonic() + _PATIENCE
-  while True:
-    try:
-      far = socket.create_connection(address)
-      break
-    except OSError:
-      if time.monotonic() > end:
-        return
-      time.sleep(0.05)
-  for pair in (near, far), (far, near):
-    threading.Thread(target=_carry, args=pair, daemon=True).start()
+  with near:
+    while time.monotonic() < end:
+      try:
+        far = socket.create_connection(address)
+      except OSError:
+        time.sleep(0.05)
+        continue
+      with far:
+        threading.Thread(target=_carry, args=[far, near], daemon=True).start()
+        _carry(near, far)
+      return
 
 
 def _carry(source: socket.socket, sink: socket.socket) -> None:
+  """From one to the other until it ends; the other's end is passed over."""
   with contextlib.suppress(OSError):
     while data := source.recv(1 << 16):
-      sink.sendall(data)
+      with contextlib.suppress(OSError):
+        sink.sendall(data)
