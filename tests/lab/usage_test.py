@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from absl import flags
 
@@ -44,3 +48,32 @@ def test_help_is_asked_for_in_many_ways(arguments):
 
 def test_help_of_another_program_is_not_ours():
   assert not usage.wants_help(["program", "--", "--help"])
+
+
+_PRINTS = """
+from bnjax.lab import usage
+with usage._printing():
+  print("\\N{PLUS-MINUS SIGN}" * 10)
+"""
+
+
+def _print(**where):
+  done = subprocess.run(
+    [sys.executable, "-c", _PRINTS],
+    env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    stderr=subprocess.PIPE,
+    text=True,
+    **where,
+  )
+  return done.returncode, done.stdout, done.stderr
+
+
+def test_what_cannot_be_printed_is_no_traceback():
+  assert _print(stdout=subprocess.PIPE) == (0, "?" * 10 + "\n", "")
+  with open("/dev/full", "w") as full:
+    full_disk = "error: cannot write: No space left on device\n"
+    assert _print(stdout=full) == (1, None, full_disk)
+  reader, writer = os.pipe()
+  os.close(reader)  # as `head` does
+  with open(writer, "w") as closed:
+    assert _print(stdout=closed) == (1, None, "")
