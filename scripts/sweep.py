@@ -53,6 +53,9 @@ _WORKDIR = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
 )
+_DRY_RUN = flags.DEFINE_boolean(
+  "dry_run", False, "Say what would run and about how long; write nothing."
+)
 _LAUNCHER = flags.DEFINE_enum(
   "launcher",
   "local",
@@ -93,6 +96,10 @@ def main(argv: list[str]) -> None:
   )
   plan = sweep.planned(config, points, _ARMS.value)
   rules = results.fitting_rules(rules, plan)
+  if _DRY_RUN.value:
+    own = {"arms": sweep.choose_arms(plan, _ARMS.value)}
+    console.print_dry_run(plan | own, rules, _DATA_DIR.value)
+    return
   if plan["predictions"]:
     print("note: a sweep leaves no predictions; scripts/train.py does")
   name = console.default_workdir().replace("runs/", "runs/sweep-", 1)

@@ -105,11 +105,11 @@ def run(
     "datasets": [dataset.describe() for dataset in loader.datasets.values()]
   }
   timed = config["interleave"]
-  every = 0 if timed else checkpoint_seconds
-  journal = Journal(workdir, every)
-  again = "goes on from the last checkpoint" if every else "starts afresh"
+  journal = Journal(workdir, 0 if timed else checkpoint_seconds)
+  saves = checkpoint_seconds and not timed
+  later = "goes on from the last checkpoint" if saves else "starts afresh"
   with contextlib.ExitStack() as stack:
-    stack.enter_context(processes.together(again))
+    stack.enter_context(processes.together(later))
     same = ("bnjax", "jax", "commit", "datasets")
     known = {name: environment[name] for name in same}
     processes.agree(results.to_strict({"config": config, "arms": arms} | known))
@@ -145,7 +145,7 @@ def run(
         raise signals.Preempted(
           f"stopped as asked, at step {records.step} of "
           f"{', '.join(_arms(job.networks))}; the same command "
-          + ("goes on from there" if every else "starts afresh")
+          + ("goes on from there" if saves else "starts afresh")
         )
     if not first:
       return {}
