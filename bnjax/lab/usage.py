@@ -97,7 +97,7 @@ def _printing() -> Iterator[None]:
     if error.errno not in _UNWRITABLE:
       raise
     # What was not written is not to be written again at the end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):  # as of `| head`
       sys.exit(1)
     place = f" {error.filename}" if error.filename else ""

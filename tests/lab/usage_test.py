@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 
 import pytest
@@ -50,30 +49,31 @@ def test_help_of_another_program_is_not_ours():
   assert not usage.wants_help(["program", "--", "--help"])
 
 
-_PRINTS = """
-from bnjax.lab import usage
-with usage._printing():
-  print("\\N{PLUS-MINUS SIGN}" * 10)
-"""
-
-
-def _print(**where):
-  done = subprocess.run(
-    [sys.executable, "-c", _PRINTS],
-    env=os.environ | {"PYTHONIOENCODING": "ascii"},
-    stderr=subprocess.PIPE,
-    text=True,
-    **where,
-  )
-  return done.returncode, done.stdout, done.stderr
-
-
-def test_what_cannot_be_printed_is_no_traceback():
-  assert _print(stdout=subprocess.PIPE) == (0, "?" * 10 + "\n", "")
-  with open("/dev/full", "w") as full:
-    full_disk = "error: cannot write: No space left on device\n"
-    assert _print(stdout=full) == (1, None, full_disk)
+@pytest.mark.parametrize(
+  ("name", "status"),
+  [
+    ("/dev/full", "error: cannot write: No space left on device"),
+    (None, 1),  # a pipe that nobody reads, as after `| head`
+  ],
+)
+def test_what_cannot_be_printed_is_no_traceback(monkeypatch, name, status):
   reader, writer = os.pipe()
-  os.close(reader)  # as `head` does
-  with open(writer, "w") as closed:
-    assert _print(stdout=closed) == (1, None, "")
+  os.close(reader)
+  with open(name or os.dup(writer), "w") as output:
+    monkeypatch.setattr(sys, "stdout", output)
+    with pytest.raises(SystemExit) as stop, usage._printing():
+      print("lost")
+    monkeypatch.undo()
+  os.close(writer)
+  assert stop.value.code == status
+
+
+def test_letters_that_the_output_has_not_are_question_marks(
+  monkeypatch, tmp_path
+):
+  with open(tmp_path / "output", "w", encoding="ascii") as output:
+    monkeypatch.setattr(sys, "stdout", output)
+    with usage._printing():
+      print("0.5 \N{PLUS-MINUS SIGN} 0.1")
+    monkeypatch.undo()
+  assert (tmp_path / "output").read_text() == "0.5 ? 0.1\n"

@@ -171,7 +171,7 @@ def test_the_others_leave_with_a_line_when_the_first_is_lost(cache, tmp_path):
 
 def test_processes_that_would_train_something_else_are_refused(monkeypatch):
   first = {"config": {"steps": 10, "l2": 0.1}, "arms": {"a": {"steps": 10}}}
-  sent = lambda mine: json.dumps(first).encode()
+  sent = lambda mine: json.dumps(first, sort_keys=True).encode()
   monkeypatch.setattr(jax, "process_count", lambda: 3)
   monkeypatch.setattr(processes, "_from_first", sent)
   same = lambda flag: np.array([False, False, bool(flag)])
