@@ -158,7 +158,7 @@ def test_a_lost_process_is_named_and_one_process_goes_on(alone, tmp_path):
 def test_the_others_leave_with_a_line_when_the_first_is_lost(cache, tmp_path):
   log = lambda index: tmp_path / f"log{index}"
   first, second = _start(tmp_path / "run", 2, 10**6, log)
-  while first.poll() is None and "mlp" not in log(1).read_text():
+  while first.poll() is None and "cnn" not in log(1).read_text():
     time.sleep(0.1)
   first.send_signal(signal.SIGKILL)
   second.wait(timeout=180)
