@@ -4,7 +4,7 @@
   python scripts/report.py --workdir=runs/try --config=configs/mine.py
   python scripts/report.py --workdir=runs/try --table=try.csv
   python scripts/report.py --workdir=runs/try --format=pdf,svg
-  python scripts/report.py --workdir=runs/try --format=pdf --width=3.3
+  python scripts/report.py --workdir=runs/try --width=3.3 --format=pdf --notitle
   python scripts/report.py --workdir=runs/x-mnist --export=docs/results/x
   python scripts/report.py --gallery=docs/results
   python scripts/report.py --runs=docs/results --page=results.html
@@ -43,6 +43,8 @@ _FORMAT = flags.DEFINE_list(
 _WIDTH = flags.DEFINE_float(
   "width", None, "For a paper: figures alone, so many inches wide."
 )
+_TITLE = flags.DEFINE_bool("title", True, "With --width: above each figure.")
+_CAPTION = flags.DEFINE_bool("caption", True, "With --width: below each.")
 _EXPORT = flags.DEFINE_string(
   "export", None, "Copy what is kept of the run to this folder."
 )
@@ -89,8 +91,9 @@ def _report(workdir: str) -> None:
     return
   if _WIDTH.value:
     for path in report.write_figures(
-      workdir, formats=_FORMAT.value, width=_WIDTH.value, rules=rules
-    ):
+      workdir, formats=_FORMAT.value, width=_WIDTH.value, rules=rules,
+      title=_TITLE.value, caption=_CAPTION.value,
+    ):  # fmt: skip
       print(f"figure: {path}")
     if rules is None:
       recorded = results.read_rules(workdir).rules

@@ -2,12 +2,26 @@
 
 import ctypes
 import gc
+import importlib.metadata
 import os
 import pathlib
 
-import jax
-import pytest
+# Most of the time of the tests is compilation, and this makes it a third. What
+# others import is also tested as it is compiled for them: see .ci/wheel, which
+# sets the variable.
+QUICK = not os.environ.get("BNJAX_TESTS_OPTIMIZED")
+if QUICK:
+  # By the environment, for the processes that tests start, too.
+  os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+  if importlib.metadata.version("jaxlib").startswith("0.10."):
+    # Newer ones do not know the flag, and end.
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
 
+import jax  # noqa: E402 (reads the environment)
+import pytest  # noqa: E402
+
+jax.config.update("jax_disable_most_optimizations", QUICK)
 # Before any device is used: collectives are tested on real (CPU) devices.
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_platforms", "cpu")
@@ -15,37 +29,23 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 HERE = pathlib.Path(__file__).parent
-# What others import is tested as it is compiled for them. The rest, programs
-# that run for seconds, is compiled in half the time; so are its children's.
-_OPTIMIZED = (
-  "benchmarks/conformance_test.py",
-  "flax_suite_test.py",
-  "interop_test.py",
-  "lab/published_test.py",
-  "linen_test.py",
-  "nnx_test.py",
-  "ops/",
-  "tools/",
-)
-# Many programs of second derivatives, none of which is about compilation.
-_BESIDES = ("ops/relatives_test.py",)
-_QUICK = "jax_disable_most_optimizations"
 # Begun first, that no worker is left alone with one of them at the end.
 _LONGEST = (
   "configs_test.py",
-  "lab/experiment/resume_test.py",
   "lab/experiment/processes_test.py",
+  "lab/published_test.py",
+  "lab/experiment/resume_test.py",
+  "lab/launch/local_test.py",
   "lab/models/inception_test.py",
-  "ops/relatives_test.py",
-  "benchmarks/conformance_test.py",
-  "lab/experiment/engine_test.py",
+  "lab/train/loop_test.py",
   "lab/outside_test.py",
+  "benchmarks/conformance_test.py",
+  "ops/explicit_mesh_test.py",
+  "lab/models/deep_test.py",
   "scripts/",
-  "lab/launch/",
-  "linen/",
   "docs_test.py",
+  "lab/experiment/engine_test.py",
   "linen_test.py",
-  "lab/models/",
 )
 # Compiled programs are dropped, between two files, by a process that holds
 # more bytes than these.
@@ -53,14 +53,7 @@ _MEMORY = 10**9
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _compilation(request):
-  place = request.path.relative_to(HERE).as_posix()
-  optimized = place.startswith(_OPTIMIZED) and place not in _BESIDES
-  quick = str(int(not optimized))
-  if os.environ.get(_QUICK.upper(), "0") != quick:
-    jax.clear_caches()  # programs are kept whatever they were compiled with
-    jax.config.update(_QUICK, quick == "1")
-    os.environ[_QUICK.upper()] = quick
+def _memory():
   yield
   if _resident() > _MEMORY:
     jax.clear_caches()

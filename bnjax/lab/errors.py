@@ -1,18 +1,35 @@
 """The one error that scripts print as a line instead of a traceback."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 _FEW = 12  # choices that a line has room for
 
 
+def plain(value: str) -> str:
+  r"""One line of printable text: no line breaks or terminal controls.
+
+  >>> plain("two\nlines\x1b[0m")
+  'two lines�[0m'
+  """
+  joined = re.sub(r"[\r\n\t]+", " ", str(value))
+  unknown = "\N{REPLACEMENT CHARACTER}"
+  return "".join(c if c.isprintable() else unknown for c in joined)
+
+
 class UserError(ValueError):
-  """Something a person can put right: a setting, a missing file or package.
+  """An error that the user can fix: a setting, a missing file or package.
 
   Its text is one line that names the field or thing at fault, says what is
   wrong with it, and says what to do. Scripts print that line, write nothing
   and exit with a non-zero status; libraries see an ordinary `ValueError`.
+  Names in it may be somebody else's: it has no terminal controls.
   """
+
+  def __str__(self) -> str:
+    """Its line."""
+    return plain(super().__str__())
 
 
 def choice(field: str, value: object, choices: Iterable[str]) -> str:

@@ -81,7 +81,8 @@ def transform(
 ) -> tuple[jax.Array, Statistics]:
   """Returns the normalized batch and the statistics that normalized it."""
   stats = statistics(plan, x, mask, weights)
-  gain = _gain(plan, affine.scale, stats, _epsilon(plan, affine))
+  counts, variance = _variance(plan, stats, affine)
+  gain = _gain(affine.scale, jnp.sqrt(variance), counts)
   c = centre(valid(x, mask), stats.shift, stats.rest, plan.axes)
   y = c * lax.expand_dims(gain, plan.axes)
   if affine.bias is not None:
@@ -95,8 +96,16 @@ def _epsilon(plan: Plan, affine: Affine) -> Any:
   return plan.epsilon if affine.epsilon is None else affine.epsilon
 
 
+def _variance(
+  plan: Plan, stats: Statistics, affine: Affine
+) -> tuple[jax.Array, jax.Array]:
+  """Returns where more than one value counted, and there var + epsilon."""
+  counts = stats.count > plan.least
+  return counts, spread(counts, stats.var, _epsilon(plan, affine))
+
+
 def _gain(
-  plan: Plan, scale: jax.Array | None, stats: Statistics, epsilon: Any
+  scale: jax.Array | None, deviation: jax.Array, counts: jax.Array
 ) -> jax.Array:
   """Returns scale / deviation; 0 where one value or none was counted.
 
@@ -104,9 +113,8 @@ def _gain(
   way where epsilon is 0, too.
   """
   # A quotient, which a compiler does not repeat for every element of x.
-  deviation = jnp.sqrt(spread(stats.count, stats.var, epsilon, plan.least))
   gain = (jnp.ones_like(deviation) if scale is None else scale) / deviation
-  return valid(gain, stats.count > plan.least)
+  return valid(gain, counts)
 
 
 @statistics.defjvp
@@ -176,15 +184,15 @@ def _tangent(
   # Widened once: its cotangent is then rounded once, the sum of its uses.
   x, dx = valid(x, mask), valid(dx.astype(stats.m2.dtype), mask)
   product, dstats = _product(plan, x, weights, stats, dx)
-  epsilon = _epsilon(plan, affine)
-  gain = _gain(plan, affine.scale, stats, epsilon)
-  square = spread(stats.count, stats.var, epsilon, plan.least)
-  slope = -gain * (product / divisor(stats.count) / square)
+  counts, variance = _variance(plan, stats, affine)
+  deviation = jnp.sqrt(variance)
+  gain = _gain(affine.scale, deviation, counts)
+  slope = -gain * (product / divisor(stats.count) / variance)
   offset = -gain * dstats.rest
   if daffine.scale is not None:
-    slope = slope + daffine.scale * _gain(plan, None, stats, epsilon)
+    slope = slope + daffine.scale * _gain(None, deviation, counts)
   if daffine.epsilon is not None:
-    slope = slope - gain * (daffine.epsilon / (2 * square))
+    slope = slope - gain * (daffine.epsilon / (2 * variance))
   if daffine.bias is not None:
     offset = offset + daffine.bias
 

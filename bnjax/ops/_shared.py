@@ -65,7 +65,7 @@ def mean_square(
   total, count = _devices.pool_sums(pool, (total, count))
   if count.ndim:
     count = lax.expand_dims(count, axes)
-  return spread(count, total / divisor(count), 0.0)
+  return spread(count > 0, total / divisor(count), 0.0)
 
 
 def axes_of(ndim: int, axes: _axes.Axes) -> tuple[int, ...]:

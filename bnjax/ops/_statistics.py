@@ -36,15 +36,13 @@ def divisor(count: jax.Array) -> jax.Array:
   return jnp.where(count > 0, count, jnp.ones_like(count))
 
 
-def spread(
-  count: jax.Array, var: jax.Array, epsilon: Any, least: int = 0
-) -> jax.Array:
-  """Returns var + epsilon to divide by: 1 where no more than `least` counted.
+def spread(counts: jax.Array, var: jax.Array, epsilon: Any) -> jax.Array:
+  """Returns var + epsilon to divide by: 1 where too little counts for one.
 
   Cells that are all 0 are divided there, also where epsilon is 0. NaN where
   the squares overflow, to be seen: by infinity, a batch would become zeros.
   """
-  wide = jnp.where(count > least, var + epsilon, jnp.ones_like(var))
+  wide = jnp.where(counts, var + epsilon, jnp.ones_like(var))
   return wide + 0 * wide
 
 

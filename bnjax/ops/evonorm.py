@@ -79,7 +79,7 @@ def evonorm_b0(
   stats = statistics(Plan(axes, pool), wide, mask)
   along = lambda name, a: _shared.along(name, a, wide, feature_axis)
   if var is None:
-    batch = jnp.sqrt(along("var", spread(stats.count, stats.var, epsilon)))
+    batch = jnp.sqrt(along("var", spread(stats.count > 0, stats.var, epsilon)))
   else:
     batch = jnp.sqrt(along("var", var) + epsilon)
   space = _deviation(wide, inside, mask, epsilon)
@@ -162,7 +162,7 @@ def _deviation(
   if not axes:  # The variance of one number is 0.
     return jnp.sqrt(jnp.zeros_like(x) + epsilon)
   stats = statistics(Plan(axes, _devices.Pool()), x, mask)
-  deviation = jnp.sqrt(spread(stats.count, stats.var, epsilon))
+  deviation = jnp.sqrt(spread(stats.count > 0, stats.var, epsilon))
   return jnp.expand_dims(deviation, axes)
 
 

@@ -76,7 +76,7 @@ def l1_batch_norm(
   total = valid(jnp.abs(apart), mask).sum(axes)
   total = _devices.pool_sums(pool, total)
   var = jnp.square(_GAUSSIAN * total / divisor(stats.count))
-  gain = 1 / jnp.sqrt(spread(stats.count, var, epsilon, least=1))
+  gain = 1 / jnp.sqrt(spread(stats.count > 1, var, epsilon))
   if scale is not None:
     gain = gain * _axes.per_feature("scale", scale, x, axes)
   if bias is None:

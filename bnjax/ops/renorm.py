@@ -114,7 +114,7 @@ def batch_renorm(
   mask = _axes.as_mask(mask, x)
   pool = _devices.make_pool(axis_name, axis_index_groups)
   stats = statistics(Plan(axes, pool), x, mask)
-  deviation = jnp.sqrt(spread(stats.count, stats.var, epsilon, least=1))
+  deviation = jnp.sqrt(spread(stats.count > 1, stats.var, epsilon))
 
   fixed = lax.stop_gradient((stats, deviation))
   mean = _axes.per_feature("running.mean", running.mean, x, axes)

@@ -1,4 +1,4 @@
-"""Data sets that somebody else's function makes: "package.module:function"."""
+"""Data sets made by functions from outside: "package.module:function"."""
 
 import dataclasses
 import functools

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column
 from rich.text import Text
 
+from bnjax.lab.errors import plain
 from bnjax.lab.experiment.meter import Meter, Pace, duration, number
 from bnjax.lab.experiment.progress import Progress
 
@@ -36,7 +37,7 @@ def show_progress(*, quiet: bool = False) -> Iterator[Show]:
 
 
 def _say(text: str) -> None:
-  print(text, file=sys.stderr, flush=True)
+  print(plain(text), file=sys.stderr, flush=True)
 
 
 def describe(progress: Progress, pace: Pace, message: str) -> str:
@@ -154,7 +155,7 @@ class Bars:
       return
     if part not in self._tasks:
       self._tasks[part] = self._bars.add_task(
-        progress.arm, total=progress.steps or 1, message=""
+        plain(progress.arm), total=progress.steps or 1, message=""
       )
     facts = [f"{number(pace.rate)} steps/s"] if pace.rate is not None else []
     facts += [f"{duration(pace.left)} left"] if pace.left is not None else []
@@ -165,4 +166,4 @@ class Bars:
     )
 
   def _print(self, line: str) -> None:
-    self._bars.console.print(Text(line), soft_wrap=True)
+    self._bars.console.print(Text(plain(line)), soft_wrap=True)

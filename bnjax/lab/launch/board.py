@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table as Lines
 from rich.text import Text
 
+from bnjax.lab.errors import plain
 from bnjax.lab.experiment.plan import Network, point_key
 from bnjax.lab.report import Table
 from bnjax.lab.report.render import to_rich
@@ -82,6 +83,7 @@ class Board:
 
   def tell(self, message: str) -> None:
     """Says something that is to stay, such as an error, in one line."""
+    message = plain(message)
     if self._live is not None:
       self._console.print(Text(message))
     else:

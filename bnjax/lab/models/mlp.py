@@ -113,7 +113,7 @@ class MLP(nn.Module):
       fuse=layers.is_batch_norm(self.norm)
       and self.activation == "relu"
       and self.placement == "before"
-      # Who collects intermediates wants the preactivations, too.
+      # `capture_intermediates` then finds the preactivations, too.
       and not self.is_mutable_collection("intermediates"),
     )
     previous = None

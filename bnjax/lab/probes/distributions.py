@@ -1,7 +1,4 @@
-"""How the numbers of an array are distributed: percentiles and histograms.
-
-`mask` is bool, its axes are the first ones of the array, True where it counts.
-"""
+"""How the numbers of an array are distributed: percentiles and histograms."""
 
 import math
 import operator
@@ -12,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from bnjax.lab.errors import UserError
-from bnjax.lab.probes._rows import count, reduce_numbers, share
+from bnjax.lab.probes._rows import as_rows
+from bnjax.lab.probes.moments import zero_fraction
 
 
 class Histogram(NamedTuple):
@@ -41,24 +39,15 @@ class LogHistogram(NamedTuple):
   zero_fraction: jax.Array
 
 
-def percentiles(
-  x: jax.Array,
-  q: float | Sequence[float],
-  *,
-  mask: jax.Array | None = None,
-  per_feature: bool = False,
-) -> jax.Array:
+def percentiles(x: jax.Array, q: float | Sequence[float]) -> jax.Array:
   """Returns percentiles, linearly interpolated as `numpy.percentile` does.
 
   Args:
-    x: numbers `[..., features]`.
+    x: numbers of any shape.
     q: percentage in [0, 100], or several; static.
-    mask: which numbers count.
-    per_feature: of each feature rather than of all.
 
   Returns:
-    A scalar, or as many numbers as `q` has; with `per_feature`, `[features]` or
-    `[q, features]`. NaN where nothing counts or a NaN does.
+    A scalar, or as many numbers as `q` has; NaN where there is a NaN.
 
   Raises:
     UserError: a percentage is out of range.
@@ -68,39 +57,21 @@ def percentiles(
     Array([0.6, 2. , 3.4], dtype=float32)
   """
   percentages, several = _percentages(q)
-  fractions = [number / 100 for number in percentages]
-
-  def function(x: jax.Array, mask: jax.Array | None) -> jax.Array:
-    if mask is None:  # places are known, and exact
-      wrong = jnp.any(jnp.isnan(x))
-      places = [fraction * (x.size - 1) for fraction in fractions]
-      below = jnp.asarray([math.floor(place) for place in places])
-      above = jnp.asarray([math.ceil(place) for place in places])
-      rest = jnp.asarray([place % 1 for place in places], x.dtype)
-    else:
-      wrong = jnp.any(jnp.isnan(x) & mask) | ~jnp.any(mask)
-      place = jnp.asarray(fractions, x.dtype) * (count(x, mask) - 1)
-      place = jnp.clip(place, 0, x.size - 1)
-      below = jnp.floor(place).astype(jnp.int32)
-      above = jnp.ceil(place).astype(jnp.int32)
-      rest = place % 1
-      x = jnp.where(mask, x, jnp.nan)  # NaN is sorted behind all else
-    ordered = jnp.sort(x)
-    lower, upper = ordered[below], ordered[above]
-    # Between equal neighbours there is nothing to add, infinities included.
-    step = jnp.where(lower == upper, 0, upper - lower)
-    result = jnp.where(wrong, jnp.nan, lower + step * rest)
-    return result if several else result[0]
-
-  return reduce_numbers(function, x, mask, per_feature)
+  x = jnp.sort(as_rows(x).reshape(-1))
+  places = [number / 100 * (x.size - 1) for number in percentages]
+  lower = x[jnp.asarray([math.floor(place) for place in places])]
+  upper = x[jnp.asarray([math.ceil(place) for place in places])]
+  # Between equal neighbours there is nothing to add, infinities included.
+  step = jnp.where(lower == upper, 0, upper - lower)
+  result = lower + step * jnp.asarray([p % 1 for p in places], x.dtype)
+  result = jnp.where(jnp.isnan(x[-1]), jnp.nan, result)  # sorted last
+  return result if several else result[0]
 
 
 def histogram(
   x: jax.Array,
   bins: int = 60,
   range: tuple[float, float] | None = None,
-  *,
-  mask: jax.Array | None = None,
 ) -> Histogram:
   """Counts numbers in bins of equal width, as `numpy.histogram` does.
 
@@ -112,7 +83,6 @@ def histogram(
     bins: how many; static.
     range: (lowest, highest) edge. None: of the finite numbers, (0, 1) without
       any, and ½ to both sides of a single value.
-    mask: which numbers count.
 
   Raises:
     UserError: `bins` is below 1, or `range` is not two ascending numbers.
@@ -122,17 +92,14 @@ def histogram(
     Histogram(counts=Array([2, 0, 1, 1], dtype=int32),
               edges=Array([0., 1., 2., 3., 4.], dtype=float32))
   """
-  bins, range = _bins(bins), _range(range)
-  function = lambda x, mask: _histogram(x, mask, bins, range)
-  return reduce_numbers(function, x, mask)
+  x = as_rows(x).reshape(-1)
+  return _histogram(x, jnp.isfinite(x), _bins(bins), _range(range))
 
 
 def log10_histogram(
   x: jax.Array,
   bins: int = 60,
   range: tuple[float, float] | None = None,
-  *,
-  mask: jax.Array | None = None,
 ) -> LogHistogram:
   """Counts magnitudes by their order: for gradients that vanish or explode.
 
@@ -140,7 +107,6 @@ def log10_histogram(
     x: numbers of any shape.
     bins: how many; static.
     range: (lowest, highest) edge of `log10|x|`; None as for `histogram`.
-    mask: which numbers count.
 
   Returns:
     The histogram of `log10|x|` where `x` is not 0, and the share of zeros (to
@@ -155,25 +121,20 @@ def log10_histogram(
                  edges=Array([-9., -6., -3.,  0.], dtype=float32),
                  zero_fraction=Array(0.25, dtype=float32))
   """
-  bins, range = _bins(bins), _range(range)
-
-  def function(x: jax.Array, mask: jax.Array | None) -> LogHistogram:
-    zero = x == 0
-    order = jnp.log10(jnp.abs(jnp.where(zero, 1, x)))
-    counting = ~zero if mask is None else ~zero & mask
-    parts = _histogram(order, counting, bins, range)
-    return LogHistogram(*parts, share(zero, mask))
-
-  return reduce_numbers(function, x, mask)
+  x = as_rows(x).reshape(-1)
+  zero = x == 0
+  order = jnp.log10(jnp.abs(jnp.where(zero, 1, x)))
+  counting = ~zero & jnp.isfinite(order)
+  parts = _histogram(order, counting, _bins(bins), _range(range))
+  return LogHistogram(*parts, zero_fraction(x))
 
 
 def _histogram(
   x: jax.Array,
-  mask: jax.Array | None,
+  counting: jax.Array,
   bins: int,
   limits: tuple[float, float] | None,
 ) -> Histogram:
-  counting = jnp.isfinite(x) if mask is None else jnp.isfinite(x) & mask
   if limits is None:
     low = jnp.min(x, initial=jnp.inf, where=counting)
     high = jnp.max(x, initial=-jnp.inf, where=counting)

@@ -5,7 +5,7 @@ from typing import Any
 
 from bnjax.lab.probes import distributions, moments, units
 
-# (array, *, mask, **arguments) -> array or NamedTuple of arrays
+# (array, **arguments) -> array or NamedTuple of arrays
 MEASURES: dict[str, Callable[..., Any]] = {
   "dead_units": units.dead_units,
   "effective_rank": units.effective_rank,

@@ -1,7 +1,8 @@
 """A probe: which measure of what, at which layers; made from a config."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -34,6 +35,8 @@ class Probe:
     layers: patterns of the names of layers ("activation_*", "*/dense_1"); of
       parameters ("dense_3/kernel") where it is of parameters.
     unit: measure this feature alone (index on the last axis); None: all.
+    per_feature: measure each feature by itself; the features are then the last
+      axis of what comes back.
     relative: divide by the same measure of the output (for its gradient) or of
       the parameter (for its gradient and update).
     arguments: of the measure, as pairs.
@@ -44,22 +47,19 @@ class Probe:
   of: str = "output"
   layers: tuple[str, ...] = ("*",)
   unit: int | None = None
+  per_feature: bool = False
   relative: bool = False
   arguments: tuple[tuple[str, Any], ...] = ()
 
-  def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> Any:
+  def __call__(self, x: jax.Array) -> Any:
     """Measures an array `[..., features]`."""
     if self.unit is not None:
       x = x[..., self.unit : self.unit + 1]
     measure = registry.lookup("measure", self.measure, MEASURES)
-    arguments = dict(self.arguments)
-    if registry.takes(measure)("mask"):
-      arguments["mask"] = mask
-    elif mask is not None:
-      raise UserError(
-        f"measure: {self.measure!r} takes no mask, and these examples have one"
-      )
-    return measure(x, **arguments)
+    measure = functools.partial(measure, **dict(self.arguments))
+    if self.per_feature:
+      return jax.vmap(measure, in_axes=-1, out_axes=-1)(x)
+    return measure(x)
 
 
 _FIELDS = tuple(
@@ -74,8 +74,8 @@ def make_probes(group: Mapping[str, Mapping[str, Any]]) -> tuple[Probe, ...]:
 
   Args:
     group: probe name -> `measure`, and where wanted `of`, `layers` (a pattern
-      or a list of patterns), `unit`, `relative`, as in `Probe`, and arguments
-      of the measure by their names.
+      or a list of patterns), `unit`, `per_feature`, `relative`, as in `Probe`,
+      and arguments of the measure by their names.
 
   Raises:
     UserError: an unknown field, measure or kind, or a value that cannot be.
@@ -97,7 +97,7 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
     raise UserError(f"{field}.measure: missing; one of {', '.join(MEASURES)}")
   name_of_measure = given["measure"]
   measure = registry.lookup(f"{field}.measure", name_of_measure, MEASURES)
-  takes = _arguments(measure)
+  _, *takes = registry.parameters(measure)  # the array is the first
   for key in given:
     choice(f"{field}.{key}", key, (*_FIELDS, *takes))
   layers = given.get("layers", "*")
@@ -116,6 +116,7 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
     of=choice(f"{field}.of", given.get("of", "output"), KINDS),
     layers=layers,
     unit=given.get("unit"),
+    per_feature=given.get("per_feature", False),
     relative=given.get("relative", False),
     arguments=tuple((key, given[key]) for key in given if key in takes),
   )
@@ -123,17 +124,16 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
   return probe
 
 
-def _arguments(measure: Callable[..., Any]) -> tuple[str, ...]:
-  """A measure's own: not the array, its first, nor the mask."""
-  _, *rest = registry.parameters(measure)
-  return tuple(argument for argument in rest if argument != "mask")
-
-
 def _check(field: str, probe: Probe) -> None:
   """Tries the probe on an array that is not there."""
   unit = probe.unit
   if unit is not None and (type(unit) is not int or unit < 0):
     raise UserError(f"{field}.unit: {unit!r} is not a unit's index, 0 or more")
+  for key in ("per_feature", "relative"):
+    if type(getattr(probe, key)) is not bool:
+      raise UserError(
+        f"{field}.{key}: {getattr(probe, key)!r} is not True or False"
+      )
   shape = jax.ShapeDtypeStruct((2, (unit or 0) + 1), jnp.float32)
   try:
     result = jax.eval_shape(probe, shape)
@@ -142,10 +142,6 @@ def _check(field: str, probe: Probe) -> None:
   except (TypeError, ValueError) as error:
     what = str(error).strip().split("\n")[0]
     raise UserError(f"{field}: {probe.measure} cannot be so: {what}") from None
-  if type(probe.relative) is not bool:
-    raise UserError(
-      f"{field}.relative: {probe.relative!r} is not True or False"
-    )
   if probe.relative and (KINDS[probe.of] is None or isinstance(result, tuple)):
     comparable = ", ".join(kind for kind in KINDS if KINDS[kind])
     raise UserError(

@@ -14,7 +14,6 @@ from bnjax.lab.probes.probe import KINDS, Probe
 
 # Probe name -> layer name -> array or NamedTuple of arrays.
 Results = dict[str, dict[str, Any]]
-_OF_OUTPUTS = ("output", "output_gradient")
 _NEEDS = {
   "output_gradient": "a loss_fn",
   "gradient": "a loss_fn",
@@ -32,7 +31,6 @@ def run_probes(
   update_fn: Callable[[Any], Any] | None = None,
   train: bool | None = None,
   rngs: Any = None,
-  mask: jax.Array | None = None,
   **kwargs: Any,
 ) -> Results:
   """Returns what the probes measure, in one pass through the model.
@@ -50,16 +48,14 @@ def run_probes(
       what the optimizer would add to them; for probes of updates.
     train: passed on to the model as `train` unless None.
     rngs: as for `model.apply`.
-    mask: `[n]` of bool, True where an example counts: for the measures of
-      outputs and their gradients, and passed on to the model unless None.
-    **kwargs: of the model, too.
+    **kwargs: further arguments of the model.
 
   Returns:
     Probe name -> name of layer or parameter -> result of the measure.
 
   Raises:
-    UserError: a pattern matches no layer, a unit is out of range, the mask does
-      not fit a layer, or the function for a gradient or update is missing.
+    UserError: a pattern matches no layer, a unit is out of range, or the
+      function for a gradient or update is missing.
 
   Example:
     >>> from bnjax.lab.probes import make_probes
@@ -90,15 +86,15 @@ def run_probes(
     x,
     loss_fn=loss_fn if kinds & set(_NEEDS) else None,
     rngs=rngs,
-    **_given(kwargs, train=train, mask=mask),
+    **_given(kwargs, train=train),
   )
   values = _by_kind(seen)
   if update_fn is not None and "update" in kinds:
     values["update"] = flatten(update_fn(_gradient(variables["params"], seen)))
-  selected = _select(probes, values, mask)
+  selected = _select(probes, values)
   return {
     probe.name: {
-      name: _measure(probe, name, values, mask) for name in selected[probe.name]
+      name: _measure(probe, name, values) for name in selected[probe.name]
     }
     for probe in probes
   }
@@ -112,7 +108,6 @@ def check_probes(
   *,
   train: bool | None = None,
   rngs: Sequence[str] = ("dropout",),
-  mask: Any = None,
   **kwargs: Any,
 ) -> dict[str, list[str]]:
   """Says what probes would measure, without computing anything.
@@ -126,15 +121,13 @@ def check_probes(
       shape and a dtype.
     train: passed on to the model unless None.
     rngs: names of the random keys that the model needs.
-    mask: as for `run_probes`, or its shape and dtype.
     **kwargs: of the model, too.
 
   Returns:
     Probe name -> the names of its layers or parameters, in natural order.
 
   Raises:
-    UserError: a pattern matches no layer, a unit is out of range, or the mask
-      does not fit a layer.
+    UserError: a pattern matches no layer, or a unit is out of range.
 
   Example:
     >>> from bnjax.lab.probes import make_probes
@@ -152,18 +145,20 @@ def check_probes(
   if isinstance(x, tuple):
     x = jax.ShapeDtypeStruct(x, jnp.float32)
 
-  def see(variables: Any, x: Any, mask: Any) -> dict[str, Arrays]:
+  def see(variables: Any, x: Any) -> dict[str, Arrays]:
     seen = capture(
       model,
       variables,
       x,
-      loss_fn=_sum,
       rngs={name: jax.random.key(0) for name in rngs},
-      **_given(kwargs, train=train, mask=mask),
+      **_given(kwargs, train=train),
     )
-    return {**_by_kind(seen), "update": seen.gradients}
+    # Gradients are of the shapes of what they are with respect to.
+    outputs, parameters = map(_floating, (seen.outputs, seen.parameters))
+    back = {"output_gradient": outputs, "gradient": parameters}
+    return {**_by_kind(seen), **back, "update": parameters}
 
-  return _select(probes, jax.eval_shape(see, variables, x, mask), mask)
+  return _select(probes, jax.eval_shape(see, variables, x))
 
 
 def _given(kwargs: dict[str, Any], **optional: Any) -> dict[str, Any]:
@@ -190,18 +185,16 @@ def _gradient(params: Any, seen: Captured) -> Any:
   return jax.tree.unflatten(jax.tree.structure(params), leaves)
 
 
-def _sum(output: Any) -> jax.Array:
-  """Stands in for a loss: a scalar that depends on every output."""
-  numbers = (
-    jnp.sum(leaf)
-    for leaf in jax.tree.leaves(output)
-    if jnp.issubdtype(leaf.dtype, jnp.floating)
-  )
-  return sum(numbers, start=jnp.zeros(()))
+def _floating(arrays: Arrays) -> Arrays:
+  return {
+    name: x
+    for name, x in arrays.items()
+    if jnp.issubdtype(x.dtype, jnp.floating)
+  }
 
 
 def _select(
-  probes: Collection[Probe], values: Mapping[str, Arrays], mask: Any
+  probes: Collection[Probe], values: Mapping[str, Arrays]
 ) -> dict[str, list[str]]:
   """Returns the names each probe measures, of arrays or of their shapes."""
   selected = {}
@@ -209,34 +202,23 @@ def _select(
     field, arrays = f"probes.{probe.name}", values[probe.of]
     names = select(f"{field}.layers", probe.layers, arrays)
     for name in names:
-      _check_fit(field, probe, name, arrays[name], mask)
+      _check_fit(field, probe, name, arrays[name])
     selected[probe.name] = names
   return selected
 
 
-def _measure(
-  probe: Probe, name: str, values: Mapping[str, Arrays], mask: Any
-) -> Any:
-  mask = mask if probe.of in _OF_OUTPUTS else None
-  result = probe(values[probe.of][name], mask)
+def _measure(probe: Probe, name: str, values: Mapping[str, Arrays]) -> Any:
+  result = probe(values[probe.of][name])
   base = KINDS[probe.of]
   if probe.relative and base is not None:
-    result = result / probe(values[base][name], mask)
+    result = result / probe(values[base][name])
   return result
 
 
-def _check_fit(
-  field: str, probe: Probe, name: str, x: jax.Array, mask: Any
-) -> None:
+def _check_fit(field: str, probe: Probe, name: str, x: jax.Array) -> None:
   units = x.shape[-1] if x.ndim else 0
   if probe.unit is not None and probe.unit >= units:
     raise UserError(
       f"{field}.unit: {probe.unit} is not in {name!r}, which has "
       + (f"units 0 to {units - 1}" if units else "none")
-    )
-  of_examples = probe.of in _OF_OUTPUTS and mask is not None
-  if of_examples and x.shape[:1] != mask.shape:
-    raise UserError(
-      f"{field}.layers: {name!r} of shape {x.shape} does not have the "
-      f"{mask.shape[0]} examples of the mask as its first axis"
     )

@@ -5,17 +5,15 @@ What was measured becomes numbers in tables and marks in figures (`kinds`,
 """
 
 from bnjax.lab.report.collection import Collection, write_page
-from bnjax.lab.report.document import Report, write_report
+from bnjax.lab.report.document import Report, write_figures, write_report
 from bnjax.lab.report.export import Exported, export_run
-from bnjax.lab.report.gallery import Gallery, write_gallery
-from bnjax.lab.report.paper import write_figures
+from bnjax.lab.report.gallery import write_gallery
 from bnjax.lab.report.render import Table, print_tables
 from bnjax.lab.report.tables import summary_tables
 
 __all__ = [
   "Collection",
   "Exported",
-  "Gallery",
   "Report",
   "Table",
   "export_run",

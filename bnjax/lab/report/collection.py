@@ -5,10 +5,11 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bnjax.lab.errors import UserError
+from bnjax.lab.errors import UserError, plain
+from bnjax.lab.report.files import refuse_other, replace, told
 from bnjax.lab.report.page import (
+  GENERATOR,
   MISSING,
-  Experiment,
   make_page,
   plotly,
   read_experiment,
@@ -18,18 +19,16 @@ Path = str | os.PathLike[str]
 
 
 class Collection(NamedTuple):
-  """What `write_page` made.
+  """What `write_page` or `write_gallery` made.
 
   Attributes:
-    page: the HTML file.
+    page: the file.
     experiments: how many are in it.
-    size: its bytes.
     notices: what was missing or odd, one line each.
   """
 
   page: pathlib.Path
   experiments: int
-  size: int
   notices: list[str]
 
 
@@ -41,33 +40,31 @@ def write_page(
   Args:
     folders: each a run (a work directory, or a folder that `export_run`
       filled), or a folder of runs.
-    page: the HTML file; replaced if it exists.
+    page: the HTML file; only such a page is replaced.
     title: its heading.
 
   Raises:
     UserError: there are no runs, one is damaged, or the page cannot be
       written.
   """
-  found, notices = [], []
+  target, found = pathlib.Path(page), []
+  with told(target, "--page"):
+    refuse_other(target, GENERATOR)
   for path in _runs(folders):
-    one = _read(path)
-    found.append(one)
-    notices += [f"{path}: {notice}" for notice in one.notices]
+    with told(path, "--runs"):
+      found.append(read_experiment(path))
   if not found:
     where = ", ".join(map(str, folders))
     raise UserError(f"--runs: no run in {where}: none holds a config.json")
-  try:
+  with told(target, "--page"):
     text = make_page(found, title)
-  except (ValueError, KeyError, TypeError) as error:
-    raise UserError(f"--runs: {error}") from None
-  target = pathlib.Path(page)
-  try:
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
-  except OSError as error:
-    raise UserError(f"--page: {target}: {error.strerror}") from None
+    replace(target, text)
+  notices = [
+    plain(f"{one.name}: {line}") for one in found for line in one.notices
+  ]
   notices += [] if plotly() else [MISSING]
-  return Collection(target, len(found), target.stat().st_size, notices)
+  return Collection(target, len(found), notices)
 
 
 def _runs(folders: Sequence[Path]) -> list[pathlib.Path]:
@@ -79,13 +76,3 @@ def _runs(folders: Sequence[Path]) -> list[pathlib.Path]:
     inside = [folder, *sorted(folder.iterdir())]
     runs += [path for path in inside if (path / "config.json").is_file()]
   return list(dict.fromkeys(runs))
-
-
-def _read(path: pathlib.Path) -> Experiment:
-  try:
-    return read_experiment(path)
-  except FileNotFoundError as error:
-    name = pathlib.Path(error.filename or "").name
-    raise UserError(f"--runs: {path} holds no {name}") from None
-  except (OSError, ValueError) as error:
-    raise UserError(f"--runs: {path}: {error}") from None

@@ -2,16 +2,27 @@
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+import urllib.parse
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from bnjax.lab.errors import UserError, choice
+from bnjax.lab.errors import UserError, choice, plain
 from bnjax.lab.report.figures import draw_figures
-from bnjax.lab.report.on_paper import METADATA
-from bnjax.lab.report.page import MISSING, make_page, plotly, read_experiment
+from bnjax.lab.report.files import made, replace, told
+from bnjax.lab.report.on_paper import COLUMN, METADATA
+from bnjax.lab.report.page import (
+  MISSING,
+  Experiment,
+  make_page,
+  plotly,
+  read_experiment,
+)
+from bnjax.lab.report.page.experiment import read_records
 from bnjax.lab.report.render import Table, escape_markdown, to_markdown
-from bnjax.lab.report.tables import summary_tables
+from bnjax.lab.report.run import read_run
 from bnjax.lab.results.rules import Rules
+
+_LEAST, _MOST = 2.5, 12.0  # inches
 
 
 class Report(NamedTuple):
@@ -28,7 +39,7 @@ class Report(NamedTuple):
   page: pathlib.Path
   markdown: pathlib.Path
   figures: list[pathlib.Path]
-  tables: list[Table]
+  tables: Sequence[Table]
   notices: list[str]
 
 
@@ -58,79 +69,83 @@ def write_report(
     UserError: a file is missing, damaged or cannot be written, or a rule asks
       for what was not recorded.
   """
-  folder = pathlib.Path(workdir)
+  return draw_report(pathlib.Path(workdir), formats, rules)[1]
+
+
+def draw_report(
+  folder: pathlib.Path,
+  formats: Sequence[str] = ("png",),
+  rules: Rules | None = None,
+) -> tuple[Experiment, Report]:
+  """The report, and what it was made from: see `write_report`."""
   formats = [choice("format", form, METADATA) for form in formats]
-  formats = list(dict.fromkeys(["png", *formats]))
-  try:
-    return _write(folder, formats, rules)
-  except FileNotFoundError as error:
-    name = pathlib.Path(error.filename or "").name
-    what = f"holds no {name}" if folder.is_dir() else "is not a directory"
+  with told(folder):
+    one = read_experiment(folder, rules)
+    out = made(folder, "report")
+    figures = draw_figures(one.run, out, list(dict.fromkeys(["png", *formats])))
+    report = Report(
+      page=replace(out / "index.html", make_page([one])),
+      markdown=replace(out / "report.md", _markdown(one, figures)),
+      figures=figures,
+      tables=one.tables,
+      notices=[*map(plain, one.notices), *([] if plotly() else [MISSING])],
+    )
+  return one, report
+
+
+def write_figures(
+  workdir: str | os.PathLike[str],
+  *,
+  formats: Sequence[str] = ("pdf",),
+  width: float = COLUMN,
+  rules: Rules | None = None,
+  title: bool = True,
+  caption: bool = True,
+) -> list[pathlib.Path]:
+  """Draws the figures of a run for a paper, into its `report/paper/`.
+
+  Their text has the size it has in print: they are to be included as they are,
+  not scaled.
+
+  Args:
+    workdir: the work directory of a run, or what is kept of it.
+    formats: png, pdf, svg.
+    width: in inches.
+    rules: as for `write_report`.
+    title: whether figures have one; a paper has it in its caption.
+    caption: whether they say what their marks are; likewise.
+
+  Returns:
+    The files.
+
+  Raises:
+    UserError: as `write_report`, or there is no such format or width.
+  """
+  folder = pathlib.Path(workdir)
+  formats = [choice("--format", form, METADATA) for form in formats]
+  if not _LEAST <= width <= _MOST:
     raise UserError(
-      f"{folder} {what}: run scripts/train.py --workdir={folder} first"
-    ) from None
-  except OSError as error:
-    raise UserError(f"{error.filename or folder}: {error.strerror}") from None
-  except UserError:
-    raise
-  except ValueError as error:
-    raise UserError(f"{folder}: {error}") from None
+      f"--width: {width:g} inches; between {_LEAST:g} and {_MOST:g}, such as "
+      f"{COLUMN:g} for a column"
+    )
+  with told(folder):
+    run = read_run(read_records(folder, rules)[0])
+    out = made(folder, "report", "paper")
+    return draw_figures(run, out, formats, width, title=title, caption=caption)
 
 
-def _write(
-  folder: pathlib.Path, formats: Sequence[str], rules: Rules | None
-) -> Report:
-  one = read_experiment(folder, rules)
-  run, summary = one.records, one.summary
-  try:
-    tables = summary_tables(summary)
-    title = one.title
-  except (KeyError, TypeError):
-    raise ValueError(
-      "summary.json is not as this version writes it; remove it, and the "
-      "report is made from metrics.jsonl"
-    ) from None
-  out = folder / "report"
-  figures = draw_figures(
-    run.config,
-    run.environment,
-    run.rows,
-    out,
-    formats,
-    run.probes,
-    rules=run.rules,
-  )
-  shown = [path for path in figures if path.suffix == ".png"]
-  notices = list(one.notices)
-  text = "\n".join(map(to_markdown, tables))
-  report = Report(
-    page=out / "index.html",
-    markdown=out / "report.md",
-    figures=figures,
-    tables=tables,
-    notices=[*notices, *([] if plotly() else [MISSING])],
-  )
-  report.markdown.write_text(
-    _markdown(title, text, shown, one.facts, notices), encoding="utf-8"
-  )
-  report.page.write_text(make_page([one]), encoding="utf-8")
-  return report
-
-
-def _markdown(
-  title: str,
-  tables: str,
-  figures: Sequence[pathlib.Path],
-  facts: Mapping[str, str],
-  notices: Sequence[str],
-) -> str:
-  lines = [f"# {escape_markdown(title)}", ""]
-  lines += [f"> **{escape_markdown(line)}**\n" for line in notices]
-  lines += [tables]
-  lines += [f"![{path.stem}]({path.name})\n" for path in figures]
+def _markdown(one: Experiment, figures: Iterable[pathlib.Path]) -> str:
+  lines = [f"# {escape_markdown(one.title)}", ""]
+  lines += [f"> **{escape_markdown(line)}**\n" for line in one.notices]
+  lines += ["\n".join(map(to_markdown, one.tables))]
+  lines += [
+    f"![{escape_markdown(path.stem)}]({urllib.parse.quote(path.name)})\n"
+    for path in figures
+    if path.suffix == ".png"
+  ]
   lines += ["## How it was made", ""]
   lines += [
     f"- {escape_markdown(name)}: {escape_markdown(text)}"
-    for name, text in facts.items()
+    for name, text in one.facts.items()
   ]
   return "\n".join(lines) + "\n"

@@ -92,7 +92,7 @@ def label_lines(
     [
       axes.text(
         1.045, 0.5, _cut(mark.label), color=mark.color, va="center",
-        transform=axes.transAxes, parse_math=False,
+        transform=axes.transAxes,
       )
       for mark in own
     ]
@@ -138,7 +138,7 @@ def _label_below(axes: Axes, lines: Sequence[Line | Points]) -> None:
   ]  # fmt: skip
   longest = max(len(_cut(mark.label)) for mark in lines)
   shift = ScaledTranslation(0, -28 / 72, axes.figure.dpi_scale_trans)
-  legend = axes.legend(
+  axes.legend(
     handles=handles,
     loc="upper left",
     bbox_to_anchor=(0, 0),
@@ -152,5 +152,3 @@ def _label_below(axes: Axes, lines: Sequence[Line | Points]) -> None:
     columnspacing=1.2,
     labelspacing=0.3,
   )
-  for entry in legend.get_texts():
-    entry.set_parse_math(False)

@@ -1,43 +1,37 @@
 """The figures of a run: those its rules ask for, or the usual ones."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bnjax.lab.report import on_paper
 from bnjax.lab.report.kinds import make
 from bnjax.lab.report.marks import Figure
-from bnjax.lab.report.run import Run, read_run
+from bnjax.lab.report.run import Run
 from bnjax.lab.results import figure_kinds
 from bnjax.lab.results.figures import figures, of_grid
-from bnjax.lab.results.grids import PLAIN
-from bnjax.lab.results.rules import Rules
 
-Rows = Sequence[Mapping[str, Any]]
 Options = Mapping[str, figure_kinds.Figure]
 
 
 def draw_figures(
-  config: Mapping[str, Any],
-  environment: Mapping[str, Any],
-  rows: Rows,
+  run: Run,
   folder: pathlib.Path,
   formats: Sequence[str] = ("png",),
-  probes: Rows = (),
   width: float | None = None,
-  rules: Rules = PLAIN,
+  *,
+  title: bool = True,
+  caption: bool = True,
 ) -> list[pathlib.Path]:
-  """Draws every figure that the rows have something for.
+  """Draws every figure that the run has something for.
 
   Args:
-    config: the resolved config; the order of its arms gives their colours.
-    environment: its `datasets` are named where published ones are others.
-    rows: the rows of `metrics.jsonl`.
-    folder: where the files go; made if missing.
+    run: the run; its rules say what is drawn.
+    folder: where the files go.
     formats: png, pdf or svg.
-    probes: the rows of `probes.jsonl`.
     width: of the figures, in inches; as the page has room for if None.
-    rules: they say what is drawn.
+    title: whether they have one.
+    caption: likewise.
 
   Returns:
     The files, by figure and then by format.
@@ -45,14 +39,32 @@ def draw_figures(
   Raises:
     ValueError: a figure's options do not fit what was recorded.
   """
-  run = read_run(config, environment, rows, probes, rules)
-  folder.mkdir(parents=True, exist_ok=True)
-  made = make_figures(run, figures(rules, config) or usual(run))
   return [
     path
-    for name, figure in made.items()
-    for path in on_paper.save(figure, folder, name, formats, width)
-  ]
+    for name, figure in make_figures(run, wanted(run)).items()
+    for path in on_paper.save(
+      _without(figure, title=title, caption=caption),
+      folder, name, formats, width,
+    )
+  ]  # fmt: skip
+
+
+def _without(figure: Figure, *, title: bool, caption: bool) -> Figure:
+  """The figure with what is asked for; several panels keep their titles."""
+  if not caption:
+    figure = dataclasses.replace(figure, caption=())
+  if title:
+    return figure
+  panels = figure.panels
+  if len(panels) == 1:
+    panels = [dataclasses.replace(panels[0], title="")]
+  return dataclasses.replace(figure, title="", panels=panels)
+
+
+def wanted(run: Run) -> Options:
+  """The figures that the run's rules ask for; the usual ones if none."""
+  measured = run.measured
+  return figures(measured.rules, measured.config) or usual(run)
 
 
 def make_figures(run: Run, wanted: Options) -> dict[str, Figure]:

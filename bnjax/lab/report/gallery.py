@@ -3,17 +3,16 @@
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from bnjax.lab import results
 from bnjax.lab.errors import UserError
-from bnjax.lab.report.gallery_sections import (
+from bnjax.lab.report.collection import Collection
+from bnjax.lab.report.files import refuse_other, replace, told
+from bnjax.lab.report.gallery_sections import contents, honest, section
+from bnjax.lab.report.page.experiment import (
+  FINDING,
   Experiment,
-  contents,
-  honest,
-  section,
+  read_experiment,
 )
-from bnjax.lab.report.page.experiment import FINDING
 from bnjax.lab.report.render import TIMES
 
 HEADING = """# Results
@@ -28,21 +27,10 @@ is made from the records beside it by
 """
 
 
-class Gallery(NamedTuple):
-  """What `write_gallery` made.
-
-  Attributes:
-    page: README.md.
-    experiments: how many are in it.
-    notices: what is missing, one line each.
-  """
-
-  page: pathlib.Path
-  experiments: int
-  notices: list[str]
+_OURS = "is made from the records beside it by\n`python scripts/report.py"
 
 
-def write_gallery(folder: str | os.PathLike[str]) -> Gallery:
+def write_gallery(folder: str | os.PathLike[str]) -> Collection:
   """Writes README.md of a folder, from the records in its subfolders.
 
   Args:
@@ -53,61 +41,24 @@ def write_gallery(folder: str | os.PathLike[str]) -> Gallery:
       written.
   """
   root = pathlib.Path(folder)
-  found, notices = [], []
+  page, found, notices = root / "README.md", [], []
+  with told(page, "--gallery"):
+    refuse_other(page, _OURS)
   for path in sorted(root.iterdir() if root.is_dir() else []):
     if not path.is_dir():
       continue
     if not (path / "summary.json").exists():
       notices.append(f"{path} holds no summary.json and is left out")
       continue
-    experiment = _read(path)
-    _check(experiment)
-    found.append(experiment)
-    if not experiment.finding:
+    with told(path, "--gallery"):
+      found.append(read_experiment(path))
+    if not found[-1].finding:
       notices.append(f"{path} has no {FINDING} yet: write what was found")
   if not found:
     raise UserError(f"--gallery: {root} holds no experiments")
-  page = root / "README.md"
-  text = _page(found, root.as_posix())
-  try:
-    page.write_text(text, encoding="utf-8")
-  except OSError as error:
-    raise UserError(f"--gallery: {page}: {error.strerror}") from None
-  return Gallery(page, len(found), notices)
-
-
-def _read(path: pathlib.Path) -> Experiment:
-  try:
-    records = {
-      name: results.read_json(path / f"{name}.json")
-      for name in ("summary", "config", "environment")
-    }
-  except FileNotFoundError as error:
-    name = pathlib.Path(error.filename or "").name
-    raise UserError(f"--gallery: {path} holds no {name}") from None
-  except ValueError as error:
-    raise UserError(f"--gallery: {path}: {error}") from None
-  config = records["config"].get("config") or {}
-  try:
-    names = list(results.read_rules(path).rules.figures)
-  except ValueError as error:
-    raise UserError(f"--gallery: {path}: {error}") from None
-  finding = path / FINDING
-  text = finding.read_text(encoding="utf-8") if finding.exists() else ""
-  drawn = sorted(path.rglob("*.png"), key=lambda p: _order(p.stem, names))
-  return Experiment(
-    path.name,
-    records["summary"],
-    config,
-    records["environment"],
-    text.strip(),
-    [shown.relative_to(path.parent).as_posix() for shown in drawn],
-  )
-
-
-def _order(name: str, names: Sequence[str]) -> tuple[int, str]:
-  """Figures as the rules list them, any others after them."""
-  return (names.index(name) if name in names else len(names)), name
+  with told(page, "--gallery"):
+    replace(page, _page(found, root.as_posix()))
+  return Collection(page, len(found), notices)
 
 
 def _page(found: Sequence[Experiment], folder: str) -> str:
@@ -115,16 +66,3 @@ def _page(found: Sequence[Experiment], folder: str) -> str:
   parts += [section(experiment) for experiment in found]
   parts.append(honest(found))
   return "\n".join(parts).rstrip() + "\n"
-
-
-def _check(one: Experiment) -> None:
-  """Raises UserError where a summary is not as this version writes it."""
-  try:
-    contents([one])
-    section(one)
-    honest([one])
-  except (KeyError, TypeError, AttributeError):
-    raise UserError(
-      f"--gallery: {one.name}/summary.json is not as this version writes it: "
-      "export the run again"
-    ) from None

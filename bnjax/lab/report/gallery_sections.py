@@ -1,41 +1,24 @@
 """The sections of the page of all experiments, as Markdown."""
 
-import pathlib
 import re
+import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from bnjax.lab.errors import plain
 from bnjax.lab.report.claims import compared, measured_text, rule_text, tally
+from bnjax.lab.report.files import is_own
 from bnjax.lab.report.grid_tables import grid_tables
 from bnjax.lab.report.numbers import (
   format_published,
   format_ratio,
   format_result,
 )
+from bnjax.lab.report.page.experiment import Experiment
 from bnjax.lab.report.render import NONE, Table, escape_markdown, to_markdown
 from bnjax.lab.report.tables import layer_tables, shown_entries, sources
 from bnjax.lab.results.names import words
 from bnjax.lab.results.verdicts import HOLDS
-
-
-class Experiment(NamedTuple):
-  """What a folder of the gallery holds.
-
-  Attributes:
-    name: the folder's.
-    summary: its summary.json.
-    config: its config.json.
-    environment: its environment.json.
-    finding: what a person wrote; empty if nothing yet.
-    figures: names of its PNG files, relative to the gallery.
-  """
-
-  name: str
-  summary: dict[str, Any]
-  config: dict[str, Any]
-  environment: dict[str, Any]
-  finding: str
-  figures: list[str]
 
 
 def contents(found: Sequence[Experiment]) -> str:
@@ -43,39 +26,44 @@ def contents(found: Sequence[Experiment]) -> str:
   rows = []
   for one in found:
     entries = [e for e in one.summary["entries"] if e["published"]]
-    link = f"[{escape_markdown(_title(one))}](#{_anchor(one)})"
+    link = f"[{escape_markdown(one.title)}](#{_anchor(one)})"
     rows.append((link, tally(entries), tally(one.summary["claims"])))
   lines = ["| experiment | published numbers | claims |", "| --- | --- | --- |"]
   lines += [f"| {' | '.join(row)} |" for row in rows]
   return "\n".join(lines) + "\n"
 
 
-def _title(one: Experiment) -> str:
-  return str(one.summary["title"])
-
-
 def _anchor(one: Experiment) -> str:
   """What GitHub calls the section."""
-  kept = re.sub(r"[^\w\- ]", "", _title(one).lower())
+  kept = re.sub(r"[^\w\- ]", "", one.title.lower())
   return kept.replace(" ", "-")
 
 
 def section(one: Experiment) -> str:
   """What an experiment found: text, tables, claims, figures, its command."""
-  lines = [f"## {escape_markdown(_title(one))}", ""]
+  lines = [f"## {escape_markdown(one.title)}", ""]
   if one.finding:
-    lines += [one.finding, ""]
+    lines += [one.finding.strip(), ""]
   for notice in one.summary["notices"]:
     lines += [f"> **{escape_markdown(notice)}**", ""]
   lines += [_table(table) for table in _tables(one.summary)]
   lines += _claims(one.summary)
   lines += [_folded(table) for table in layer_tables(one.summary)]
-  lines += [
-    f"![{escape_markdown(_title(one))}: {pathlib.Path(path).stem}]({path})\n"
-    for path in one.figures
-  ]
+  lines += [_picture(one, path) for path in _pictures(one)]
   lines += _how(one)
   return "\n".join(lines)
+
+
+def _pictures(one: Experiment) -> list[str]:
+  """Its figures' files: as the rules list them, any others after them."""
+  names = [f"{name}.png" for name in one.asked]
+  there = [p.name for p in sorted(one.folder.glob("*.png")) if is_own(p)]
+  return [n for n in names if n in there] + [n for n in there if n not in names]
+
+
+def _picture(one: Experiment, name: str) -> str:
+  text = escape_markdown(f"{one.title}: {name.removesuffix('.png')}")
+  return f"![{text}]({urllib.parse.quote(f'{one.folder.name}/{name}')})\n"
 
 
 def _table(table: Table) -> str:
@@ -155,9 +143,12 @@ def _claims(summary: Mapping[str, Any]) -> list[str]:
 
 def _how(one: Experiment) -> list[str]:
   """The command that runs it again, and what it took."""
-  environment = one.environment
+  environment = one.records.environment
   command = str(environment.get("command", ""))
-  command = re.sub(r" --(workdir|data_dir)[= ]\S+", "", command)
+  command = plain(re.sub(r" --(workdir|data_dir)[= ]\S+", "", command))
+  # No run of backticks in it ends the block.
+  runs = map(len, re.findall("`+", command))
+  fence = "`" * max(3, 1 + max(runs, default=0))
   devices = ", ".join(map(str, environment.get("devices") or []))
   parts = [f"{environment.get('cpus')} CPU cores"]
   if environment.get("backend") not in (None, "cpu"):
@@ -167,7 +158,7 @@ def _how(one: Experiment) -> list[str]:
   versions = f"jax {environment.get('jax')}, {environment.get('platform')}"
   when = str(environment.get("started", ""))[:10]
   line = f"{took}{', '.join(parts)}; {versions}; {when}".rstrip("; ")
-  block = ["```console", command, "```", ""] if command else []
+  block = [f"{fence}console", command, fence, ""] if command else []
   return [*block, escape_markdown(line) + ".", ""]
 
 
@@ -210,6 +201,6 @@ def _bad_number(one: Experiment, entry: Mapping[str, Any]) -> str:
 
 def _bad(one: Experiment, verdict: str, text: str) -> str:
   return (
-    f"- [{escape_markdown(_title(one))}](#{_anchor(one)}): *{verdict}*:\n"
+    f"- [{escape_markdown(one.title)}](#{_anchor(one)}): *{verdict}*:\n"
     f"  {escape_markdown(text)}"
   )

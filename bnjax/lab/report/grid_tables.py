@@ -1,10 +1,11 @@
 """The tables of a grid: what follows from all of it, and its points."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bnjax.lab.report.numbers import bound_notes, format_result, format_spread
 from bnjax.lab.report.render import NONE, Table
+from bnjax.lab.report.wording import field_name, number_text, sentence
 from bnjax.lab.results.names import words
 from bnjax.lab.results.points import common_ratio
 
@@ -29,18 +30,15 @@ def grid_tables(summary: Summary) -> list[Table]:
 
 def _arms(summary: Summary, grids: list[Mapping[str, Any]]) -> Table:
   arms = [grid["arm"] for grid in grids]
-  entries: dict[tuple[str, str], Mapping[str, Any]] = {}
-  for entry in summary["entries"]:
-    # The last one is at the last step.
-    whole = entry["arm"] in arms and "@" not in entry["metric"]
-    if whole and "/" not in entry["metric"]:
-      entries.setdefault((entry["arm"], entry["metric"]), entry)
-  metrics = list(dict.fromkeys(metric for _, metric in entries))
-  cells = {
-    (arm, words(metric)): format_result(entry)
-    for (arm, metric), entry in entries.items()
-  }
-  names = [words(metric) for metric in metrics]
+  found = [
+    entry
+    for entry in summary["entries"]
+    if entry["arm"] in arms and not {"@", "/"} & {*entry["metric"]}
+  ]
+  # The first of a metric is at the last step.
+  entries = {(e["arm"], words(e["metric"])): e for e in reversed(found)}
+  cells = {key: format_result(entry) for key, entry in entries.items()}
+  names = list(dict.fromkeys(words(entry["metric"]) for entry in found))
   if any(any(grid["diverged"]) for grid in grids):
     names.append("runs that diverged")
     for grid in grids:
@@ -53,58 +51,60 @@ def _arms(summary: Summary, grids: list[Mapping[str, Any]]) -> Table:
     *_resolutions(first),
     *bound_notes(entries.values()),
   ]
-  across, down = (arms, names) if len(arms) <= _ARMS else (names, arms)
-  rows = tuple(
-    (line, *(cells.get(_key(line, column, arms), NONE) for column in across))
-    for line in down
-  )
-  columns = ("" if across is arms else "arm", *across)
-  return Table("Over the whole grid", columns, rows, tuple(notes))
+  cell = lambda arm, name: cells.get((arm, name), NONE)
+  if len(arms) <= _ARMS:
+    columns = ("", *arms)
+    rows = [(name, *(cell(arm, name) for arm in arms)) for name in names]
+  else:
+    columns = ("arm", *names)
+    rows = [(arm, *(cell(arm, name) for name in names)) for arm in arms]
+  return Table("Over the whole grid", columns, tuple(rows), tuple(notes))
 
 
 def _resolutions(grid: Mapping[str, Any]) -> list[str]:
   """How far the values of a field lie apart: a largest one is among them."""
-  notes = []
-  for place, field in enumerate(grid["fields"]):
-    values = dict.fromkeys(point[place] for point in grid["points"])
-    name = field.rpartition(".")[2].replace("_", " ")
-    if ratio := common_ratio(list(values)):
-      text = f"largest {name}: among values a factor of {ratio:.3g} apart"
-      notes.append(text)
-  return notes
+  values = zip(*grid["points"], strict=True)
+  return [
+    f"largest {field_name(field)}: among values a factor of {ratio:.3g} apart"
+    for field, own in zip(grid["fields"], values, strict=False)
+    if (ratio := common_ratio(_once(own)))
+  ]
 
 
-def _key(one: str, other: str, arms: list[str]) -> tuple[str, str]:
-  return (one, other) if one in arms else (other, one)
+def _once(found: Iterable[Any]) -> list[Any]:
+  """Each value once; of lists, which JSON has for tuples, as well."""
+  return list({str(value): value for value in found}.values())
 
 
 def _points(grids: list[Mapping[str, Any]]) -> Table:
-  fields = grids[0]["fields"]
-  names = [field.rpartition(".")[2].replace("_", " ") for field in fields]
-  points = list(dict.fromkeys(tuple(p) for g in grids for p in g["points"]))
+  names = [field_name(field) for field in grids[0]["fields"]]
+  points = _once(point for grid in grids for point in grid["points"])
   metric = _shown(grids)
   cells = {
-    (grid["arm"], tuple(point)): _cell(grid, place, metric)
+    (grid["arm"], str(point)): _cell(grid, place, metric)
     for grid in grids
     for place, point in enumerate(grid["points"])
   }
   arms = [grid["arm"] for grid in grids]
-  texts = {point: tuple(map(_text, point)) for point in points}
+  cell = lambda arm, point: cells.get((arm, str(point)), NONE)
   if len(arms) <= _ARMS:
     columns = (*names, *arms)
     rows = [
-      (*texts[point], *(cells.get((arm, point), NONE) for arm in arms))
-      for point in points
+      (*_texts(point), *(cell(arm, point) for arm in arms)) for point in points
     ]
   else:
     columns = (*names, "arm", words(metric))
     rows = [
-      (*texts[point], arm, cells.get((arm, point), NONE))
+      (*_texts(point), arm, cell(arm, point))
       for point in points
       for arm in arms
     ]
-  title = f"{words(metric)} at each point"
-  return Table(title[:1].upper() + title[1:], columns, tuple(rows))
+  title = sentence(f"{words(metric)} at each point")
+  return Table(title, columns, tuple(rows))
+
+
+def _texts(point: Iterable[Any]) -> list[str]:
+  return [number_text(value, 6) for value in point]
 
 
 def _shown(grids: list[Mapping[str, Any]]) -> str:
@@ -122,8 +122,3 @@ def _cell(grid: Mapping[str, Any], place: int, metric: str) -> str:
   if count := grid["diverged"][place]:
     text += f" ({count} of {grid['seeds'][place]} diverged)"
   return text
-
-
-def _text(value: Any) -> str:
-  number = isinstance(value, int | float) and not isinstance(value, bool)
-  return f"{value:g}" if number else str(value)

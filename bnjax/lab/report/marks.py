@@ -37,6 +37,11 @@ class Axis:
   powers: bool = False
   switch: bool = False
 
+  def shown(self) -> list[int]:
+    """The places whose names are written: of many cells every second or so."""
+    every = -(-len(self.names) // 13) if self.low == -0.5 else 1
+    return list(range(0, len(self.names), every))
+
 
 class _Mark:
   """Whatever has arrays: of float64, whatever they were made of."""

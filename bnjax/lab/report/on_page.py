@@ -15,7 +15,7 @@ import numpy as np
 
 from bnjax.lab.report import marks
 from bnjax.lab.report.marks import Figure
-from bnjax.lab.report.style import FRAME, GRID, PAGE, PANEL, SOFT, TEXT
+from bnjax.lab.report.style import FRAME, PAGE, SOFT
 from bnjax.lab.report.wording import number_text
 
 Json = dict[str, Any]
@@ -29,7 +29,6 @@ _SYMBOLS = {
   "o": "circle", "s": "square", "^": "triangle-up", "v": "triangle-down",
   "D": "diamond", "X": "x", ">": "triangle-right", "<": "triangle-left",
 }  # fmt: skip
-_FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif'
 
 
 def to_plotly(
@@ -294,7 +293,7 @@ def _bar(mark: marks.Bar) -> list[Json]:
 def _ridge(mark: marks.Ridge) -> list[Json]:
   trace = _area("ridge", *mark.outline(), mark.color, 0.75)
   trace["meta"]["of"] = "density"
-  note = f"<br>{mark.note}" if mark.note else ""
+  note = f"<br>{_plain(mark.note)}" if mark.note else ""
   text = "%{fullData.name}: density %{customdata:.3~g}<br>at %{x:.3~g}"
   density = short(np.r_[0.0, np.repeat(mark.density, 2), 0.0])
   return [trace | {"hoveron": "points", "customdata": density}
@@ -330,104 +329,58 @@ def _cells(mark: marks.Cells) -> list[Json]:
 
 
 def _layout(figure: Figure) -> Json:
-  """The layout but for its size, which `page.js` knows."""
-  several = len(figure.panels) > 1 or figure.title
-  lines = figure.marks(marks.Line)
-  names = {}
-  layout: Json = {
-    "autosize": False,
-    "paper_bgcolor": "rgba(0,0,0,0)",
-    "plot_bgcolor": "rgba(0,0,0,0)",
-    "font": {"family": _FONT, "size": 12, "color": TEXT},
-    "hoverlabel": {
-      "bgcolor": PANEL,
-      "bordercolor": FRAME,
-      "font": {"color": TEXT, "family": _FONT, "size": 12},
-      "align": "left",
-      "namelength": -1,
-    },
-    "modebar": {
-      "bgcolor": "rgba(0,0,0,0)", "color": SOFT, "activecolor": TEXT,
-    },
-    "hovermode": "x unified" if 0 < len(lines) <= 8 * len(figure.panels)
-    else "closest",
-    "bargap": 0.3,
-    "legend": {
-      "orientation": "h", "x": 0, "xanchor": "left", "yanchor": "top",
-      "font": {"size": 12, "color": TEXT}, "entrywidthmode": "pixels",
-      "tracegroupgap": 0,
-    },
-    "grid": {"pattern": "independent"},
-    "annotations": [],
-    "shapes": [],
+  """The layout but for its size, which `page.js` knows, and `look.json`."""
+  several = len(figure.panels) > 1 or bool(figure.title)
+  lines = len(figure.marks(marks.Line))
+  closest = not 0 < lines <= 8 * len(figure.panels)
+  meta: Json = {
+    "panels": len(figure.panels), "columns": figure.columns,
+    "least": figure.least * _INCH, "height": figure.height * _INCH,
+    "share": figure.share, "names": {}, "titled": several,
   }  # fmt: skip
+  layout: Json = {"hovermode": "closest" if closest else "x unified",
+                  "annotations": [], "shapes": [], "meta": meta}  # fmt: skip
   for place, panel in enumerate(figure.panels):
     end = str(place + 1) if place else ""
-    for letter, own in (("x", panel.x), ("y", panel.y)):
+    for letter in ("x", "y"):
+      own = getattr(panel, letter)
       axis = _axis(own, letter) | _ticks(panel, letter, own.log)
       if place and letter in figure.share:
         axis["matches"] = letter
       layout[f"{letter}axis{end}"] = axis
       if own.names:
-        names[f"{letter}{end}"] = list(own.names)
-    above = {
-      "showarrow": False, "y": 1, "yanchor": "bottom", "yshift": 3,
-      "xref": f"x{end} domain", "yref": f"y{end} domain",
-    }  # fmt: skip
+        meta["names"][f"{letter}{end}"] = list(own.names)
+    above = {"xref": f"x{end} domain", "yref": f"y{end} domain"}
     if several and panel.title:
-      text = f"<b>{_plain(panel.title)}</b>"
-      layout["annotations"].append(
-        {**above, "text": text, "x": 0, "xanchor": "left"}
-      )
+      title = {"text": f"<b>{_plain(panel.title)}</b>"}
+      layout["annotations"].append(above | title)
     if panel.note:
-      soft = {"color": SOFT, "size": 11}
-      layout["annotations"].append(
-        {**above, "text": panel.note, "x": 1, "xanchor": "right", "font": soft}
-      )
+      note = {"text": _plain(panel.note), "x": 1, "xanchor": "right"}
+      soft = {"font": {"color": SOFT, "size": 11}}
+      layout["annotations"].append(above | note | soft)
     for mark in panel.marks:
       if isinstance(mark, marks.Level):
         layout["shapes"] += _dashes(mark, end)
   if cells := figure.marks(marks.Cells):
     layout["plot_bgcolor"] = FRAME
+    label = {"title": {"text": _plain(cells[0].label)}}
     layout["coloraxis"] = {
-      "colorscale": "Viridis",
-      "cmin": cells[0].low,
-      "cmax": cells[0].high,
-      "colorbar": {
-        "thickness": 14, "outlinewidth": 0, "tickfont": {"color": SOFT},
-        "lenmode": "pixels", "len": 280, "y": 1, "yanchor": "top",
-        "title": {"text": _plain(cells[0].label), "side": "right",
-                  "font": {"color": SOFT}},
-      },
+      "cmin": cells[0].low, "cmax": cells[0].high, "colorbar": label,
     }  # fmt: skip
-  layout["meta"] = {
-    "panels": len(figure.panels),
-    "columns": figure.columns,
-    "least": figure.least * _INCH,
-    "height": figure.height * _INCH,
-    "share": figure.share,
-    "names": names,
-    "titled": bool(several),
-  }
   return layout
 
 
 def _axis(own: marks.Axis, letter: str) -> Json:
   axis: Json = {
-    "title": {"text": _plain(own.label), "font": {"color": SOFT}},
-    "tickfont": {"color": SOFT},
-    "gridcolor": GRID,
-    "linecolor": FRAME,
-    "zeroline": False,
-    "automargin": True,
+    "title": {"text": _plain(own.label)},
     "type": "log" if own.log else "linear",
     **_range(own, own.log),
   }
   if own.names:
-    every = -(-len(own.names) // 13) if own.low == -0.5 else 1
+    shown = own.shown()
     axis |= {
-      "tickvals": list(range(0, len(own.names), every)),
-      "ticktext": [_plain(name) for name in own.names[::every]],
+      "tickvals": shown,
+      "ticktext": [_plain(own.names[place]) for place in shown],
       "showgrid": False,
       "fixedrange": letter == "y",
     }
@@ -439,8 +392,6 @@ def _axis(own: marks.Axis, letter: str) -> Json:
   elif own.powers:
     axis |= {"tickprefix": "10<sup>", "ticksuffix": "</sup>", "nticks": 4,
              "showgrid": False}  # fmt: skip
-  else:
-    axis |= {"nticks": 7, "exponentformat": "power", "hoverformat": ",.5~g"}
   return axis
 
 
@@ -481,21 +432,9 @@ def _dashes(mark: marks.Level, end: str) -> list[Json]:
   ]  # fmt: skip
 
 
-def _menu(buttons: Sequence[Json], name: str, x: float) -> Json:
-  return {
-    "name": name,
-    "type": "buttons",
-    "direction": "right",
-    "buttons": list(buttons),
-    "x": x,
-    "xanchor": "right" if x else "left",
-    "y": 1,
-    "yanchor": "bottom",
-    "pad": {},
-    "bgcolor": PANEL,
-    "bordercolor": FRAME,
-    "font": {"size": 12, "color": TEXT},
-  }
+def _menu(buttons: Sequence[Json], name: str, x: float, left: int = 0) -> Json:
+  return {"name": name, "buttons": list(buttons), "x": x, "pad": {"l": left},
+          "xanchor": "right" if x else "left"}  # fmt: skip
 
 
 def _switches(figure: Figure) -> list[Json]:
@@ -527,7 +466,7 @@ def _switches(figure: Figure) -> list[Json]:
   # Each by itself: of several in one menu Plotly knows one as pressed.
   alone = {"showactive": False, "active": -1}
   return [
-    _menu([button], "", 0) | alone | {"pad": {"l": 62 * place}}
+    _menu([button], "", 0, 62 * place) | alone
     for place, button in enumerate(buttons)
   ]
 
@@ -561,14 +500,8 @@ def _slider(labels: Sequence[str]) -> Json:
   longest = max(map(len, labels))
   return {
     "active": len(labels) - 1,
-    "currentvalue": {"font": {"color": TEXT, "size": 12}},
     # Long ones stand above the slider alone.
-    "font": {"color": SOFT, "size": 10 if longest <= 16 else 1},
-    "bgcolor": FRAME,
-    "bordercolor": FRAME,
-    "activebgcolor": SOFT,
-    "tickcolor": FRAME,
-    "ticklen": 3,
+    "font": {"size": 10 if longest <= 16 else 1},
     "steps": [
       {"label": _plain(label), "method": "animate", "args": [[label], how]}
       for label in labels

@@ -1,6 +1,7 @@
 """Figures drawn with Matplotlib, for files and for print."""
 
 import functools
+import io
 import logging
 import math
 import pathlib
@@ -18,8 +19,10 @@ from matplotlib.figure import Figure as Canvas
 
 from bnjax.lab.report import marks
 from bnjax.lab.report.end_labels import label_lines
+from bnjax.lab.report.files import replace
 from bnjax.lab.report.style import SOFT, TEXT
 from bnjax.lab.report.wording import number_text
+from bnjax.lab.results.figure_kinds import check_file_name
 
 WIDTH = 6.4  # inches: the text width of a page, at which 8 points is legible
 COLUMN = 3.3  # inches: a column of a paper in two columns
@@ -49,6 +52,7 @@ _RC: Any = {
   "xtick.color": "#666666",
   "ytick.color": "#666666",
   "savefig.facecolor": "white",
+  "text.parse_math": False,
   "svg.hashsalt": "bnjax",
   "svg.fonttype": "none",
   "pdf.fonttype": 42,
@@ -86,13 +90,14 @@ def save(
   Args:
     figure: what is drawn.
     folder: where the files go.
-    name: of the files, without the ending.
+    name: of the files, without the ending; see `check_file_name`.
     formats: of `METADATA`.
     width: in inches; that of a page, or more for several columns, if None.
 
   Returns:
     A file for each format.
   """
+  check_file_name(name)
   # It tells each step of embedding a font in a PDF to whoever logs at INFO.
   logging.getLogger("fontTools").setLevel(logging.WARNING)
   wide = width or min(8.0, WIDTH + 0.8 * (figure.columns - 1))
@@ -100,8 +105,9 @@ def save(
     canvas = draw(figure, wide)
     files = []
     for form in formats:
-      files.append(folder / f"{name}.{form}")
-      canvas.savefig(files[-1], format=form, metadata=METADATA[form])
+      content = io.BytesIO()
+      canvas.savefig(content, format=form, metadata=METADATA[form])
+      files.append(replace(folder / f"{name}.{form}", content.getvalue()))
   return files
 
 
@@ -137,15 +143,15 @@ def draw(figure: marks.Figure, width: float = WIDTH) -> Canvas:
     last = place + columns >= count
     axes.tick_params(labelbottom=last or "x" not in figure.share)
     if last or "x" not in figure.share:
-      axes.set_xlabel(_wrapped(panel.x.label, across * 17), parse_math=False)
+      axes.set_xlabel(_wrapped(panel.x.label, across * 17))
     if place % columns == 0 or "y" not in figure.share:
       room = 18 * (figure.height or side)
-      axes.set_ylabel(_wrapped(panel.y.label, room), parse_math=False)
+      axes.set_ylabel(_wrapped(panel.y.label, room))
     else:
       axes.tick_params(labelleft=False, left=False)
   if cells := figure.marks(marks.Cells):
     _colour_bar(grid[columns - 1], cells[0])
-  foot = {"x": 0.01, "ha": "left", "parse_math": False}
+  foot = {"x": 0.01, "ha": "left"}
   if title:
     canvas.suptitle(title, fontsize=8 if narrow else 10, weight="bold", **foot)
   canvas.supxlabel(caption, fontsize=6 if narrow else 7, color=SOFT, **foot)
@@ -164,7 +170,7 @@ def _short(name: str) -> str:
 def _set_up(axes: Axes, panel: marks.Panel, width: float) -> None:
   """Titles, and the kinds of axes, before any mark is drawn."""
   room = width - 0.06 * len(panel.note)
-  axes.set_title(_wrapped(panel.title, room * 14), parse_math=False)
+  axes.set_title(_wrapped(panel.title, room * 14))
   axes.set_title(
     panel.note, loc="right", fontsize=7, color=SOFT, weight="normal"
   )
@@ -199,8 +205,7 @@ def _scale(axis: Any, own: marks.Axis) -> None:
     _name(axis, own)
   elif own.powers:
     axis.set_major_locator(ticker.MaxNLocator(3, integer=True))
-    form = ticker.FuncFormatter(lambda x, _: f"$10^{{{x:.0f}}}$")
-    axis.set_major_formatter(form)
+    axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: _power(x)))
   elif own.ticks:
     axis.set_major_locator(ticker.FixedLocator(own.ticks))
     axis.set_minor_locator(ticker.NullLocator())
@@ -222,14 +227,13 @@ def _name(axis: Any, own: marks.Axis) -> None:
   """Names at the places; where numbers are many, at every second or so."""
   across = axis.axis_name == "x"
   cells = not own.colors and own.low == -0.5
-  every = -(-len(own.names) // 13) if cells else 1
-  names = [_short(name) for name in own.names[::every]]
-  axis.set_major_locator(ticker.FixedLocator(range(0, len(own.names), every)))
+  places = own.shown()
+  names = [_short(own.names[place]) for place in places]
+  axis.set_major_locator(ticker.FixedLocator(places))
   axis.set_major_formatter(ticker.FixedFormatter(names))
   axis.set_tick_params(length=2 if cells else 0)
   long = across and sum(map(len, names)) > 30
   for place, label in enumerate(axis.get_ticklabels()):
-    label.set_parse_math(False)
     if long:
       label.set(rotation=40, ha="right", rotation_mode="anchor")
     if own.colors and place < len(own.colors):
@@ -242,12 +246,24 @@ def _plain(value: float, _: Any = None) -> str:
   return f"{value:.6g}"
 
 
+def _power(exponent: float) -> str:
+  """A power of ten, as text.
+
+  >>> _power(-12.0)
+  '10⁻¹²'
+  """
+  raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+  return "10" + str(round(exponent)).translate(raised)
+
+
 def _log_ticks(axis: Any, low: float, high: float) -> None:
   """Ticks of a logarithmic axis, as plain numbers where they are few."""
   decades = math.log10(high / low) if high > low > 0 else 0.0
   if decades > 5:
     axis.set_major_locator(ticker.LogLocator(numticks=8))
-    axis.set_major_formatter(ticker.LogFormatterMathtext())
+    axis.set_major_formatter(
+      ticker.FuncFormatter(lambda x, _: _power(math.log10(x)))
+    )
   else:
     subs = (1, 2, 5) if decades < 2.3 else (1,)
     axis.set_major_locator(ticker.LogLocator(subs=subs))
@@ -276,7 +292,7 @@ def _colour_bar(axes: Axes, cells: marks.Cells) -> None:
   side = axes.inset_axes((1.05, 0, 0.05, 1))
   bar = axes.figure.colorbar(axes.collections[0], cax=side)
   bar.outline.set_visible(False)
-  bar.set_label(_wrapped(cells.label, 42), parse_math=False)
+  bar.set_label(_wrapped(cells.label, 42))
   side.tick_params(length=0)
   if cells.threshold is not None and cells.low < cells.threshold < cells.high:
     side.axhline(cells.threshold, color=TEXT, linewidth=2.6)

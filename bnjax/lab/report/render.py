@@ -12,6 +12,8 @@ from typing import ClassVar
 
 from rich import box, console, measure, padding, table, text
 
+from bnjax.lab.errors import plain as plain
+
 # Text that is drawn in a colour wherever it is a whole cell. The colour only
 # repeats what the words say.
 STYLES = {
@@ -56,28 +58,21 @@ class Table:
     return all(re.match(_NUMBER, cell) for cell in cells)
 
 
-def plain(value: str) -> str:
-  r"""One line of printable text: no line breaks or terminal controls.
-
-  >>> plain("two\nlines\x1b[0m")
-  'two lines�[0m'
-  """
-  joined = re.sub(r"[\r\n\t]+", " ", str(value))
-  unknown = "\N{REPLACEMENT CHARACTER}"
-  return "".join(c if c.isprintable() else unknown for c in joined)
-
-
 def escape_markdown(value: str) -> str:
   r"""Escapes what Markdown, its tables and inline HTML give a meaning.
 
   >>> escape_markdown("<b>|*x* batch_norm")
   '&lt;b&gt;\\|\\*x\\* batch_norm'
   """
-  value = html.escape(plain(value), quote=False)
-  # A bracket before a number opens an interval, not a link.
-  value = re.sub(r"([\\`*|~$]|\[(?![-+]?\d))", r"\\\1", value)
+  value = html.escape(plain(value).strip(), quote=False)
+  # An interval, but not as the text of a link, needs no escape.
+  interval = r"\[[-+\d.,e ]+\](?![(\[:])"
+  value = re.sub(
+    rf"({interval})|([\\`*|~$\[\]])", lambda m: m[1] or f"\\{m[2]}", value
+  )
   value = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", value)
-  return re.sub(r"^(\s*)([#+-])(?=\s|#)", r"\1\\\2", value)
+  # What begins a list, a heading or a rule.
+  return re.sub(r"^(\d+(?=[.)])|)([-+#=.)])(?![\d.])", r"\1\\\2", value)
 
 
 def to_markdown(tab: Table) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnjax.lab.report.style import Look, looks
+from bnjax.lab.results import Workdir
 from bnjax.lab.results.measured import Measured
 from bnjax.lab.results.published import PublishedCurve, PublishedNumber
-from bnjax.lab.results.rules import Rules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,15 +19,21 @@ class Run:
     looks: each arm's look.
     sizes: its data sets, and how many training examples each has; 0 where
       that was not recorded.
-    numbers: what is published of it.
-    lines: likewise, over steps.
   """
 
   measured: Measured
   looks: Mapping[str, Look]
   sizes: Mapping[str, int]
-  numbers: tuple[PublishedNumber, ...]
-  lines: tuple[PublishedCurve, ...]
+
+  @property
+  def numbers(self) -> tuple[PublishedNumber, ...]:
+    """What is published of it."""
+    return self.measured.rules.numbers
+
+  @property
+  def lines(self) -> tuple[PublishedCurve, ...]:
+    """What is published of it over steps."""
+    return self.measured.rules.curves
 
   def arms(self, wanted: Sequence[str]) -> list[str]:
     """The arms of a figure: those it names, or all."""
@@ -38,18 +44,11 @@ class Run:
     return (self.measured.config.get("probes") or {}).get(name) or {}
 
 
-def read_run(
-  config: Mapping[str, Any],
-  environment: Mapping[str, Any],
-  rows: Sequence[Mapping[str, Any]],
-  probes: Sequence[Mapping[str, Any]],
-  rules: Rules,
-) -> Run:
+def read_run(run: Workdir) -> Run:
   """Groups the records of a run; raises ValueError as `Measured` does."""
-  measured = Measured(config, rows, probes, rules)
+  measured = Measured(run.config, run.rows, run.probes, run.rules)
   sizes = {
     str(data.get("name", "")): int(data.get("train") or 0)
-    for data in environment.get("datasets") or []
+    for data in run.environment.get("datasets") or []
   }
-  arms = looks(measured.arms)
-  return Run(measured, arms, sizes, rules.numbers, rules.curves)
+  return Run(measured, looks(measured.arms), sizes)

@@ -1,5 +1,6 @@
 """One look for every figure: colours by arm, in the light and in the dark."""
 
+import colorsys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class Look(NamedTuple):
 def looks(arms: Iterable[str]) -> dict[str, Look]:
   """Gives every arm its look; it depends on the arms and their order alone.
 
-  Colours repeat from the 31st arm on, with other marks.
+  Beyond thirty arms hues go round and round, never twice the same.
 
   >>> looks(["batch_norm", "other"])["batch_norm"].color
   '#0072b2'
@@ -53,22 +54,27 @@ def looks(arms: Iterable[str]) -> dict[str, Look]:
   taken = {look.color for look in found.values()}
   free = [Look(color) for color in PALETTE if color not in taken]
   free += [Look(color, MARKS[0]) for color in MORE]
-  for mark, other, share in zip(MARKS[1:], ("#000000", "#ffffff", None),
-                                (0.4, 0.4, 0), strict=True):  # fmt: skip
-    free += [Look(mix(c, other, share), mark) for c in (*PALETTE, *MORE)]
+  for mark, other in zip(MARKS[1:3], ("#000000", "#ffffff"), strict=True):
+    free += [Look(mix(c, other, 0.4), mark) for c in (*PALETTE, *MORE)]
   others = [arm for arm in arms if arm not in found]
-  found |= {arm: free[i % len(free)] for i, arm in enumerate(others)}
+  free += [Look(_hue(i), MARKS[3]) for i in range(len(others) - len(free))]
+  found |= dict(zip(others, free, strict=False))
   return {arm: found[arm] for arm in arms}
 
 
-def mix(color: str, other: str | None, share: float) -> str:
+def _hue(place: int) -> str:
+  """A colour of an endless row, by the golden angle."""
+  hue, light = 0.02 + place * 0.618034, 0.38 + 0.002 * (place % 90)
+  rgb = colorsys.hls_to_rgb(hue % 1, light, 0.55)
+  return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+
+
+def mix(color: str, other: str, share: float) -> str:
   """A colour with a share of another one.
 
   >>> mix("#000000", "#ffffff", 0.5)
   '#808080'
   """
-  if other is None:
-    return color
   parts = zip(_rgb(color), _rgb(other), strict=True)
   return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in parts)
 

@@ -171,11 +171,6 @@ def ranked_names(names: Iterable[str]) -> list[str]:
   return sorted(set(names), key=lambda name: (rank.get(name, len(rank)), name))
 
 
-def ranked(cells: Iterable[tuple[str, str]]) -> list[str]:
-  """The metrics of (arm, metric) pairs, in the order they are listed in."""
-  return ranked_names(metric for _, metric in cells)
-
-
 def diverged_steps(rows: Iterable[Row]) -> dict[str, dict[int, int]]:
   """The step at which each diverged run did so: arm -> seed -> step."""
   frame = Table.of_metrics(rows).frame

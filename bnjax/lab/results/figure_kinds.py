@@ -11,11 +11,12 @@ ValueError: Curves.metrics is 'loss', but should be a list, each of it a text
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from bnjax.lab.results.checked import Checked
-from bnjax.lab.results.names import expand, parse_name
+from bnjax.lab.results.names import expand, parse_name, split_point
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -207,64 +208,74 @@ class HeatMap(Figure):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Layers(Figure):
+class _OfLayers(Checked):
+  """What figures of a probe's layers have.
+
+  Attributes:
+    probe: what saw the layers.
+    layers: "activation_{1..19}", a pattern such as "*/kernel", or a list of
+      these; all that the probe saw if empty.
+    at: with a grid the point that is shown: "l2=0,init_scale=1".
+    step: the last one at which it looked if None.
+    label: of the axis of values.
+  """
+
+  probe: str
+  layers: tuple[str, ...] = ()
+  at: str = ""
+  step: int | None = None
+  label: str = ""
+
+  def check(self) -> None:
+    """Writes ranges of layers out, and checks the point."""
+    try:
+      layers = tuple(name for own in self.layers for name in expand(own))
+    except ValueError as error:
+      raise self.wrong("layers", f"has {error}") from None
+    object.__setattr__(self, "layers", layers)
+    self.point()
+
+  def point(self) -> tuple[tuple[str, Any], ...]:
+    """The values of the grid's fields; none without a grid."""
+    return split_point(f"{self.probe}@{self.at}" if self.at else self.probe)[1]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layers(_OfLayers, Figure):
   """A number of each layer, a line an arm; as a table, a column an arm.
 
   The mean over seeds is geometric on a logarithmic axis.
 
   Attributes:
-    probe: whose number.
-    layers: "activation_{1..19}", a pattern such as "*/kernel", or a list of
-      these; all that the probe saw if empty.
-    step: the last one at which it looked if None.
     log_y: logarithmic values.
     reference: a factor per layer, going backwards, drawn as a dashed line.
     reference_text: what it is.
     reference_arm: whose last layer it starts from; the first arm's if empty.
-    label: of the y axis.
   """
 
   kind: ClassVar[str] = "layers"
 
-  probe: str
-  layers: tuple[str, ...] = ()
-  step: int | None = None
   log_y: bool = True
   reference: float | None = None
   reference_text: str = ""
   reference_arm: str = ""
-  label: str = ""
-
-  def check(self) -> None:
-    """Writes ranges of layers out."""
-    object.__setattr__(self, "layers", _expanded(self, self.layers))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Histograms(Figure):
+class Histograms(_OfLayers, Figure):
   """Histograms of layers, a column a layer and a row an arm; all seeds' sum.
 
+  The probe's values are counts, and it has edges.
+
   Attributes:
-    probe: its values are counts, and it has edges.
-    layers: as for `Layers`.
-    step: the last one at which it looked if None.
     log_counts: logarithmic counts.
     shared: whether all panels have one x axis.
-    label: of the x axis.
   """
 
   kind: ClassVar[str] = "histograms"
 
-  probe: str
-  layers: tuple[str, ...] = ()
-  step: int | None = None
   log_counts: bool = False
   shared: bool = True
-  label: str = ""
-
-  def check(self) -> None:
-    """Writes ranges of layers out."""
-    object.__setattr__(self, "layers", _expanded(self, self.layers))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -334,15 +345,26 @@ class Custom(Figure):
     return {**self.options, **({"arms": list(self.arms)} if self.arms else {})}
 
 
+def check_file_name(name: str) -> None:
+  """Checks the name of a figure, which its file bears.
+
+  Raises:
+    ValueError: it could be a path, or is not fit for a file.
+
+  >>> check_file_name("../x")
+  Traceback (most recent call last):
+  ValueError: a figure is named '../x', but its file needs a name of letters,
+  digits, spaces and _ . , = + -
+  """
+  if not re.fullmatch(r"\w[\w .,=+-]{0,59}", name):
+    raise ValueError(
+      f"a figure is named {name!r}, but its file needs a name of letters, "
+      "digits, spaces and _ . , = + -"
+    )
+
+
 def _check_name(path: str, name: str) -> None:
   try:
     parse_name(name)
   except ValueError as error:
     raise ValueError(f"{path}: {error}") from None
-
-
-def _expanded(figure: Figure, patterns: Iterable[str]) -> tuple[str, ...]:
-  try:
-    return tuple(name for p in patterns for name in expand(p))
-  except ValueError as error:
-    raise figure.wrong("layers", f"has {error}") from None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,5 +87,6 @@ def of_grid(grid: Grid) -> dict[str, Figure]:
     log = all(is_number(value) and value > 0 for value in values)
     wide = log and max(values) >= 10 * min(values)
     shown = (grid.metric,)
-    found[name] = Field(x=field, metrics=shown, log_x=wide)
+    fit = re.sub(r"[^\w .,=+-]", "_", name).strip(" .,=+-")[:60]
+    found[fit or "grid"] = Field(x=field, metrics=shown, log_x=wide)
   return found

@@ -78,7 +78,8 @@ def write_table(
 
   Args:
     workdir: the work directory of a run, or what was kept of one.
-    path: FILE.csv or FILE.parquet; the probes' is FILE-probes.csv.
+    path: FILE.csv or FILE.parquet; the probes' is FILE-probes.csv. In CSV a
+      text that a spreadsheet would take for a formula has an apostrophe ahead.
 
   Returns:
     The files.
@@ -98,7 +99,9 @@ def write_table(
   for file, table in tables.items():
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix == ".csv":
-      table.to_csv(file, index=False)
+      texts = table.select_dtypes(exclude="number").map(_cell)
+      safe = table.assign(**dict(texts.items())).rename(columns=_cell)
+      safe.to_csv(file, index=False)
       continue
     try:
       table.to_parquet(file, index=False)
@@ -107,6 +110,16 @@ def write_table(
         f"{file} needs pyarrow: pip install pyarrow, or write .csv"
       ) from None
   return list(tables)
+
+
+def _cell(value: Any) -> Any:
+  """A cell of CSV: no text is a formula.
+
+  >>> _cell("=1+1"), _cell(-1.0)
+  ("'=1+1", -1.0)
+  """
+  formula = isinstance(value, str) and value.startswith(tuple("=+-@\t\r"))
+  return f"'{value}" if formula else value
 
 
 def _flat(table: Table) -> tuple[pd.DataFrame, list[str]]:

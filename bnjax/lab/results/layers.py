@@ -68,7 +68,8 @@ def _profile(measured: Measured, wanted: Layers, arm: str) -> Profile | None:
   names = chosen(wanted.layers, measured.probes.layers(wanted.probe, arm))
   curves: dict[str, Curve] = {}
   for name in names:
-    if curve := measured.probes.curve(arm, Probe(wanted.probe, name)):
+    probe = Probe(wanted.probe, name, point=wanted.point())
+    if curve := measured.probes.curve(arm, probe):
       curves[name] = curve
   steps = [curve.last_step for curve in curves.values()]
   if not steps:

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from bnjax.lab.results.checked import Checked
-from bnjax.lab.results.figure_kinds import Figure, Layers
+from bnjax.lab.results.figure_kinds import Figure, Layers, check_file_name
 from bnjax.lab.results.points import is_number
 from bnjax.lab.results.published import (
   PublishedCurve,
@@ -130,6 +130,11 @@ class Rules(Checked):
   tables: Mapping[str, Layers] = dataclasses.field(default_factory=dict)
   grid_metric: str = "validation_accuracy"
   grid_threshold: float = 0.9
+
+  def check(self) -> None:
+    """Checks the names of figures, which are those of files."""
+    for name in self.figures:
+      check_file_name(name)
 
   @property
   def numbers(self) -> tuple[PublishedNumber, ...]:

@@ -1,4 +1,4 @@
-"""What chance decides in a run of steps, drawn on the device beforehand."""
+"""The random draws of a run of steps, made on the device in one program."""
 
 import functools
 from collections.abc import Callable, Iterator

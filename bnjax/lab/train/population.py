@@ -30,7 +30,7 @@ def check_statistics(task: Task, state: TrainState, name: str) -> None:
     name: of the norm in the config.
 
   Raises:
-    UserError: it keeps running statistics by a rule of its own.
+    UserError: it keeps running statistics by its own rule.
   """
   if state.batch_stats and not _is_batch_norm(task) and _decay(task) is None:
     raise UserError(
@@ -107,7 +107,7 @@ def _by_batch(
   kwargs: dict[str, Any],
   context: nn.module.InterceptorContext,
 ) -> Any:
-  """Calls a norm as in training, whatever the rest of the model does."""
+  """Calls a norm as in training, also where the model is in inference mode."""
   if context.method_name == "__call__":
     given = inspect.signature(context.orig_method).bind(*args, **kwargs)
     if "use_running_average" in given.arguments:

@@ -1,4 +1,4 @@
-"""Which numbers of a network are in how many bits, by name."""
+"""Named precision policies: the dtypes of parameters, activations and data."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What training changes: arrays only, no functions."""
+"""The state of a training: parameters, statistics, optimizer, key."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

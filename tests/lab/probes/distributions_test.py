@@ -10,7 +10,6 @@ from bnjax.lab.errors import UserError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(31, 7)).astype(np.float32)
-MASK = np.arange(31) % 4 > 0
 Q = (0, 15, 50, 85, 99.5, 100)
 
 
@@ -24,18 +23,11 @@ def test_percentiles_equal_numpy(q, rows):
   np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("per_feature", [False, True])
-def test_masked_percentiles_are_those_of_the_rest(per_feature):
-  poisoned = np.where(MASK[:, None], X, 1e9)
-  poisoned[np.flatnonzero(~MASK)[0]] = np.nan
-  y = jax.jit(
-    lambda x, m: probes.percentiles(x, Q, mask=m, per_feature=per_feature)
-  )(poisoned, MASK)
-  expected = np.percentile(
-    X[MASK].astype(np.float64), Q, axis=0 if per_feature else None
-  )
-  assert y.shape == expected.shape
-  np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+def test_percentiles_of_each_feature():
+  group = {"measure": "percentiles", "q": Q, "per_feature": True}
+  (probe,) = probes.make_probes({"p": group})
+  expected = np.percentile(X.astype(np.float64), Q, axis=0)
+  np.testing.assert_allclose(probe(X), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_percentiles_in_float64_are_numpys():
@@ -51,10 +43,6 @@ def test_percentiles_of_infinities_and_nans():
   np.testing.assert_array_equal(probes.percentiles(x, (0, 25, 50, 75, 100)), x)
   assert probes.percentiles(x, 90) == jnp.inf
   assert np.isnan(probes.percentiles(x.at[1].set(jnp.nan), (5, 95))).all()
-  mask = jnp.array([False, True, True, False, False])
-  assert probes.percentiles(x.at[0].set(jnp.nan), 100, mask=mask) == 2
-  assert np.isnan(probes.percentiles(x, 50, mask=jnp.zeros(5, bool)))
-  assert np.isnan(probes.percentiles(x.at[1].set(jnp.nan), 0, mask=mask))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -94,9 +82,6 @@ def test_histogram_of_odd_data():
   none = probes.histogram(jnp.full(3, jnp.nan), 2)
   np.testing.assert_array_equal(none.edges, [0, 0.5, 1])
   np.testing.assert_array_equal(none.counts, [0, 0])
-  masked = probes.histogram(x, 2, mask=x < 4)
-  np.testing.assert_array_equal(masked.edges, [0, 0.5, 1])
-  np.testing.assert_array_equal(masked.counts, [1, 1])
 
 
 def test_log10_histogram_counts_orders_and_zeros():
@@ -107,9 +92,6 @@ def test_log10_histogram_counts_orders_and_zeros():
   np.testing.assert_array_equal(edges, [-36, -26, -16, -6, 4])
   np.testing.assert_array_equal(counts, [2, 0, 1, 2])
   np.testing.assert_allclose(zeros, 2 / 8)
-  masked = probes.log10_histogram(x, 4, (-36, 4), mask=np.arange(8) >= 3)
-  np.testing.assert_array_equal(masked.counts, [1, 0, 1, 2])
-  assert masked.zero_fraction == 0
   # The range of the data leaves the zeros out.
   np.testing.assert_allclose(
     probes.log10_histogram(x, 2).edges[jnp.array([0, 2])],
@@ -124,15 +106,14 @@ def test_log10_histogram_counts_orders_and_zeros():
 @pytest.mark.parametrize("name", ["percentiles", "histogram"])
 def test_vmap_equals_a_loop(name):
   arguments = {"q": Q} if name == "percentiles" else {}
-  function = lambda x, mask: probes.MEASURES[name](x, mask=mask, **arguments)
+  function = lambda x: probes.MEASURES[name](x, **arguments)
   x = RNG.normal(size=(3, 8, 2)).astype(np.float32)
-  mask = RNG.random((3, 8)) < 0.7
-  together = jax.vmap(function)(x, mask)
+  together = jax.vmap(function)(x)
   for i in range(3):
     jax.tree.map(
       lambda a, b, i=i: np.testing.assert_allclose(a[i], b, atol=1e-6),
       together,
-      function(x[i], mask[i]),
+      function(x[i]),
     )
 
 

@@ -43,10 +43,6 @@ def test_a_unit_is_measured_alone():
   q = (15, 85)
   np.testing.assert_allclose(all_units(X), np.percentile(X, q), rtol=1e-5)
   np.testing.assert_allclose(one(X), np.percentile(X[:, 2], q), rtol=1e-5)
-  mask = np.arange(9) < 5
-  np.testing.assert_allclose(
-    one(X, mask), np.percentile(X[:5, 2], q), rtol=1e-5
-  )
   (dead,) = make_probes({"a": {"measure": "dead_units", "unit": 1}})
   assert dead(jnp.array([[1.0, 0.0], [2.0, 0.0]])) == 1
 

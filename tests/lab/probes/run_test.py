@@ -55,24 +55,23 @@ PROBES = make_probes(
 )
 
 
-def _loss(logits, labels=LABELS, mask=None):
+def _loss(logits, labels=LABELS):
   losses = -jnp.take_along_axis(
     jax.nn.log_softmax(logits), labels[:, None], axis=1
   )
-  return jnp.mean(losses, where=None if mask is None else mask[:, None])
+  return jnp.mean(losses)
 
 
-def _run(variables=VARIABLES, x=X, mask=None, labels=LABELS):
+def _run(variables=VARIABLES, x=X):
   return run_probes(
     PROBES,
     MODEL,
     variables,
     x,
-    loss_fn=lambda y: _loss(y, labels, mask),
+    loss_fn=_loss,
     update_fn=lambda gradient: jax.tree.map(lambda g: -0.1 * g, gradient),
     train=True,
     rngs=KEYS,
-    mask=mask,
   )
 
 
@@ -160,44 +159,6 @@ def test_vmap_over_networks_equals_a_loop():
       assert together["back"][layer].zero_fraction[i] == back.zero_fraction
 
 
-def test_masked_examples_are_in_no_measure():
-  probes = make_probes(
-    {
-      "mean": {"measure": "mean", "layers": "activation_*"},
-      "back": {
-        "measure": "zero_fraction",
-        "of": "output_gradient",
-        "layers": "output",
-      },
-      "gradients": {"measure": "norm", "of": "gradient"},
-    }
-  )
-  model = mlp(num_classes=3, norm=NORMS["batch_norm"], width=5)
-  variables = model.init(jax.random.key(0), X, train=False)
-
-  @jax.jit
-  def run(x, labels, mask):
-    return run_probes(
-      probes,
-      model,
-      variables,
-      x,
-      loss_fn=lambda y: _loss(y, labels, mask),
-      train=True,
-      mask=mask,
-    )
-
-  poisoned = np.concatenate([X, np.full((5, 6), 1e3, np.float32)])
-  labels = np.concatenate([LABELS, np.zeros(5, int)])
-  results = run(poisoned, labels, jnp.arange(17) < 12)
-  assert results["back"]["output"] == 0  # the 5 rows of zeros do not count
-  jax.tree.map(
-    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
-    results,
-    run(X, LABELS, None),
-  )
-
-
 def test_relative_gradient_of_an_output():
   probes = make_probes(
     {"r": {"measure": "norm", "of": "output_gradient", "relative": True}}
@@ -259,20 +220,6 @@ def test_check_names_what_is_wrong_in_one_line(group, message):
     check_probes(make_probes({"p": group}), MODEL, shapes, X.shape, train=True)
   assert "\n" not in str(raised.value)
   assert not getattr(raised.value, "__notes__", None)  # not of JAX's traces
-
-
-def test_check_finds_a_mask_that_does_not_fit():
-  class Pooled(nn.Module):
-    @nn.compact
-    def __call__(self, x, mask=None):
-      return nn.Dense(2, name="of_all")(jnp.mean(x, axis=0, keepdims=True))
-
-  variables = Pooled().init(jax.random.key(0), X)
-  probes = make_probes({"p": {"measure": "norm", "layers": "of_all"}})
-  mask = jax.ShapeDtypeStruct((12,), bool)
-  with pytest.raises(UserError, match=r"'of_all' of shape \(1, 2\) does not h"):
-    check_probes(probes, Pooled(), variables, X.shape, mask=mask)
-  assert check_probes(probes, Pooled(), variables, X) == {"p": ["of_all"]}
 
 
 def test_check_computes_nothing():

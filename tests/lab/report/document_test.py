@@ -8,6 +8,8 @@ import pytest
 
 from bnjax.lab import report, results
 from bnjax.lab.errors import UserError
+from bnjax.lab.report import on_paper
+from bnjax.lab.report.marks import Axis, Figure, Panel
 from bnjax.lab.report.page import plotly
 
 ROOT = pathlib.Path(report.__file__).parents[3]
@@ -201,6 +203,35 @@ def test_an_unknown_format_is_refused(workdir):
   with pytest.raises(UserError, match="did you mean 'png'"):
     report.write_report(workdir, formats=["jpng"])
   assert not (workdir / "report").exists()
+
+
+@pytest.mark.parametrize(
+  "name", ["report", "report/index.html", "report/report.md", "report/loss.png"]
+)
+def test_nothing_is_written_through_a_link(workdir, tmp_path_factory, name):
+  elsewhere = tmp_path_factory.mktemp("elsewhere") / "file"
+  elsewhere.write_text("mine")
+  (workdir / name).parent.mkdir(exist_ok=True)
+  (workdir / name).symlink_to(elsewhere if "/" in name else elsewhere.parent)
+  with pytest.raises(UserError, match=f"{name} is a link, through which"):
+    report.write_report(workdir)
+  assert [elsewhere] == list(elsewhere.parent.iterdir())
+  assert elsewhere.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+  "name", ["../x", "/tmp/x", "a/b", "a\\b", ".x", "", "x\n"]
+)
+def test_figures_have_names_and_no_paths(workdir, name):
+  final = results.Final(metrics=("loss",))
+  with pytest.raises(ValueError, match="a figure is named"):
+    results.Rules(figures={name: final})
+  with pytest.raises(ValueError, match="a figure is named"):
+    on_paper.save(Figure([Panel([], Axis(), Axis())]), workdir, name)
+  whole = {"rules": {"figures": {name: final.to_json()}}}
+  results.write_json(workdir / "rules.json", whole)
+  with pytest.raises(UserError, match=r"rules\.json: .*a figure is named"):
+    report.write_report(workdir)
 
 
 def test_a_report_that_cannot_be_written_is_one_clear_line(workdir):

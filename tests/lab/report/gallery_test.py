@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from markdown_it import MarkdownIt
 
 from bnjax.lab import report, results
 from bnjax.lab.errors import UserError
@@ -119,13 +120,31 @@ def test_of_a_grid_the_last_step_is_kept():
   }  # fmt: skip
 
 
-def test_an_export_replaces_its_files_and_leaves_the_finding(kept, tmp_path):
-  target = kept / "one"
-  (target / "old.png").write_bytes(b"")
-  done = report.export_run(tmp_path / "run", target)
-  assert done.notices == []
-  assert not (target / "old.png").exists()
+def test_an_export_replaces_what_it_left_and_nothing_else(kept, tmp_path):
+  target, run = kept / "one", tmp_path / "run"
+  (target / "mine.png").write_bytes(b"mine")
+  figures = {"new": results.Final(metrics=("test_accuracy",))}
+  rules = dataclasses.replace(RULES, figures=figures)
+  report.export_run(run, target, rules=rules)
+  assert sorted(path.name for path in target.glob("*.png")) == [
+    "mine.png", "new.png",
+  ]  # fmt: skip
   assert (target / "finding.md").read_text() == "*It works.*\n"
+  before = {path: path.read_bytes() for path in target.iterdir()}
+  for other in (
+    {"title": "Another"},
+    {"figures": {"mine": results.Final(metrics=("test_accuracy",))}},
+  ):
+    with pytest.raises(UserError, match=r"Another|mine\.png is there and was"):
+      report.export_run(run, target, rules=dataclasses.replace(RULES, **other))
+  assert {path: path.read_bytes() for path in target.iterdir()} == before
+  kept = results.read_json(target / "metrics.json")
+  assert set(kept.pop("files")) == {
+    path.name for path in before} - {"mine.png", "finding.md"}  # fmt: skip
+  results.write_json(target / "metrics.json", kept)  # as versions before had it
+  report.export_run(run, target, rules=rules)
+  with pytest.raises(UserError, match=r"config\.json is there and was not"):
+    report.export_run(run, make(tmp_path / "run2"))
 
 
 def test_a_large_export_is_noticed(tmp_path, monkeypatch):
@@ -207,6 +226,22 @@ def test_where_everything_holds_nothing_is_listed(tmp_path):
   ]
 
 
+def test_names_and_commands_of_others_stay_in_their_place(kept):
+  target = kept / "one"
+  summary = results.read_json(target / "summary.json")
+  summary["title"] = "![1](http://x)|`<b>\n# y"
+  summary["notices"] = [summary["title"]]
+  results.write_json(target / "summary.json", summary)
+  command = "python x\n```\n![1](http://x) ```` y"
+  results.write_json(target / "environment.json", {"command": command})
+  text = report.write_gallery(kept).page.read_text()
+  html = MarkdownIt("commonmark").enable("table").render(text)
+  assert '-console">python x ``` ![1](http://x) ```` y\n</code>' in html
+  assert 'http://x"' not in html
+  assert "<b>" not in html
+  assert html.count("<h1>") == 1
+
+
 def test_an_unfinished_run_is_said_to_be_one(kept):
   path = kept / "one" / "summary.json"
   summary = results.read_json(path) | {"notices": ["a: seed 1 stopped"]}
@@ -232,8 +267,8 @@ def test_figures_come_as_the_config_lists_them(tmp_path):
   [
     ("config.json", None, "one holds no config.json"),
     ("environment.json", "?", "one: environment.json does not hold a JSON"),
-    ("summary.json", "{}", "one/summary.json is not as this version writes"),
-    ("summary.json", '{"entries": [{}]}', "one/summary.json is not as this"),
+    ("summary.json", "{}", "one: summary.json is not as this version writes"),
+    ("summary.json", '{"entries": [{}]}', "one: summary.json is not as this"),
   ],
 )
 def test_a_damaged_experiment_is_one_clear_line(kept, name, text, message):
@@ -245,6 +280,20 @@ def test_a_damaged_experiment_is_one_clear_line(kept, name, text, message):
     report.write_gallery(kept)
   assert "\n" not in str(caught.value)
   assert not (kept / "README.md").exists()
+
+
+def test_what_is_no_page_of_ours_is_not_replaced(kept, tmp_path):
+  (kept / "README.md").write_text("mine")
+  (tmp_path / "page.html").write_text("<html>mine")
+  with pytest.raises(UserError, match=r"README\.md is no page of bnjax"):
+    report.write_gallery(kept)
+  with pytest.raises(UserError, match=r"page\.html is no page of bnjax"):
+    report.write_page([kept], tmp_path / "page.html")
+  assert (kept / "README.md").read_text() == "mine"
+  (kept / "README.md").unlink()
+  for _ in range(2):  # one that is ours is
+    report.write_gallery(kept)
+    report.write_page([kept], tmp_path / "new.html")
 
 
 def test_folders_that_are_no_experiments_are_left_out(kept):

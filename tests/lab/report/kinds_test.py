@@ -37,8 +37,10 @@ from bnjax.lab.results import (
   PublishedCurve,
   PublishedNumber,
   Rules,
+  Workdir,
   figure_kinds as kinds,
 )
+from bnjax.lab.results.recorded import Recorded
 
 LR, SCALE = "optimizer.learning_rate", "model.init_scale"
 ENVIRONMENT = {"datasets": [{"name": "mnist", "train": 640}]}
@@ -63,7 +65,10 @@ def rows():
 def run(found=None, seen=(), published=(), **config):
   found = rows() if found is None else found
   rules = Rules(published=published)
-  return read_run(CONFIG | config, ENVIRONMENT, list(found), list(seen), rules)
+  return read_run(
+    Workdir(CONFIG | config, ENVIRONMENT, list(found), [], list(seen),
+            Recorded(rules))
+  )  # fmt: skip
 
 
 def panels(options, *args, **config):
@@ -138,7 +143,7 @@ def test_curves_over_epochs_count_each_arms_own_minibatches():
   (panel,) = panels(options)
   # 640 examples: 20 steps of 64 are 2 epochs, of 32 one.
   assert [m.x.tolist() for m in panel.marks] == [[0, 1, 2], [0, 0.5, 1]]
-  bare = read_run(CONFIG, {}, list(rows()), [], Rules())
+  bare = read_run(Workdir(CONFIG, {}, list(rows()), [], []))
   with pytest.raises(ValueError, match="needs batch_norm's batch_size and"):
     make(bare, options)
 
@@ -439,12 +444,12 @@ def test_histograms_of_magnitudes_have_powers_of_ten_and_their_zeros():
 # Style and words
 
 
-def test_every_arm_has_a_colour_of_its_own_up_to_thirty():
-  found = looks(["batch_norm", *(f"arm_{i}" for i in range(28))])
+def test_every_arm_has_a_colour_of_its_own():
+  found = looks(["batch_norm", *(f"arm_{i}" for i in range(99))])
   shown = [look.color for look in found.values()]
-  assert len(set(shown)) == 29
+  assert len(set(shown)) == 100
   dark = night_colors(shown).values()
-  assert len(set(dark)) == 29
+  assert len(set(dark)) == 100
   assert all(contrast(color) >= 4 for color in dark)
   assert found["batch_norm"].color == KNOWN["batch_norm"]
   assert looks(["x", "y"])["x"] == looks(["x"])["x"]

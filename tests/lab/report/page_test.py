@@ -11,7 +11,6 @@ from bnjax.lab.report.page.charts import charts
 from bnjax.lab.report.page.differences import differences
 from bnjax.lab.report.page.document import embed
 from bnjax.lab.report.page.predictions import predictions
-from bnjax.lab.results.figures import figures
 
 NUMBER = results.PublishedNumber(
   arm="a", metric="test_accuracy", mean=0.6, std=0.1, seeds=5, step=20,
@@ -74,9 +73,7 @@ def folder(tmp_path_factory):
 
 def charts_of(folder):
   one = read_experiment(folder)
-  found = charts(
-    one.run, figures(one.records.rules, one.records.config), one.summary
-  )
+  found = charts(one.run, one.summary)
   return {chart.name: chart for chart in found}
 
 
@@ -121,16 +118,41 @@ def test_a_grid_has_curves_at_each_of_its_points(tmp_path):
     {"arm": "a", "seed": 0, "step": step, "loss": 1 + l2 + step,
      "validation_accuracy": l2, "point": {"l2": l2, "x": x}}
     for l2 in (0.0, 0.5) for x in ("he", 1) for step in (0, 20)])  # fmt: skip
+  edges = {"edges": [0.0, 1.0, 2.0], "values": [1, 3]}
+  results.append_rows(tmp_path / "probes.jsonl", [
+    {"arm": "a", "seed": 0, "step": 20, "layer": "h_1", "probe": probe,
+     "point": {"l2": l2, "x": x}} | own
+    for l2 in (0.0, 0.5) for x in ("he", 1)
+    for probe, own in (("seen", edges), ("size", {"values": 1 + l2}),
+                       ("middle", {"values": [l2, 1.0]}))])  # fmt: skip
   found = charts_of(tmp_path)
-  assert list(found) == [
-    "heat_map", "map of loss", "grid curves of validation_accuracy",
-    "grid curves of loss",
+  assert [(chart.name, chart.more) for chart in found.values()] == [
+    ("heat_map", False), ("map of loss", True),
+    ("grid curves of validation_accuracy", False),
+    ("grid curves of loss", True), ("grid seen", True), ("grid size", True),
+    ("grid middle of h_1", True),
   ]  # fmt: skip
+  frames = found["grid size"].plotly["frames"]
+  assert [frame["data"][0]["y"] for frame in frames] == [[1], [1], [1.5], [1.5]]
+  assert len(found["grid seen"].plotly["frames"]) == 4
   frames = found["grid curves of loss"].plotly["frames"]
   assert {frame["name"]: frame["data"][0]["y"] for frame in frames} == {
     "l2 0, x 1": [1, 21], "l2 0, x he": [1, 21],
     "l2 0.5, x 1": [1.5, 21.5], "l2 0.5, x he": [1.5, 21.5],
   }  # fmt: skip
+
+
+def test_where_there_are_only_rows_the_first_has_a_legend(tmp_path):
+  make(tmp_path)
+  final = results.Final(metrics=("test_accuracy",))
+  results.write_rules(tmp_path, results.Rules(figures={"end": final}))
+  (tmp_path / "probes.jsonl").unlink()
+  rows = [run | {"test_accuracy": 0.5} for run in runs() if run["step"] == 20]
+  (tmp_path / "metrics.jsonl").unlink()
+  results.append_rows(tmp_path / "metrics.jsonl", rows)
+  found = charts_of(tmp_path)
+  assert [trace["name"] for trace in found["end"].plotly["data"]
+          if trace["showlegend"]] == ["a", "b"]  # fmt: skip
 
 
 def test_what_is_kept_gives_the_same_charts(folder, tmp_path):
@@ -139,6 +161,20 @@ def test_what_is_kept_gives_the_same_charts(folder, tmp_path):
   for name in ("accuracy", "loss", "values 20"):
     assert kept[name].plotly == found[name].plotly
   assert len(kept) == 3
+
+
+def test_the_pictures_of_a_kept_run_are_those_of_its_figures(folder, tmp_path):
+  kept = tmp_path / "kept"
+  final = results.Final(metrics=("loss",))
+  rules = results.Rules(figures=dict.fromkeys(("a", "link", "text"), final))
+  report.export_run(folder, kept, rules=rules)
+  (kept / "link.png").unlink()
+  (kept / "link.png").symlink_to(kept / "a.png")
+  (kept / "foreign.png").write_bytes((kept / "a.png").read_bytes())
+  (kept / "text.png").write_text("no picture")
+  (kept / "finding.md").symlink_to(kept / "config.json")
+  one = read_experiment(kept)
+  assert (list(one.pictures), one.finding) == (["a"], "")
 
 
 def test_predictions_come_in_columns_by_disagreement(folder):

@@ -1,6 +1,8 @@
 """Both renderers draw every mark: Matplotlib in files, Plotly on the page."""
 
 import itertools
+import json
+import pathlib
 import re
 import struct
 
@@ -27,9 +29,11 @@ from bnjax.lab.report.marks import (
   Ridge,
 )
 from bnjax.lab.report.on_page import short, spaced, to_plotly
+from bnjax.lab.report.run import read_run
 from bnjax.lab.results import Curves, Final, Rules, StepsTo
+from bnjax.lab.results.recorded import Recorded
 
-NASTY = "$x^{<script>|"
+NASTY = r"$\frac{<script>|$"
 LONG = "an arm of a very long name, much too long for a column"
 X = np.arange(3.0)
 LINE = Line(
@@ -125,7 +129,7 @@ def test_names_are_text_and_are_written_once(tmp_path):
   for width in (3.3, 6.4):
     (svg,) = on_paper.save(CURVES, tmp_path, "x", ["svg"], width)
     text = re.sub(r"<!--.*?-->", "", svg.read_text())
-    assert "$x^{&lt;script&gt;|" in text
+    assert r"$\frac{&lt;script&gt;|$" in text
     assert text.count(f">{LONG[:39]}…<") == 1
     assert "line: a mean  ·  dashed: published" in text
 
@@ -170,7 +174,7 @@ def by_role(drawn, name):
 
 def test_traces_have_the_numbers_and_no_markup():
   drawn = to_plotly(CURVES)
-  plain = "$x^{&lt;script&gt;|"
+  plain = r"$\frac{&lt;script&gt;|$"
   band, *seeds, mean, cross = by_role(drawn, plain)
   assert (band["x"], band["y"]) == ([0, 1, 1, 0], [2, 3, 1.5, 0.5])
   assert [trace["y"] for trace in seeds] == [[0.5, 1.5, 2.5], [1.5, 2.5, 3.5]]
@@ -238,9 +242,12 @@ def test_cells_bars_and_rows_on_the_page():
 
 def test_every_layout_and_trace_is_one_that_plotly_knows():
   graph = pytest.importorskip("plotly.graph_objects")
+  folder = pathlib.Path(report.__file__).parent / "templates"
+  look = json.loads((folder / "look.json").read_text())
   for figure in FIGURES.values():
     drawn = to_plotly(figure, {"a": figure, "b": figure})
     drawn["layout"].pop("meta")
+    drawn["layout"]["template"] = {"layout": look}
     graph.Figure(drawn["data"], drawn["layout"])
 
 
@@ -288,7 +295,8 @@ def rows(loss=1.0):
 
 @pytest.mark.parametrize("loss", [0.0, -1.0, None])
 def test_losses_that_no_logarithm_takes_are_drawn(tmp_path, loss):
-  files = draw_figures({}, {}, rows(loss), tmp_path)
+  run = read_run(results.Workdir({}, {}, rows(loss), [], []))
+  files = draw_figures(run, tmp_path)
   assert [path.name for path in files] == ["loss.png"]
 
 
@@ -298,10 +306,13 @@ def test_rules_choose_the_figures(tmp_path):
     "nothing": Curves(metrics=("nothing",)),
     "end": Final(metrics=("loss",)),
   }
+  config = {"steps": 2, "arms": {"a": {}}}
+  run = results.Workdir(config, ENVIRONMENT, rows(), [], [])
   draw = lambda figures: draw_figures(
-    {"steps": 2, "arms": {"a": {}}}, ENVIRONMENT, rows(), tmp_path, ["svg"],
-    rules=Rules(figures=figures),
-  )  # fmt: skip
+    read_run(run._replace(recorded=Recorded(Rules(figures=figures)))),
+    tmp_path,
+    ["svg"],
+  )
   files = draw(chosen)
   assert [path.name for path in files] == ["speed.svg", "end.svg"]
   with pytest.raises(
@@ -316,6 +327,13 @@ def test_figures_for_a_paper_leave_the_report_alone(tmp_path):
   results.append_rows(tmp_path / "metrics.jsonl", rows())
   (path,) = report.write_figures(tmp_path)
   assert path == tmp_path / "report" / "paper" / "loss.pdf"
+  for shown in (True, False):
+    (path,) = report.write_figures(
+      tmp_path, formats=["svg"], title=shown, caption=shown
+    )
+    text = path.read_text()
+    assert ("Training loss" in text, "line: mean" in text) == (shown, shown)
+    assert "training step" in text
   for width in (33, float("nan")):
     with pytest.raises(
       UserError, match=r"--width: \w+ inches; between 2\.5 an"

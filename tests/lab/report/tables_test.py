@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from rich.console import Console
 
+from bnjax.lab.errors import UserError
 from bnjax.lab.report import Table, print_tables, summary_tables
 from bnjax.lab.report.numbers import (
   bound_notes,
@@ -221,6 +222,7 @@ def test_terminal_takes_no_markup_and_no_controls():
   assert "[red]x[/]\N{REPLACEMENT CHARACTER}[31m" in text
   assert "[bold]n" in text
   assert "\x1b" not in text
+  assert str(UserError("a\x1b[31m\nb")) == "a\N{REPLACEMENT CHARACTER}[31m b"
 
 
 def test_a_wide_table_is_not_broken_where_there_is_no_terminal():

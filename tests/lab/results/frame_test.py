@@ -94,6 +94,12 @@ def test_without_grid_or_probes_there_are_fewer_columns(tmp_path):
   assert found.loss.dtype == float
   assert len(results.probe_frame(run)) == 0
   assert len(results.write_table(run, tmp_path / "t.csv")) == 1
+  results.append_rows(
+    run / "metrics.jsonl", [row(0, 3, loss=-1) | {"arm": "=1"}]
+  )
+  results.write_table(run, tmp_path / "t.csv")
+  last = (tmp_path / "t.csv").read_text().splitlines()[-1]
+  assert last == "'=1,0,3,-1.0"  # no formula for a spreadsheet
 
 
 def test_what_is_wrong_is_said_in_one_line(run, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bnjax.lab.report.kinds.over_seeds import (
+  finite,
   fraction_axis,
   mean_line,
   seeds_caption,
@@ -51,13 +52,12 @@ def curves(run: Run, options: figure_kinds.Curves) -> Figure | None:
     )
   if not panels:
     return None
-  shown = [m for p in panels for m in p.marks if isinstance(m, Line)]
   lost = sum(len(run.measured.diverged.get(arm, {})) for arm in arms)
   return Figure(
     panels,
     title=options.title if len(panels) > 1 else "",
     caption=[
-      *seeds_caption(shown),
+      *seeds_caption(panels),
       _dashed_caption(run, datasets),
       f"cross: diverged, {plural(lost, 'run')}" if lost else "",
     ],
@@ -103,10 +103,7 @@ def _value_axis(
   fraction, label = is_fraction(metric), options.label or unit(metric)
   log = not fraction if options.log_y is None else options.log_y
   low, high = options.low, options.high
-  parts = [part for line in lines for part in (line.y, line.low, line.high)
-           if part is not None]  # fmt: skip
-  values = np.concatenate(parts)
-  values = values[np.isfinite(values)]
+  values = finite(lines)
   if values.size:  # a limit that all values are beyond is passed over
     low = None if low is not None and low >= values.max() else low
     high = None if high is not None and high <= values.min() else high

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnjax.lab.report.kinds.over_seeds import mean_line, seeds_caption
+from bnjax.lab.report.kinds.over_seeds import finite, mean_line, seeds_caption
 from bnjax.lab.report.marks import Axis, Figure, Line, Panel
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import Look, looks
@@ -60,9 +60,7 @@ def field(run: Run, options: figure_kinds.Field) -> Figure | None:
     panels,
     title=options.title,
     caption=[
-      *seeds_caption(
-        [m for p in panels for m in p.marks if isinstance(m, Line)]
-      ),
+      *seeds_caption(panels),
       "at the best value of the grid's other fields" if others else "",
     ],
     height=2.7 if len(panels) == 1 else 1.9,
@@ -153,10 +151,7 @@ def _value_axis(
 ) -> Axis:
   """Fractions end at 1, and begin at 0 where they take much of that."""
   low, high = options.low, options.high
-  values = np.concatenate([part for line in lines
-                           for part in (line.y, line.low, line.high)
-                           if part is not None])  # fmt: skip
-  values = values[np.isfinite(values)]
+  values = finite(lines)
   free = low is None and high is None and not options.log_y
   if is_fraction(metric) and free and values.size:
     least, most = float(values.min()), float(values.max())

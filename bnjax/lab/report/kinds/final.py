@@ -1,9 +1,11 @@
 """Metrics at one step, an arm a row: every seed, the mean and its interval."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from bnjax.lab.report.kinds.over_seeds import arm_rows
 from bnjax.lab.report.marks import Axis, Figure, Interval, Mark, Panel, Points
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import PAGE, TEXT
@@ -30,12 +32,7 @@ def final(run: Run, options: figure_kinds.Final) -> Figure | None:
     return None
   shown = [arm for arm in arms if any(arm in own for own in found.values())]
   titles = dict(zip(options.metrics, options.titles, strict=False))
-  rows = Axis(
-    low=len(shown) - 0.5,
-    high=-0.5,
-    names=shown,
-    colors=[run.looks[arm].color for arm in shown],
-  )
+  rows = arm_rows(run, shown)
   panels = []
   for metric, own in found.items():
     marks = _marks(run, metric, own, shown)
@@ -126,14 +123,14 @@ def _marks(
 
 def _axis(metric: str, marks: Sequence[Mark], log: bool) -> Axis:
   """The range of all marks and a little room; fractions have none beyond 1."""
-  ends = [0.0][:0]
+  ends: list[Any] = [np.empty(0)]
   for mark in marks:
     if isinstance(mark, Interval):
-      ends += [mark.low, mark.high]
+      ends.append([mark.low, mark.high])
     elif isinstance(mark, Points):
       error = 0.0 if mark.error is None else mark.error
-      ends += [*(mark.x - error), *(mark.x + error)]
-  values = np.array(ends)
+      ends += [mark.x - error, mark.x + error]
+  values = np.concatenate(ends)
   values = values[np.isfinite(values) & ((values > 0) | (not log))]
   label, fraction = unit(metric), is_fraction(metric)
   if not values.size:

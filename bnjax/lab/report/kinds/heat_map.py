@@ -126,12 +126,8 @@ def _map(grid: Grid, options: figure_kinds.HeatMap) -> _Map | None:
     return None
   column = -1 if step is None else found.steps.index(step)
   values, present = found.values[:, :, column], found.present[:, :, column]
-  finite = np.isfinite(values)
-  count = np.maximum(finite.sum(axis=1), 1)
-  none = ~finite.any(axis=1)
-  mean = np.where(none, np.nan, np.where(finite, values, 0).sum(axis=1) / count)
-  apart = np.where(finite, values - mean[:, None], 0)
-  std = np.sqrt((apart**2).sum(axis=1) / count)
+  over = np.ma.masked_invalid(values)
+  mean, std = (own.filled(np.nan) for own in (over.mean(1), over.std(1)))
   lost = np.array([len(runs) for runs in grid.diverged])
   share = lost / np.maximum(present.sum(axis=1), 1)
   x, y = grid.axis(options.x), grid.axis(options.y)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bnjax.lab.report.kinds.over_seeds import arm_rows
 from bnjax.lab.report.marks import Axis, Figure, Panel, Ridge
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.wording import plural, span
@@ -32,7 +33,11 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
     (arm, layer): own
     for arm in run.arms(options.arms)
     for layer in chosen(options.layers, probes.layers(options.probe, arm))
-    if (own := _at_step(probes.seen(arm, options.probe, layer), options.step))
+    if (
+      own := _at_step(
+        probes.seen(arm, options.probe, layer, options.point()), options.step
+      )
+    )
   }
   if not found:
     return None
@@ -42,12 +47,7 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
     layers.sort(key=natural)
   powers = run.probe(options.probe).get("measure") == "log10_histogram"
   what = f"size of {words(options.probe)}" if powers else words(options.probe)
-  rows = Axis(
-    names=arms,
-    colors=[run.looks[arm].color for arm in arms],
-    low=len(arms) - 0.5,
-    high=-0.55,
-  )
+  rows = arm_rows(run, arms)
   panels = [
     Panel(
       [

@@ -1,11 +1,12 @@
 """What kinds share: lines over seeds, and axes of fractions."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from bnjax.lab.report.marks import Axis, Line
+from bnjax.lab.report.marks import Axis, Line, Panel
+from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import Look
 from bnjax.lab.report.wording import plural
 
@@ -19,7 +20,6 @@ def mean_line(
   seeds: Mapping[int, np.ndarray],
   *,
   dots: bool = False,
-  geometric: bool = False,
 ) -> Line:
   """The mean of some seeds' lines, with the band from least to greatest.
 
@@ -29,16 +29,11 @@ def mean_line(
     x: [points].
     seeds: seed -> [points]; what is not finite is left out.
     dots: whether every point has a symbol.
-    geometric: whether the mean is; it is 0 if any value is, and the ordinary
-      one if any is negative.
   """
   values = np.array(list(seeds.values()), np.float64)
   finite = np.isfinite(values)
   with np.errstate(divide="ignore", invalid="ignore"):
     mean = np.where(finite, values, 0).sum(axis=0) / finite.sum(axis=0)
-    if geometric and not (values[finite] < 0).any():
-      logs = np.log(np.where(finite, values, 1))
-      mean = np.where(np.isnan(mean), mean, np.exp(logs.sum(0) / finite.sum(0)))
   low = np.where(finite, values, np.inf).min(axis=0)
   high = np.where(finite, values, -np.inf).max(axis=0)
   none = ~finite.any(axis=0)
@@ -57,13 +52,32 @@ def mean_line(
   )
 
 
-def seeds_caption(lines: Sequence[Line], mean: str = "mean") -> list[str]:
+def seeds_caption(panels: Iterable[Panel]) -> list[str]:
   """Says what lines and bands are."""
-  most = max((len(line.seeds) for line in lines), default=0) or 1
+  marks = [mark for panel in panels for mark in panel.marks]
+  most = max(len(m.seeds) for m in marks if isinstance(m, Line)) or 1
   return [
-    f"line: {mean} of {plural(most, 'seed')}",
+    f"line: mean of {plural(most, 'seed')}",
     "band: smallest to largest" if most > 1 else "",
   ]
+
+
+def arm_rows(run: Run, arms: Sequence[str]) -> Axis:
+  """The vertical axis of rows, an arm each, from top to bottom."""
+  return Axis(
+    names=arms,
+    colors=[run.looks[arm].color for arm in arms],
+    low=len(arms) - 0.5,
+    high=-0.5,
+  )
+
+
+def finite(lines: Iterable[Line]) -> np.ndarray:
+  """The finite numbers of lines and their bands."""
+  parts = [part for line in lines for part in (line.y, line.low, line.high)
+           if part is not None]  # fmt: skip
+  values = np.concatenate(parts)
+  return values[np.isfinite(values)]
 
 
 def fraction_axis(lines: Sequence[Line], label: str) -> Axis:
@@ -75,20 +89,17 @@ def fraction_axis(lines: Sequence[Line], label: str) -> Axis:
   """
   last = max(float(line.x[-1]) for line in lines)
   ends = [line.y[np.isfinite(line.y)][-1] for line in lines if line.label]
-  edges = [(line.x, *_edges(line)) for line in lines]
-  tops = np.concatenate([high for _, _, high in edges])
-  top = float(np.nanmax(tops)) if np.isfinite(tops).any() else 1.0
+  values = finite(lines)
+  top = float(values.max()) if values.size else 1.0
   high = 1.0 if top > 0.8 else math.ceil(10 * top + 0.1) / 10
-  low, late = 0.0, np.concatenate([b[x >= last / 4] for x, b, _ in edges])
+  bottoms = [line.y if line.low is None else line.low for line in lines]
+  late = np.concatenate(
+    [b[line.x >= last / 4] for line, b in zip(lines, bottoms, strict=True)]
+  )
+  low = 0.0
   if ends and max(ends) - min(ends) <= _TENTH and np.isfinite(late).any():
     least = float(np.nanmin(late))
     low = max(0.0, math.floor(20 * least - 0.2) / 20) if least > 0.3 else 0.0
   return Axis(
     label=label, low=low, high=high + 0.02 * (high - low), switch=True
   )
-
-
-def _edges(line: Line) -> tuple[np.ndarray, np.ndarray]:
-  if line.low is None or line.high is None:
-    return line.y, line.y
-  return line.low, line.high

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bnjax.lab.report.kinds.over_seeds import arm_rows
 from bnjax.lab.report.marks import Axis, Bar, Figure, Mark, Panel, Points
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.wording import STEPS, plural
@@ -36,12 +37,7 @@ def steps_to(run: Run, options: figure_kinds.StepsTo) -> Figure | None:
     # There is room for the numbers beside the bars.
     high=most * ((2 * most / least) ** 0.35 if log else 1.3 + 0.25 * never),
   )
-  rows = Axis(
-    low=len(shown) - 0.5,
-    high=-0.5,
-    names=shown,
-    colors=[run.looks[arm].color for arm in shown],
-  )
+  rows = arm_rows(run, shown)
   sign = "≥" if options.at_least else "≤"
   panels = []
   for own, threshold in zip(found, options.thresholds, strict=True):

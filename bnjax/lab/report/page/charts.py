@@ -2,17 +2,17 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from bnjax.lab.report.figures import make_figures, usual
+from bnjax.lab.report.figures import make_figures, wanted
 from bnjax.lab.report.kinds import make
 from bnjax.lab.report.marks import Figure, Line
 from bnjax.lab.report.on_page import spaced, to_plotly
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.tables import headline_metric
 from bnjax.lab.report.wording import field_name, number_text, sentence
-from bnjax.lab.results.aggregate import is_time, ranked
+from bnjax.lab.results.aggregate import is_time, ranked_names
 from bnjax.lab.results.figure_kinds import (
   Curves,
   Field,
@@ -55,21 +55,18 @@ class Chart:
   more: bool = False
 
 
-def charts(
-  run: Run, wanted: Options, summary: Mapping[str, Any]
-) -> list[Chart]:
+def charts(run: Run, summary: Mapping[str, Any]) -> list[Chart]:
   """The charts of a run, the main one first.
 
   Args:
     run: the run.
-    wanted: the figures of its rules; the usual ones if empty.
     summary: its summary.
 
   Raises:
     ValueError: a figure's options do not fit what was recorded.
   """
-  wanted = wanted or usual(run)
-  shown = {**wanted, **_values(run, wanted, summary)}
+  asked = dict(wanted(run))
+  shown = {**asked, **_values(run, asked, summary)}
   made = {n: f for n, f in make_figures(run, shown).items() if _has_extent(f)}
   main = next((n for n in made if _is_share(shown[n])), next(iter(made), ""))
   order = sorted(made, key=lambda name: name != main)
@@ -81,10 +78,28 @@ def charts(
     if (figure := make(run, options)) and _has_extent(figure):
       frames = _frames(run, options, figure)
       found.append(_chart(name, figure, frames, more=True))
-  for name, frames in _curves_of_grid(run).items():
-    last = next(reversed(frames.values()))
-    found.append(_chart(name, last, frames, more=True))
+  for grid in list(run.measured.grids.values())[:1]:
+    for name, frames in _at_points(run, grid).items():
+      last = next(reversed(frames.values()))
+      more = name != f"grid curves of {grid.metric}"
+      found.append(_chart(name, last, frames, more=more))
+  if found and not any(_listed(chart) for chart in found):
+    _list_rows(found[0])
   return found
+
+
+def _listed(chart: Chart) -> list[Any]:
+  """What its legend lists."""
+  return [own for own in chart.plotly["data"] if own["showlegend"]]
+
+
+def _list_rows(chart: Chart) -> None:
+  """Gives a chart of rows a legend, by which arms are hidden everywhere."""
+  arms = {own["legendgroup"]: own for own in chart.plotly["data"]
+          if own["name"] == own["legendgroup"] != ""}  # fmt: skip
+  if "coloraxis" not in chart.plotly["layout"]:
+    for own in arms.values():
+      own["showlegend"] = True
 
 
 def _chart(
@@ -119,18 +134,18 @@ def _is_share(options: Any) -> bool:
   return False
 
 
-def _values(run: Run, wanted: Options, summary: Mapping[str, Any]) -> Options:
+def _values(run: Run, asked: Options, summary: Mapping[str, Any]) -> Options:
   """Every seed beside what is published, where no figure shows that."""
-  asked = {(metric, own.step) for own in wanted.values()
+  there = {(metric, own.step) for own in asked.values()
            if isinstance(own, Final) for metric in own.metrics}  # fmt: skip
   steps: dict[int | None, list[str]] = {}
   for rule in run.numbers:
     final = run.measured.final_step(rule.arm, rule.metric)
-    known = {(rule.metric, rule.step), (rule.metric, None)} & asked
+    known = {(rule.metric, rule.step), (rule.metric, None)} & there
     if not rule.relative_to and not (known and rule.step == final):
       steps.setdefault(rule.step, []).append(rule.metric)
   headline = headline_metric(summary)
-  if headline and not steps and not asked:
+  if headline and not steps and not there:
     steps[None] = [headline]
   title = "Every seed, interval and published number"
   return {
@@ -148,10 +163,9 @@ def _others(run: Run, shown: Options) -> Options:
   alone = {own.metrics[0] for own in shown.values()
            if isinstance(own, Curves) and len(own.metrics) == 1}  # fmt: skip
   plain = {m for _, m in run.measured.plain if not is_time(m)}
-  names = dict.fromkeys(name for _, name in _ranked(plain))
   found: Options = {
     f"curves of {metric}": Curves(metrics=(metric,))
-    for metric in names
+    for metric in ranked_names(plain)
     if metric not in alone
   }
   for grid in list(run.measured.grids.values())[:1]:
@@ -172,31 +186,29 @@ def _others(run: Run, shown: Options) -> Options:
   return found
 
 
-def _ranked(names: Iterable[str]) -> list[tuple[str, str]]:
-  return [("", name) for name in ranked({("", name) for name in names})]
+def _of_probe(run: Run, probe: str, at: str = "") -> Options:
+  """A chart for what a probe saw, or one for each layer.
 
-
-def _of_probe(run: Run, probe: str) -> Options:
-  """A chart for what a probe saw, or one for each layer."""
+  Args:
+    run: the run.
+    probe: the probe.
+    at: the point of the grid, if there is one.
+  """
   probes = run.measured.probes
   layers = probes.layers(probe)
-  rows = [row for row in probes.rows() if row["probe"] == probe]
-  first = rows[0]
+  first = next(row for row in probes.rows() if row["probe"] == probe)
+  title = sentence(words(probe))
   if first.get("edges") is not None:
-    return {probe: Histograms(probe=probe, title=sentence(words(probe)))}
+    return {probe: Histograms(probe=probe, at=at, title=title)}
   if not isinstance(first["values"], list):
-    return {probe: Layers(probe=probe)}
-  points = {tuple((row.get("point") or {}).items()): None for row in rows}
-  places = [
-    layer + ("@" if point else "") + ",".join(f"{f}={v}" for f, v in point)
-    for point in points
-    for layer in layers
-  ]
+    return {probe: Layers(probe=probe, at=at)}
   return {
-    f"{probe} of {place}": Percentiles(
-      probe=probe, layer=place, title=f"{sentence(words(probe))} of {place}"
+    f"{probe} of {layer}": Percentiles(
+      probe=probe,
+      layer=f"{layer}@{at}" if at else layer,
+      title=f"{title} of {layer}",
     )
-    for place in places[:_PROBES]
+    for layer in layers[:_PROBES]
   }
 
 
@@ -214,7 +226,7 @@ def _frames(run: Run, options: Any, figure: Figure) -> dict[str, Figure]:
         seen.step
         for arm in run.arms(options.arms)
         for layer in probes.layers(options.probe, arm)
-        for seen in probes.seen(arm, options.probe, layer)
+        for seen in probes.seen(arm, options.probe, layer, options.point())
       }
     case _:
       return {}
@@ -235,39 +247,44 @@ def _few(found: list[Any], figure: Figure) -> list[Any]:
   return [found[place] for place in kept]
 
 
-def _curves_of_grid(run: Run) -> dict[str, dict[str, Figure]]:
-  """Learning curves at the points of the grid, a metric each."""
+def _at_points(run: Run, grid: Grid) -> dict[str, dict[str, Figure]]:
+  """What there is at the points of the grid: curves, layers, histograms."""
   found: dict[str, dict[str, Figure]] = {}
-  for grid in list(run.measured.grids.values())[:1]:
-    for metric in grid.metrics:
-      if is_time(metric) or len(grid.stack(metric).steps) < 2:
-        continue
-      frames: dict[str, Figure] = {}
-      points = list(grid.points)
-      for place, point in enumerate(points):
-        figure = make(run, _at_point(grid, metric, point))
-        if figure is None:
-          continue
-        if not place:
-          few = _few(points, figure)
-        if point in few:
-          frames[_point_text(grid, point)] = figure
-      if frames:
-        found[f"grid curves of {metric}"] = frames
-  return found
+  points = [grid.points[place] for place in spaced(len(grid.points), _FRAMES)]
+  try:
+    options = {point: _at_point(run, grid, point) for point in points}
+  except ValueError:  # a value that no name has a place for, such as "a,b"
+    return {}
+  for name in options[points[0]]:
+    made = (make(run, options[point][name]) for point in points)
+    if first := next(filter(None, made), None):
+      found[name] = {
+        _point_text(grid, point): figure
+        for point in _few(points, first)
+        if (figure := make(run, options[point][name]))
+      }
+  return {name: frames for name, frames in found.items() if frames}
 
 
-def _at_point(grid: Grid, metric: str, point: tuple[Any, ...]) -> Curves:
+def _at_point(run: Run, grid: Grid, point: tuple[Any, ...]) -> Options:
+  """The charts of one point of the grid."""
   names = short_names(grid.fields)
   pairs = zip(grid.fields, point, strict=True)
   place = ",".join(f"{names[field]}={value!s}" for field, value in pairs)
-  fraction = is_fraction(metric)
-  return Curves(
-    metrics=(f"{metric}@{place}",),
-    titles=(f"{sentence(words(metric))} at each point of the grid",),
-    low=0.0 if fraction else None,
-    high=1.0 if fraction else None,
-  )
+  found: Options = {}
+  for metric in grid.metrics:
+    if not is_time(metric) and len(grid.stack(metric).steps) > 1:
+      fraction = is_fraction(metric)
+      found[f"grid curves of {metric}"] = Curves(
+        metrics=(f"{metric}@{place}",),
+        titles=(f"{sentence(words(metric))} at each point of the grid",),
+        low=0.0 if fraction else None,
+        high=1.0 if fraction else None,
+      )
+  for probe in run.measured.probes.names():
+    own = _of_probe(run, probe, place)
+    found |= {f"grid {name}": options for name, options in own.items()}
+  return found
 
 
 def _point_text(grid: Grid, point: tuple[Any, ...]) -> str:

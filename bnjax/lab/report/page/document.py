@@ -4,7 +4,7 @@ import base64
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
@@ -18,10 +18,9 @@ from bnjax.lab.report.page.experiment import Experiment
 from bnjax.lab.report.page.predictions import predictions
 from bnjax.lab.report.render import Table, plain
 from bnjax.lab.report.style import KNOWN, NIGHT, looks, night_colors
-from bnjax.lab.report.tables import summary_tables
 from bnjax.lab.results import to_strict
-from bnjax.lab.results.figures import figures
 
+GENERATOR = '<meta name="generator" content="bnjax">'  # of a page of ours
 MISSING = (
   "plotly is not installed, so the page has no charts: "
   "pip install 'bnjax[report]'"
@@ -47,8 +46,10 @@ def make_page(experiments: Sequence[Experiment], title: str = "") -> str:
     for place, one in enumerate(found, start=1)
   ]
   colors = {*NIGHT, *KNOWN.values()}
-  colors |= {look.color for look in looks(map(str, range(60))).values()}
+  most = max(60, *(len(one.run.looks) for one in found))
+  colors |= {look.color for look in looks(map(str, range(most))).values()}
   return templates().get_template("page.html").render(
+    generator=Markup(GENERATOR),
     title=title or found[0].title,
     several=bool(title),
     sections=sections,
@@ -98,20 +99,19 @@ def embed(value: Any) -> Markup:
 
 def _section(one: Experiment, name: str) -> dict[str, Any]:
   """What the template shows of an experiment."""
-  wanted = figures(one.records.rules, one.records.config)
-  drawn = charts(one.run, wanted, one.summary) if plotly() else []
+  drawn = charts(one.run, one.summary) if plotly() else []
   seen = predictions(one.predictions, bool(one.picture), one.run.measured.arms)
   data = {
     "charts": {chart.name: chart.plotly for chart in drawn},
     "predictions": seen,
   }
-  tables = _tables(one.summary)
+  tables = _tables(one)
   finding = MarkdownIt("commonmark", {"html": False}).render(one.finding)
   have = {chart.name for chart in drawn}
   pictures = [
-    (path.stem, _base64(path.read_bytes()))
-    for path in one.figures
-    if path.stem not in have
+    (each, _base64(content))
+    for each, content in one.pictures.items()
+    if each not in have
   ]
   main = [chart for chart in drawn if chart.main]
   return {
@@ -135,13 +135,13 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
   }
 
 
-def _tables(summary: Mapping[str, Any]) -> list[Table]:
+def _tables(one: Experiment) -> list[Table]:
   """The results and the other tables; claims have a list of their own."""
-  judged = claims.claims_table(summary)
-  others = [t for t in summary_tables(summary) if t.rows != judged.rows]
+  judged = claims.claims_table(one.summary)
+  others = [table for table in one.tables if table.rows != judged.rows]
   if not others:
     return []
-  what = others[0].title.removeprefix(str(summary["title"]))
+  what = others[0].title.removeprefix(one.title)
   return [dataclasses.replace(others[0], title=f"Results{what}"), *others[1:]]
 
 

@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnjax.lab import results
+from bnjax.lab.report.files import is_own
+from bnjax.lab.report.render import Table
 from bnjax.lab.report.run import Run, read_run
+from bnjax.lab.report.tables import summary_tables
 from bnjax.lab.results.figures import without_outside
 from bnjax.lab.results.workdir import METRICS, is_kept
 
 FINDING = "finding.md"  # what a person wrote of a kept run
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,24 +23,34 @@ class Experiment:
   """The records of a run.
 
   Attributes:
-    name: its folder's.
+    folder: where they are.
     records: config, rules, environment, rows, probes.
     summary: as `bnjax.lab.results.summarize` gives it.
+    tables: of the summary.
+    asked: the names of the figures that the rules ask for.
     notices: what was missing or odd, one line each.
     predictions: rows of `predictions.jsonl`, if any.
     picture: the images that these rows have places in, as PNG; empty if none.
     finding: Markdown that a person wrote; empty if none.
-    figures: PNG files that stand in for what was not kept.
+    pictures: name -> PNG of these figures, of a kept run: they stand in for
+      what was not kept.
   """
 
-  name: str
+  folder: pathlib.Path
   records: results.Workdir
   summary: Mapping[str, Any]
+  tables: Sequence[Table] = ()
+  asked: Sequence[str] = ()
   notices: Sequence[str] = ()
   predictions: Sequence[Mapping[str, Any]] = ()
   picture: bytes = b""
   finding: str = ""
-  figures: Sequence[pathlib.Path] = ()
+  pictures: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
+
+  @property
+  def name(self) -> str:
+    """The folder's name."""
+    return self.folder.resolve().name
 
   @property
   def title(self) -> str:
@@ -46,10 +60,7 @@ class Experiment:
   @functools.cached_property
   def run(self) -> Run:
     """Its records, grouped."""
-    own = self.records
-    return read_run(
-      own.config, own.environment, own.rows, own.probes, own.rules
-    )
+    return read_run(self.records)
 
   @property
   def facts(self) -> dict[str, str]:
@@ -64,6 +75,28 @@ class Experiment:
     if (seconds := self.summary.get("seconds")) is not None:
       found["seconds of training and compilation"] = f"{seconds:.1f}"
     return found
+
+
+def read_records(
+  folder: pathlib.Path, rules: results.Rules | None
+) -> tuple[results.Workdir, dict[str, str]]:
+  """The records of a run, to be judged and drawn by some rules.
+
+  Args:
+    folder: with metrics.jsonl, or else metrics.json.
+    rules: as for `read_experiment`.
+
+  Returns:
+    The records, and a line for each figure that is left out.
+
+  Raises:
+    FileNotFoundError, ValueError: as `read_experiment`.
+  """
+  run = results.read_workdir(folder)
+  if rules is not None:
+    return run.with_rules(rules), {}
+  own, left_out = without_outside(run.rules)
+  return run._replace(recorded=run.recorded._replace(rules=own)), left_out
 
 
 def read_experiment(
@@ -84,18 +117,13 @@ def read_experiment(
     ValueError: a file is damaged, the metrics have no rows, or a rule asks for
       what was not recorded.
   """
-  run = results.read_workdir(folder)
+  run, left_out = read_records(folder, rules)
+  kept = is_kept(folder)
+  asked = [*run.rules.figures, *left_out]
+  found = {name: _png(folder / f"{name}.png") for name in asked if kept}
+  pictures = {name: content for name, content in found.items() if content}
   notices = list(run.notices)
-  if rules is not None:
-    run = run.with_rules(rules)
-  else:
-    own, left_out = without_outside(run.rules)
-    run = run._replace(recorded=run.recorded._replace(rules=own))
-    notices += [
-      line
-      for name, line in left_out.items()
-      if not (folder / f"{name}.png").exists()  # is shown in its place
-    ]
+  notices += [line for name, line in left_out.items() if name not in pictures]
   if not run.rows:
     raise ValueError(
       f"metrics.jsonl holds no rows yet: run scripts/train.py "
@@ -111,22 +139,36 @@ def read_experiment(
       "summary.json is missing: the run was interrupted or is not done, and "
       "this is what it had recorded"
     )
-  kept = is_kept(folder)
+  try:
+    tables = summary_tables(summary)
+  except (KeyError, TypeError, AttributeError):
+    raise ValueError(
+      "summary.json is not as this version writes it; remove it, and the "
+      "report is made from the metrics"
+    ) from None
   if kept:  # drawn as it was thinned out, not where rules look alone
     rows = results.thick(results.read_json(folder / METRICS)).rows
     run = run._replace(rows=rows, probes=[])
-  finding, picture = folder / FINDING, folder / "predictions.png"
   predictions: list[dict[str, Any]] = []
   if (folder / "predictions.jsonl").exists():
     predictions, more = results.read_rows(folder / "predictions.jsonl")
     notices += more
+  finding = folder / FINDING
   return Experiment(
-    name=folder.resolve().name,
+    folder=folder,
     records=run,
     summary=summary,
+    tables=tables,
+    asked=asked,
     notices=notices,
     predictions=predictions,
-    picture=picture.read_bytes() if picture.exists() else b"",
-    finding=finding.read_text(encoding="utf-8") if finding.exists() else "",
-    figures=sorted(folder.glob("*.png")) if kept else (),
+    picture=_png(folder / "predictions.png"),
+    finding=finding.read_text(encoding="utf-8") if is_own(finding) else "",
+    pictures=pictures,
   )
+
+
+def _png(path: pathlib.Path) -> bytes:
+  """A picture; empty if there is none, or it is another kind of file."""
+  content = path.read_bytes() if is_own(path) else b""
+  return content if content.startswith(_PNG) else b""

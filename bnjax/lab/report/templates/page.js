@@ -4,6 +4,7 @@
 const data = new Map(); // section's id -> what is in its script
 const charts = [...document.querySelectorAll(".chart")];
 const night = JSON.parse(document.getElementById("night").textContent);
+const look = JSON.parse(document.getElementById("look").textContent);
 const day = Object.fromEntries(Object.entries(night).map(([a, b]) => [b, a]));
 const root = document.documentElement;
 let ready = false; // whether Plotly has been run
@@ -59,11 +60,11 @@ function fit({data: traces, layout}, width) {
       {x: (8 - margin.l) / inner, xanchor: "left"});
   }
   if (layout.sliders) layout.sliders[0].pad = {t: 62 + legend, l: 4};
-  Object.assign(layout, {width, margin, showlegend: legend > 0,
+  Object.assign(layout, {width, margin, showlegend: legend > 0, autosize: false,
     height: plot + margin.t + margin.b, dragmode: narrow ? false : "zoom"});
-  Object.assign(layout.grid, {rows, columns,
-    xgap: gap[0] / (side + gap[0]), ygap: gap[1] / (high + gap[1])});
-  Object.assign(layout.legend, {y: -58 / plot, entrywidth: entry - 64});
+  layout.grid = {rows, columns, pattern: "independent",
+    xgap: gap[0] / (side + gap[0]), ygap: gap[1] / (high + gap[1])};
+  layout.legend = {y: -58 / plot, entrywidth: entry - 64};
   for (let i = 0; i < own.panels; i++) {
     const end = i ? i + 1 : "";
     for (const [letter, outer] of [["x", i + columns >= own.panels],
@@ -90,6 +91,7 @@ function draw(node) {
     return;
   }
   const figure = dataOf(node).charts[node.dataset.chart];
+  figure.layout.template = {layout: structuredClone(look)};
   if (root.dataset.theme === "dark") recolour(figure, night);
   fit(figure, width);
   node.drawn = true;
@@ -181,7 +183,9 @@ function rowsOf({data: traces, layout, frames}) {
 
 function save(name, rows) {
   const cell = (value) => {
-    const text = value === null || value === undefined ? "" : String(value);
+    let text = value === null || value === undefined ? "" : String(value);
+    // What a spreadsheet would take for a formula is told to be text.
+    if (/^[=+\-@\t\r]/.test(text) && isNaN(text)) text = `'${text}`;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const text = rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");

@@ -12,7 +12,7 @@ from bnjax.lab.train.step import Batch
 
 
 class Networks(NamedTuple):
-  """Who is fed: networks of one program.
+  """The networks of one program, which share their examples.
 
   Attributes:
     seeds: the distinct ones.

@@ -1,0 +1,96 @@
+"""Files that a report writes, and the one line for what cannot be read.
+
+A work directory may be somebody else's: nothing is written through a link, and
+no link's file is shown.
+"""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+from bnjax.lab.errors import UserError
+
+
+@contextlib.contextmanager
+def told(folder: pathlib.Path, flag: str = "") -> Iterator[None]:
+  """Tells in one line what is wrong with the files of a run.
+
+  Args:
+    folder: the work directory, or what is kept of one.
+    flag: what asked for it, such as "--export"; begins the line.
+
+  Raises:
+    UserError: what is done within raised OSError or ValueError.
+  """
+  before = f"{flag}: " if flag else ""
+  try:
+    yield
+  except UserError:
+    raise
+  except FileNotFoundError as error:
+    name = pathlib.Path(error.filename or "").name
+    what = f"holds no {name}" if folder.is_dir() else "is not a directory"
+    raise UserError(
+      f"{before}{folder} {what}: run scripts/train.py --workdir={folder} first"
+    ) from None
+  except OSError as error:
+    path = error.filename2 or error.filename or folder
+    raise UserError(f"{before}{path}: {error.strerror}") from None
+  except ValueError as error:
+    raise UserError(f"{before}{folder}: {error}") from None
+
+
+def is_own(path: pathlib.Path) -> bool:
+  """Whether there is such a file, and it is no link to another one."""
+  return path.is_file() and not path.is_symlink()
+
+
+def made(folder: pathlib.Path, *below: str) -> pathlib.Path:
+  """A folder below another one, made if missing.
+
+  Raises:
+    UserError: it is a link.
+    OSError: it cannot be made.
+  """
+  for name in below:
+    folder = folder / name
+    _refuse_link(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+  return folder
+
+
+def replace(path: pathlib.Path, content: str | bytes) -> pathlib.Path:
+  """Writes a file aside and renames it: a reader sees the old or the new.
+
+  Raises:
+    UserError: it is a link.
+    OSError: it cannot be written.
+  """
+  _refuse_link(path)
+  aside = path.with_name(f".{os.getpid()}.tmp")
+  aside.unlink(missing_ok=True)
+  try:
+    with aside.open("xb") as file:
+      file.write(content.encode() if isinstance(content, str) else content)
+    os.replace(aside, path)
+  finally:
+    aside.unlink(missing_ok=True)
+  return path
+
+
+def refuse_other(path: pathlib.Path, mark: str) -> None:
+  """Raises UserError where a file is there that we did not write.
+
+  Args:
+    path: the file.
+    mark: what is in each of ours.
+  """
+  there = is_own(path) and path.read_text(encoding="utf-8", errors="replace")
+  if there and mark not in there:
+    raise UserError(f"{path} is no page of bnjax: it is not replaced")
+
+
+def _refuse_link(path: pathlib.Path) -> None:
+  if path.is_symlink():
+    raise UserError(f"{path} is a link, through which nothing is written")
