@@ -5,6 +5,8 @@
 Kept short on purpose: all that it does is in `benchmarks`.
 """
 
+import _first  # isort: skip # noqa: F401
+
 import pathlib
 
 from absl import flags

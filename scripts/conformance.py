@@ -6,6 +6,8 @@
 Exit status: 1 if a cell of bnjax is wrong. Runs on the CPU, as 8 devices.
 """
 
+import _first  # isort: skip # noqa: F401
+
 import datetime
 import pathlib
 import sys

@@ -20,6 +20,8 @@ all that are kept, `--page` one interactive page of many runs, kept or not.
 Kept short on purpose: all that it does is in `bnjax.lab.report`.
 """
 
+import _first  # isort: skip # noqa: F401
+
 from pathlib import Path
 
 from absl import flags

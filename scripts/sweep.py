@@ -12,12 +12,13 @@ r"""Trains an experiment at many settings; goes on where it was interrupted.
 Kept short on purpose: all that it does is in `bnjax.lab.launch`.
 """
 
-import sys
+import _first  # isort: skip # noqa: F401
+
 from pathlib import Path
 
 from absl import flags
 
-from bnjax.lab import cli as console, launch as sweep, report, results
+from bnjax.lab import cli as console, launch as sweep, report, results, signals
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.compilation import use_compilation_cache
 
@@ -46,6 +47,9 @@ _WORKDIR = flags.DEFINE_string(
 )
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
+)
+_DRY_RUN = flags.DEFINE_boolean(
+  "dry_run", False, "Say what would run and about how long; write nothing."
 )
 _LAUNCHER = flags.DEFINE_enum(
   "launcher",
@@ -86,25 +90,25 @@ def main(argv: list[str]) -> None:
   )
   plan = sweep.planned(config, points, _ARMS.value)
   rules = results.fitting_rules(rules, plan)
+  if _DRY_RUN.value:
+    own = {"arms": sweep.choose_arms(plan, _ARMS.value)}
+    console.print_dry_run(plan | own, rules, _DATA_DIR.value)
+    return
   if plan["predictions"]:
     print("note: a sweep leaves no predictions; scripts/train.py does")
   name = console.default_workdir().replace("runs/", "runs/sweep-", 1)
   workdir = Path(_WORKDIR.value or name)
   launcher = _launcher(workdir)
-  try:
-    outcome = sweep.run(
-      plan,
-      workdir,
-      launcher,
-      arms=_ARMS.value,
-      rules=rules,
-      data_dir=_DATA_DIR.value,
-      per_part=_TOGETHER.value,
-    )
-  except KeyboardInterrupt:
-    said = f"interrupted; the same command goes on{launcher.hint()}"
-    print(said, file=sys.stderr)
-    sys.exit(130)
+  signals.advise(lambda: f"the same command goes on{launcher.hint()}")
+  outcome = sweep.run(
+    plan,
+    workdir,
+    launcher,
+    arms=_ARMS.value,
+    rules=rules,
+    data_dir=_DATA_DIR.value,
+    per_part=_TOGETHER.value,
+  )
   if table := sweep.best_table(outcome.rows, rules.grid_metric):
     report.print_tables([table])
   if outcome.rows:

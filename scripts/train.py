@@ -6,17 +6,20 @@ r"""Trains every arm and seed of an experiment and reports.
   python scripts/train.py --config=configs/trainability.py:mnist --dry_run
 
 A run that was stopped, by whatever, goes on when the same command is given
-again. Asked to stop (SIGTERM), it saves and exits with status 75.
+again. Asked to stop, it saves and exits: with status 75 after SIGTERM, with 130
+after Ctrl-C.
 
 Kept short on purpose: all that it does is in `bnjax.lab.experiment.engine`.
 """
+
+import _first  # isort: skip # noqa: F401
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
-from bnjax.lab import cli as console, experiment, writers
+from bnjax.lab import cli as console, experiment, signals, writers
 from bnjax.lab.experiment import processes
 from bnjax.lab.experiment.compilation import use_compilation_cache
 
@@ -64,6 +67,12 @@ def main(argv: list[str]) -> None:
   processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   workdir = _WORKDIR.value or console.default_workdir()
   use_compilation_cache()
+  saves = _CHECKPOINT_SECONDS.value and not config["interleave"]
+  signals.advise(
+    "the same command goes on from the last checkpoint, if there is one"
+    if saves
+    else "the same command starts afresh"
+  )
   with console.show_progress(quiet=_QUIET.value) as report_progress:
     experiment.run(
       config,

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 # A part imports parts of the floors below its own, and itself. The library is
 # what lies in bnjax and not in bnjax/lab; nothing of it imports the laboratory.
 FLOORS = (
-  {"interop", "lab", "lab.errors", "lab.results", "ops"},
+  {"interop", "lab", "lab.errors", "lab.results", "lab.signals", "ops"},
   {
     "bnjax",
     "lab.literature",

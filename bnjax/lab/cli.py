@@ -10,13 +10,12 @@ from typing import Any
 
 from absl import flags
 
-from bnjax.lab import config_file, report, usage
+from bnjax.lab import config_file, report, signals, usage
 from bnjax.lab.config import complete
 from bnjax.lab.config.text import convert, lookup, merged
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment import processes
 from bnjax.lab.experiment.plan import nested
-from bnjax.lab.experiment.preemption import STATUS, Preempted
-from bnjax.lab.experiment.processes import PeerLost
 from bnjax.lab.experiment.terminal import show_progress as show_progress
 from bnjax.lab.results import Rules
 
@@ -29,21 +28,23 @@ _EXAMPLE = "For instance --config=configs/init_robustness.py"
 def run(main: Callable[[list[str]], None]) -> None:
   """`bnjax.lab.usage.run` for a program that trains and has a `--config`.
 
-  Exit status: 0 done, 1 wrong input, 75 asked to stop and saved, 130
-  interrupted.
+  Who is asked to stop may save before it exits, with the same status.
   """
 
   def saved(argv: list[str]) -> None:
     try:
       main(argv)
-    except Preempted as stop:
+    except signals.Preempted as stop:
       print(stop, file=sys.stderr)
-      sys.exit(STATUS)
-    except PeerLost as error:  # leaving in order would wait for the other
-      print(f"error: {error}", file=sys.stderr, flush=True)
-      os._exit(1)
+      sys.exit(signals.status())
+    except RuntimeError as error:  # of JAX, in one line of many
+      if not str(error).startswith("Unable to initialize backend"):
+        raise
+      said = str(error).splitlines()[0]
+      raise UserError(f"JAX_PLATFORMS: {said}") from None
 
-  usage.run(saved, _parse_flags)
+  with processes.leaving():
+    usage.run(saved, _parse_flags)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
@@ -143,6 +144,10 @@ def print_report(workdir: str, rules: Rules) -> None:
     workdir: the work directory.
     rules: those of the config file that the user named.
   """
+  signals.advise(
+    f"the records are there; scripts/report.py --workdir={workdir} draws the "
+    "report"
+  )
   done = report.write_report(workdir, rules=rules)
   report.print_tables(done.tables)
   for notice in done.notices:

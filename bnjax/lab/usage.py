@@ -1,17 +1,23 @@
-"""`--help` that fits a screen, and one line for every mistake in the flags."""
+"""How a script runs: its flags, its `--help`, a line for what goes wrong."""
 
+import contextlib
 import difflib
+import errno
+import io
+import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from absl import app, flags, logging
 
+from bnjax.lab import signals
 from bnjax.lab.errors import UserError
 
 Parser = Callable[[list[str]], list[str]]
 
+_UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _COLUMN = 26  # where the help of a flag begins
 _HELP = ("--help", "-help", "--helpshort", "-helpshort", "-h", "-?", "--?")
 
@@ -36,7 +42,8 @@ _BETTER = (
 def run(main: Callable[[list[str]], None], parse: Parser | None = None) -> None:
   """`absl.app.run`, but what a person can put right is told in one line.
 
-  Exit status: 0 done, 1 wrong input, 130 interrupted; others are `main`'s.
+  Exit status: 0 done, 1 wrong input or no room for the output, 75 and 130
+  asked to stop by SIGTERM and Ctrl-C; others are `main`'s.
 
   Args:
     main: given the arguments that are no flags.
@@ -52,9 +59,6 @@ def run(main: Callable[[list[str]], None], parse: Parser | None = None) -> None:
       if error.filename is None or isinstance(error, BrokenPipeError):
         raise
       sys.exit(f"error: {str(error.filename)[:200]}: {error.strerror}")
-    except KeyboardInterrupt:
-      print("interrupted", file=sys.stderr)
-      sys.exit(130)
 
   def parse_or_exit(argv: list[str]) -> list[str]:
     if wants_help(argv):
@@ -67,7 +71,32 @@ def run(main: Callable[[list[str]], None], parse: Parser | None = None) -> None:
       sys.exit(f"error: {error}")
 
   logging.set_verbosity(logging.WARNING)  # jax tells of backends it looks for
-  app.run(one_line, flags_parser=parse_or_exit)
+  signals.take()
+  signals.advise("give the same command again")
+  with _printing():
+    app.run(one_line, flags_parser=parse_or_exit)
+
+
+@contextlib.contextmanager
+def _printing() -> Iterator[None]:
+  """Prints what the terminal has no letters for as "?"; a full disk is told."""
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors="replace")
+  try:
+    try:
+      yield
+    finally:
+      if sys.stdout is not None:  # nor closed before it began
+        sys.stdout.flush()
+  except OSError as error:
+    if error.errno not in _UNWRITABLE:
+      raise
+    # What was not written is not to be written again at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # as of `| head`
+      sys.exit(1)
+    place = f" {error.filename}" if error.filename else ""
+    sys.exit(f"error: cannot write{place}: {error.strerror}")
 
 
 def parse_flags(argv: list[str]) -> list[str]:

@@ -1,3 +1,6 @@
+import os
+import sys
+
 import pytest
 from absl import flags
 
@@ -40,3 +43,33 @@ def test_help_is_asked_for_in_many_ways(arguments):
 
 def test_help_of_another_program_is_not_ours():
   assert not usage.wants_help(["program", "--", "--help"])
+
+
+@pytest.mark.parametrize(
+  ("name", "status"),
+  [
+    ("/dev/full", "error: cannot write: No space left on device"),
+    (None, 1),  # a pipe that nobody reads, as after `| head`
+  ],
+)
+def test_what_cannot_be_printed_is_no_traceback(monkeypatch, name, status):
+  reader, writer = os.pipe()
+  os.close(reader)
+  with open(name or os.dup(writer), "w") as output:
+    monkeypatch.setattr(sys, "stdout", output)
+    with pytest.raises(SystemExit) as stop, usage._printing():
+      print("lost")
+    monkeypatch.undo()
+  os.close(writer)
+  assert stop.value.code == status
+
+
+def test_letters_that_the_output_has_not_are_question_marks(
+  monkeypatch, tmp_path
+):
+  with open(tmp_path / "output", "w", encoding="ascii") as output:
+    monkeypatch.setattr(sys, "stdout", output)
+    with usage._printing():
+      print("0.5 \N{PLUS-MINUS SIGN} 0.1")
+    monkeypatch.undo()
+  assert (tmp_path / "output").read_text() == "0.5 ? 0.1\n"

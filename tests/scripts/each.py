@@ -10,6 +10,8 @@ import runpy
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(sys.argv[1]))  # as of a script itself
+
 import bnjax.lab.cli
 import bnjax.lab.experiment.engine  # noqa: F401
 

@@ -55,6 +55,14 @@ def test_smoke_run_trains_and_reports(tmp_path):
   assert page.exists()
 
 
+def test_a_platform_that_is_not_there_is_one_line(monkeypatch):
+  monkeypatch.setenv("JAX_PLATFORMS", "nonsense")
+  done = _train(f"--config={CONFIG}:smoke", "--dry_run")
+  assert done.returncode == 1
+  (line,) = done.stderr.splitlines()
+  assert line.startswith("error: JAX_PLATFORMS: Unable to initialize backend")
+
+
 MISTAKES = [
   ([], "error: --config: which experiment?"),
   (["--config=configs/nothing.py"], "configs/nothing.py is not there"),

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import pathlib
+import tempfile
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -18,11 +19,14 @@ def directory() -> pathlib.Path:
   """Where decoded data sets are kept.
 
   $BNJAX_CACHE_DIR/data if set, else $XDG_CACHE_HOME/bnjax/data, else
-  ~/.cache/bnjax/data. Deleting it costs one decoding.
+  ~/.cache/bnjax/data; of a user without a home, a folder for temporary files.
+  Deleting it costs one decoding.
   """
   if root := os.environ.get("BNJAX_CACHE_DIR"):
     return pathlib.Path(root, "data")
   root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+  if root.startswith("~"):
+    root = os.path.join(tempfile.gettempdir(), f"cache-{os.getuid()}")
   return pathlib.Path(root, "bnjax", "data")
 
 

@@ -10,7 +10,11 @@ repeat the orders of seed 0 an epoch early.
 
 import dataclasses
 import functools
+import multiprocessing
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -226,4 +230,18 @@ class Stream(Iterator[Batch]):
     options = grain.MultiprocessingOptions(
       num_workers=self._workers, per_worker_buffer_size=self._ahead
     )
-    return iter(rest.to_iter_dataset(read).mp_prefetch(options))
+    return iter(rest.to_iter_dataset(read).mp_prefetch(options, _follow))
+
+
+def _follow(worker: int, workers: int) -> None:
+  """Has a worker leave Ctrl-C to the process that reads, and end with it."""
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  reads = multiprocessing.parent_process()
+  if reads is None:
+    return
+
+  def end() -> None:
+    reads.join()
+    os._exit(1)
+
+  threading.Thread(target=end, daemon=True).start()

@@ -13,6 +13,9 @@ def use_compilation_cache() -> None:
   """
   if "JAX_COMPILATION_CACHE_DIR" in os.environ:
     return
-  base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+  try:
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+  except RuntimeError:  # a user without a home
+    return
   jax.config.update("jax_compilation_cache_dir", str(base / "bnjax" / "xla"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

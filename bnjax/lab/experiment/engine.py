@@ -15,17 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnjax.lab import data, registry, results
+from bnjax.lab import data, registry, results, signals
 from bnjax.lab.config import complete, resolve_arms
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment import (
-  locks,
-  params,
-  plan,
-  preemption,
-  processes,
-  workdirs,
-)
+from bnjax.lab.experiment import locks, params, plan, processes, workdirs
 from bnjax.lab.experiment.environment import (
   describe_environment,
   process_seconds,
@@ -91,7 +84,7 @@ def run(
     UserError: the config is wrong, the data set cannot be read, or `workdir`
       is not to be written to; nothing has been written then. Or it cannot be
       written to any longer.
-    Preempted: the process was asked to stop, and has saved what it had.
+    signals.Preempted: the process was asked to stop, and has saved what it had.
   """
   workdir = Path(workdir)
   check_writers(writers)
@@ -122,7 +115,13 @@ def run(
     "datasets": [dataset.describe() for dataset in loader.datasets.values()]
   }
   timed = config["interleave"]
+  saves = checkpoint_seconds and not timed
+  later = "goes on from the last checkpoint" if saves else "starts afresh"
   with contextlib.ExitStack() as stack:
+    stack.enter_context(processes.together(later))
+    same = ("bnjax", "jax", "commit", "datasets")
+    known = {name: environment[name] for name in same}
+    processes.agree(results.to_strict({"config": config, "arms": arms} | known))
     saved = None
     if first:
       check = stack.enter_context(locks.hold(workdir, notify))
@@ -138,8 +137,7 @@ def run(
     told = writers if first else ()
     writer = open_writers(told, workdir, name, trained, notify=notify)
     stack.callback(writer.close)
-    asked = stack.enter_context(preemption.watch())
-    stack.enter_context(processes.together())
+    asked = stack.enter_context(signals.watch())
     resume = None if saved is None else saved.state["part"]
     across = config["machine"]["across"]
     jobs = _jobs(programs, loader, timed, at, resume, across)
@@ -154,10 +152,10 @@ def run(
         writer.probe_rows(records.probe_rows)
       report_progress(_progress(job, records, len(parts)))
       if stop:
-        raise preemption.Preempted(
+        raise signals.Preempted(
           f"stopped as asked, at step {records.step} of "
           f"{', '.join(_arms(job.networks))}; the same command "
-          + ("starts afresh" if timed else "goes on from there")
+          + ("goes on from there" if saves else "starts afresh")
         )
     if not first:
       return {}

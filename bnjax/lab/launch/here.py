@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from bnjax.lab import signals
 from bnjax.lab.launch.local import Ended
 from bnjax.lab.launch.parts import Part
 from bnjax.lab.launch.worker import train
@@ -23,12 +24,12 @@ class Here:
     """Trains the next part.
 
     Raises:
-      KeyboardInterrupt: the process was asked to stop.
+      signals.Preempted: the process was asked to stop.
     """
     del seconds
     status = train(self._left[0].folder, self._data_dir, self._tick)
     if status.state == "stopped":
-      raise KeyboardInterrupt
+      raise signals.Preempted(status.error)
     yield Ended(self._left.pop(0), status)
 
   def running(self) -> list[Part]:

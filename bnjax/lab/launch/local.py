@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import bnjax
 from bnjax.lab.launch.parts import Part, Status, write_status
 
-_GRACE = 60  # seconds that a worker has to save what it has
+_GRACE = 8  # seconds that a worker has to save what it has
 
 
 class Ended(NamedTuple):

@@ -1,14 +1,12 @@
 """Runs a sweep: what is missing of its plan, in parts."""
 
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
-from bnjax.lab import results
+from bnjax.lab import results, signals
 from bnjax.lab.config import resolve_arms
 from bnjax.lab.experiment import locks, workdirs
 from bnjax.lab.experiment.environment import describe_environment
@@ -29,6 +27,8 @@ from bnjax.lab.launch.parts import (
 )
 from bnjax.lab.launch.planned import make_networks
 
+_GRACE = 10.0  # seconds after Ctrl-C: more than a launcher takes to stop
+
 
 class Launcher(Protocol):
   """What trains parts: `here.Here`, `local.Local`, `slurm.Slurm`."""
@@ -46,7 +46,7 @@ class Launcher(Protocol):
     """Ends what is to be ended when the sweep is over or interrupted."""
 
   def hint(self) -> str:
-    """What is printed after Ctrl-C, behind "the same command goes on"."""
+    """What is printed of who stops, behind "the same command goes on"."""
 
 
 class Outcome(NamedTuple):
@@ -94,7 +94,7 @@ def run(
   Raises:
     UserError: an arm has no valid point, `workdir` holds something else, or
       another process uses it.
-    KeyboardInterrupt: it was interrupted; what is done is kept.
+    signals.Preempted: it was asked to stop; what is done is kept.
   """
   networks, wrong = make_networks(config, arms=arms, data_dir=data_dir)
   specs = resolve_arms(config)
@@ -105,9 +105,9 @@ def run(
     _begin(workdir, config, specs, rules)
     board = stack.enter_context(board or Board(rules.grid_metric))
     sweep = _Sweep(config, networks, workdir, launcher, board, check)
-    stack.enter_context(_terminated())
+    asked = stack.enter_context(signals.watch(_GRACE))
     try:
-      sweep.run(wrong, per_part)
+      sweep.run(wrong, per_part, asked)
     finally:
       launcher.stop()
       sweep.gather()
@@ -157,12 +157,18 @@ class _Sweep:
     self._waiting: dict[Path, Part] = {}
     self._next_show = 0.0
 
-  def run(self, wrong: Sequence[Row], per_part: int) -> None:
+  def run(
+    self, wrong: Sequence[Row], per_part: int, asked: Callable[[], bool]
+  ) -> None:
     """Trains what is missing.
 
     Args:
       wrong: networks that cannot be trained, and why.
       per_part: networks in a part at most.
+      asked: whether to stop.
+
+    Raises:
+      signals.Preempted: it was asked to stop.
     """
     self._total += len(wrong)
     self._fail(wrong)
@@ -184,6 +190,10 @@ class _Sweep:
       for part, status in self._launcher.ended(0.25):
         self._end(part, status)
       self._show()
+      if asked() and self._waiting:
+        raise signals.Preempted(
+          f"stopped as asked; the same command goes on{self._launcher.hint()}"
+        )
     self._show(last=True)
 
   def gather(self) -> None:
@@ -257,17 +267,3 @@ class _Sweep:
       Stand(self._total, list(done.values()), len(self._failed), lines)
     )
     self._next_show = begun + 10 * (time.monotonic() - begun)
-
-
-@contextlib.contextmanager
-def _terminated() -> Iterator[None]:
-  """SIGTERM ends a sweep as Ctrl-C does."""
-
-  def interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-  before = signal.signal(signal.SIGTERM, interrupt)
-  try:
-    yield
-  finally:
-    signal.signal(signal.SIGTERM, before)

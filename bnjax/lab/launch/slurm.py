@@ -74,7 +74,7 @@ class Job:
       env=environment(self.data_dir),
     )
     status = self._process.wait()
-    if status == STOPPED:
+    if status in (STOPPED, -signal.SIGTERM):  # the latter: still importing
       # Slurm told all of the job to stop, and the worker has. What follows is
       # submitit's signal, which queues the job again, or the end.
       time.sleep(_PATIENCE)
@@ -212,7 +212,12 @@ class Slurm:
     command += ["--format=%i %T"]
     try:
       found = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=True
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        start_new_session=True,  # Ctrl-C is for us
       )
     except FileNotFoundError:
       raise UserError(

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from bnjax.lab import signals
 from bnjax.lab.errors import UserError
 from bnjax.lab.launch.parts import STOPPED, Status, read_part, write_status
 
@@ -33,7 +34,6 @@ def train(
   """
   # Not before: what starts workers does without a device.
   from bnjax.lab import experiment
-  from bnjax.lab.experiment import preemption
 
   try:
     config, networks = read_part(folder)
@@ -45,7 +45,7 @@ def train(
       report_progress=lambda progress: tick(),
     )
     status = Status("done")
-  except preemption.Preempted as stop:
+  except signals.Preempted as stop:
     status = Status("stopped", str(stop))
   except UserError as error:
     status = Status("failed", str(error))
@@ -83,6 +83,7 @@ def _serve(answers: IO[str]) -> int:
 
 def main(arguments: list[str]) -> int:
   """Runs the worker; returns its exit status."""
+  signals.take()
   # Slurm sends it to every process of a job; submitit's is the one that acts.
   signal.signal(signal.SIGUSR2, signal.SIG_IGN)
   # What anything prints goes to the log, beside the errors.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bnjax.lab.writers.run_ids import run_id
 from bnjax.lab.writers.writer import About, Histogram
 
 _LONGEST = 500  # characters of a parameter
@@ -21,28 +22,29 @@ class MlflowRun:
   """One run.
 
   Args:
-    workdir: where the file store is, without `MLFLOW_TRACKING_URI`.
-    about: the network. If its first step is above 0, it goes on in the latest
-      run of its name.
+    workdir: where the file store is, without `MLFLOW_TRACKING_URI`, and where
+      `mlflow.json` names the runs, so that a network goes on in its own.
+    about: the network.
   """
 
   def __init__(self, workdir: Path, about: About):
     from mlflow import MlflowClient
-    from mlflow.entities import Param
 
     self._client: Any = MlflowClient(_place(workdir))
-    experiment = self._experiment(about.experiment)
-    earlier = self._earlier(experiment, about) if about.first_step else None
-    self._id: str = earlier or self._new(experiment, about)
-    if earlier:
-      self._client.update_run(earlier, status="RUNNING")
-      return
-    params = [
-      Param(name, str(value)[:_LONGEST]) for name, value in about.spec.items()
-    ]
-    for start in range(0, len(params), _AT_ONCE):
-      some = params[start : start + _AT_ONCE]
-      self._client.log_batch(self._id, params=some)
+    self._id = run_id(
+      workdir / "mlflow.json",
+      about,
+      lambda kept: kept if kept and self._goes_on(kept) else self._new(about),
+    )
+
+  def _goes_on(self, run: str) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    try:
+      self._client.update_run(run, status="RUNNING")
+    except MlflowException:  # it was deleted, or is in another store
+      return False
+    return True
 
   def _experiment(self, name: str) -> str:
     found = self._client.get_experiment_by_name(name)
@@ -50,15 +52,18 @@ class MlflowRun:
       return str(found.experiment_id)
     return str(self._client.create_experiment(name))
 
-  def _earlier(self, experiment: str, about: About) -> str | None:
-    same = f"tags.mlflow.runName = '{about.name}'"
-    found = self._client.search_runs([experiment], same, max_results=1)
-    return str(found[0].info.run_id) if found else None
+  def _new(self, about: About) -> str:
+    from mlflow.entities import Param
 
-  def _new(self, experiment: str, about: About) -> str:
     run = self._client.create_run(
-      experiment, tags={"arm": about.arm}, run_name=about.name
+      self._experiment(about.experiment),
+      tags={"arm": about.arm},
+      run_name=about.name,
     )
+    params = [Param(n, str(v)[:_LONGEST]) for n, v in about.spec.items()]
+    for start in range(0, len(params), _AT_ONCE):
+      some = params[start : start + _AT_ONCE]
+      self._client.log_batch(run.info.run_id, params=some)
     return str(run.info.run_id)
 
   def write(

@@ -62,7 +62,9 @@ class TensorBoardRun:
       self._write_table(names)
     told = Summary()
     for name, value in scalars.items():
-      told.MergeFrom(summary.scalar(name, value))
+      scalar = summary.scalar(name, 0.0)  # it logs a warning of each NaN
+      scalar.value[0].simple_value = value
+      told.MergeFrom(scalar)
     for name, histogram in histograms.items():
       told.MergeFrom(_histogram(name, histogram))
     self._write(Event(summary=told), step)

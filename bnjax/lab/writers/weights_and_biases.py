@@ -5,7 +5,6 @@ for any program; the project is `bnjax` otherwise. Without a connection,
 `WANDB_MODE=offline` keeps the runs in WORKDIR/wandb for `wandb sync`.
 """
 
-import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bnjax.lab.writers.run_ids import run_id
 from bnjax.lab.writers.writer import About, Histogram
 
 
@@ -29,19 +29,18 @@ class WandbRun:
   def __init__(self, workdir: Path, about: About):
     import wandb
 
-    ids = workdir / "wandb" / "ids.json"
-    ids.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(ids.read_text()) if ids.exists() else {}
-    if not about.first_step or about.name not in known:
-      known[about.name] = secrets.token_hex(4)
-      ids.write_text(json.dumps(known, indent=1))
+    own = run_id(
+      workdir / "wandb" / "ids.json",
+      about,
+      lambda kept: kept or secrets.token_hex(4),
+    )
     self._run: Any = wandb.init(
       dir=str(workdir),
       project=os.environ.get("WANDB_PROJECT") or "bnjax",
       group=about.experiment,
       job_type=about.arm,
       name=about.name,
-      id=known[about.name],
+      id=own,
       resume="allow" if about.first_step else None,
       config=dict(about.spec),
       reinit="create_new",

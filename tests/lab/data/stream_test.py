@@ -1,7 +1,10 @@
 """Batches of a data set that is read while it is used."""
 
 import dataclasses
+import multiprocessing
+import os
 import shutil
+import signal
 import sys
 
 import numpy as np
@@ -154,6 +157,8 @@ def test_a_stream_is_its_batches_in_order(records, workers):
       _assert_equal(batch, batches[step])
       assert {type(value) for value in batch.values()} == {np.ndarray}
       assert all(value.flags.owndata for value in batch.values())
+      for worker in multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGINT)  # Ctrl-C is sent to all
 
 
 def _jitter(image, generator):

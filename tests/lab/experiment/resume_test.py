@@ -15,7 +15,7 @@ from bnjax.lab import experiment, results
 from bnjax.lab.config import base
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import checkpoints, params
-from bnjax.lab.experiment.preemption import Preempted
+from bnjax.lab.signals import Preempted
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 

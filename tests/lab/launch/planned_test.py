@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from bnjax.lab import config as configs
 from bnjax.lab.config import complete, make_task, resolve_arms
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment import dry_run
 from bnjax.lab.experiment.plan import groups, replace
 from bnjax.lab.launch.parts import (
   Status,
@@ -269,3 +270,10 @@ def test_the_sweeps_that_come_with_it_are_valid(name, networks, programs):
   found, wrong = make_networks(plan)
   assert (len(found), wrong) == (networks, [])
   assert len(groups(found)) == programs
+
+
+def test_a_dry_run_of_a_plan_has_its_networks(config):
+  points = [{"model.width": w, "l2": l2} for w in (8, 9) for l2 in (0.0, 0.1)]
+  points.append({"model.width": 9, "l2": 0.3})
+  found = dry_run.estimate(planned(config, points), timed=False)
+  assert [program.parts for program in found.programs] == 2 * [(4,), (6,)]

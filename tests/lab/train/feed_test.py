@@ -13,7 +13,7 @@ from bnjax.lab.data.dataset import Dataset, Spec, Split
 from bnjax.lab.data.records import Records
 from bnjax.lab.data.registry import DATASETS, Source
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment.preemption import Preempted
+from bnjax.lab.signals import Preempted
 
 for module in ("tensorflow_datasets", "array_record", "grain"):
   pytest.importorskip(module, reason=f"needs {module}, an extra of bnjax")
