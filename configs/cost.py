@@ -51,7 +51,6 @@ def get_rules(config):
     "mlp_batch_norm",
     "process_seconds",
     1.31,
-    tolerance=0.05,
     relative_to="mlp",
     step=1000,
     source=f"{POST}, timing",

@@ -20,7 +20,7 @@ from bnjax.lab.results.records import read_json, write_json
 from bnjax.lab.results.rules import Claim, Rules
 
 NAME = "rules.json"
-_WORDS = ("text", "published", "source")
+_WORDS = ("text", "published", "source", "setting")
 
 
 class Recorded(NamedTuple):
