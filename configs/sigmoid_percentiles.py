@@ -58,12 +58,13 @@ def get_rules(config):
   }
   for rate, scale in points:
     where = f"@learning_rate={rate},init_scale={scale}"
-    name, own = f"{rate}_{scale}", {"setting": f"rate {rate}, N(0, {scale}²)"}
-    claims[f"stable_{name}"] = greater(
+    own = {"setting": f"rate {rate}, N(0, {scale}²)"}
+    name = "" if where == at else f"_{rate}_{scale}"
+    claims[f"stable{name}"] = greater(
       stable, *reversed(arms), f"range:{layer}[1]{where}", **own
     )
     for place, q in ((0, 15), (2, 85)):
-      claims[f"stays_{q}_{name}"] = less(
+      claims[f"stays_{q}{name}"] = less(
         edge.format(q),
         "batch_norm",
         1.0,
