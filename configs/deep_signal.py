@@ -24,7 +24,6 @@ from bnjax.lab.results import (
 INITS = literature.VERY_DEEP_INITS
 BATCH = ("batch_norm_before", "batch_norm_after")
 OWN = (*BATCH, "layer_norm_before", "layer_norm_after")
-WIDE = {f"{arm}_width_400": arm for arm in BATCH}
 POST = ("as_published", "right_formula", "right_axis")
 SEEN = (0, 9, 18)  # layers of histograms
 
@@ -63,9 +62,6 @@ def get_config(arg="gaussian"):
     norm, _, place = arm.rpartition("_")
     exact = {"name": norm, "epsilon": 0.0}
     config.arms[arm] = {"norm": exact, "model": {"placement": place}}
-  for wide, arm in WIDE.items():
-    model = {**config.arms[arm].model, "width": 400}
-    config.arms[wide] = {**config.arms[arm], "model": model}
   wrong = {"name": "feature_norm", "derivative": "as_published"}
   norms = wrong, {"name": "feature_norm"}, {"name": "batch_norm"}
   for arm, norm in zip(POST, norms, strict=True):
@@ -79,9 +75,8 @@ def get_rules(config):
   published = [
     *literature.very_deep("std_1e-2"),
     *literature.very_deep("as_published"),
-    # Theory is of infinite width. A margin of 2% at 100, 1% at 400.
+    # Theory is of infinite width: see gradient_growth.py.
     *(literature.mean_field_growth(a, growth, margin=0.03) for a in BATCH),
-    *(literature.mean_field_growth(a, growth, margin=0.015) for a in WIDE),
   ]
   first, second, last = (
     f"weight_gradient/dense_{i}/kernel" for i in (0, 1, 18)
