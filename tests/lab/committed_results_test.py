@@ -25,8 +25,13 @@ NOT_KEPT = {
   "cost-mnist": r"_seconds",
   "sigmoid_percentiles-mnist": r"@.* at 10000$|range:sigmoid_input/",
 }
-# What is trained now and was not then.
+# What is trained now and was not then: rules that ask for it wait.
 TO_BE_RUN_ANEW = {
+  "population-mnist": [
+    "arms.batch_2_biased",
+    "arms.batch_8_biased",
+    "arms.batch_2_of_2000",
+  ],
   "cost-mnist": [
     f"arms.{arm}.model.{argument}"
     for arm in ("cnn", "cnn_batch_norm")
@@ -57,9 +62,10 @@ def test_config_is_that_of_the_config_file(run):
 
 def test_rules_are_those_of_the_config_file(run):
   kept = results.read_workdir(run)
-  assert kept.recorded.rules == config_file.read_rules(
-    str(_file(run)), kept.config
-  )
+  rules = config_file.read_rules(str(_file(run)), kept.config)
+  if run.name in TO_BE_RUN_ANEW:
+    rules = results.fitting_rules(rules, kept.config)
+  assert kept.recorded.rules == rules
   assert not kept.notices
   results.check_rules(kept.rules, kept.config)
 
