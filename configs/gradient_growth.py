@@ -10,7 +10,7 @@ examples and entering gradient.
 
 from bnjax.lab.config import base, finish, parse
 from bnjax.lab.literature import mean_field_growth
-from bnjax.lab.results import Final, Rules
+from bnjax.lab.results import Final, Rules, greater
 
 GROWTH = "growth:gradient/activation_{1..18}"
 
@@ -44,5 +44,15 @@ def get_rules(config):
   return Rules(
     title="The growth of gradients with batch norm, by width",
     published=tuple(map(rule, config.arms)),
+    claims={
+      placement: greater(
+        "Gradients grow by a fifth per layer and more",
+        f"{placement}_400",
+        1.2,
+        GROWTH,
+        setting=f"{placement} ReLU",
+      )
+      for placement in ("before", "after")
+    },
     figures={"growth": Final(metrics=(GROWTH,))},
   )
