@@ -103,7 +103,9 @@ def format_ratio(
   if value is None:
     return NONE
   times = TIMES if bound else ""
-  interval = bounds and _interval(bounds, lambda end: times + _factor(end))
+  interval = None
+  if bounds is not None:
+    interval = _interval(bounds, lambda end: times + _factor(end))
   return _beside(f"{SIGNS[bound]}{TIMES}{_factor(value)}", interval, bound)
 
 
