@@ -131,7 +131,7 @@ def _beside(metric: str, entries: Sequence[Mapping[str, Any]]) -> Table:
       )
       row.append(entry["verdict"] or NONE)
     rows.append(tuple(row))
-  columns = ("arm", "ours")
+  columns: tuple[str, ...] = ("arm", "ours")
   if published:
     columns += ("published", "difference [95%]", "margin", "verdict")
   seeds = sorted({entry["seeds"] for entry in entries})
