@@ -29,7 +29,8 @@ reproduce: $(STAMP)
 # was interrupted goes on with the next experiment.
 CIFAR ?= cifar10
 EXPERIMENTS = init_robustness:mnist dropout_comparison:mnist cost:mnist \
-  deep_signal:gaussian population:mnist placement:mnist trainability:mnist \
+  deep_signal:gaussian gradient_growth:gaussian population:mnist \
+  placement:mnist trainability:mnist \
   lenet:mnist lenet:$(CIFAR) accelerating:$(CIFAR) sigmoid_percentiles:mnist \
   learning_rates:mnist
 

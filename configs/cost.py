@@ -12,7 +12,7 @@ machine that ran it.
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
 from bnjax.lab.literature import POST, number
-from bnjax.lab.results import Final, Rules, greater
+from bnjax.lab.results import Final, Rules, greater, within
 
 
 def get_config(arg="mnist"):
@@ -51,17 +51,18 @@ def get_rules(config):
     "mlp_batch_norm",
     "process_seconds",
     1.31,
-    tolerance=0.05,
     relative_to="mlp",
     step=1000,
     source=f"{POST}, timing",
   )
   third = "Batch norm adds 30% to a training step or more"
   whitening = "Full whitening makes a step ten times as long as batch norm does"
+  flax = "A step with Flax's batch norm takes as long as with ours"
   step = "step_seconds"
   pairs = {
     "mlp": ("mlp_batch_norm", "mlp"),
     "cnn": ("cnn_batch_norm", "cnn"),
+    "flax": ("mlp_flax_batch_norm", "mlp_batch_norm"),
     "whitening": ("mlp_whitening", "mlp_batch_norm"),
   }
   return Rules(
@@ -70,6 +71,7 @@ def get_rules(config):
     claims={
       "mlp": greater(third, *pairs["mlp"], step, times=1.3),
       "cnn": greater(f"CNN: {third}", *pairs["cnn"], step, times=1.3),
+      "flax": within(1.1, flax, *pairs["flax"], step, ratio=True),
       "whitening": greater(whitening, *pairs["whitening"], step, times=10.0),
     },
     figures={"steps": Final(metrics=(step,), log_x=True)},

@@ -55,6 +55,7 @@ def get_rules(config):
     number(
       f"{arm}{width}", "test_accuracy", mean, std,
       seeds=5, source=source, step=1000,
+      setting="width 100, minibatches of 128" if width else "",
     )
     for arm, (mean, std, source) in rows.items()
     for width in ("", "_width_100")

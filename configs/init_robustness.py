@@ -21,7 +21,7 @@ from bnjax.lab.literature import (
   curve,
   number,
 )
-from bnjax.lab.results import Rules, greater
+from bnjax.lab.results import Rules, greater, within
 
 
 def get_config(arg="mnist5k"):
@@ -43,6 +43,7 @@ def get_config(arg="mnist5k"):
     "no_batch_norm": NO_NORM,
     "batch_norm_no_dropout": dry,
     "no_batch_norm_no_dropout": NO_NORM | dry,
+    "no_batch_norm_no_dropout_no_l2": NO_NORM | dry | {"l2": 0.0},
     "batch_norm_as_published_width_100": {
       "model": published | narrow,
       "batch_size": 128,
@@ -58,6 +59,7 @@ def get_rules(config):
   where, published = {"seeds": 5, "step": 1000, "source": source}, []
   for width in ("", "_width_100"):
     ours, theirs = f"batch_norm_as_published{width}", f"no_batch_norm{width}"
+    where["setting"] = "width 100, minibatches of 128" if width else ""
     published += [
       number(ours, "test_accuracy", 0.8853, 0.0079, **where),
       curve(ours, "loss", POST_LOSS, every=100, source=source),
@@ -67,6 +69,7 @@ def get_rules(config):
   rescue = "With dropout, batch norm rescues this initialization"
   needs = "It is dropout that makes this initialization need rescue"
   error = "The published backward pass costs accuracy"
+  shrink = "Without dropout it trains without the L2 penalty, too"
   dry = "no_batch_norm_no_dropout"
   return Rules(
     title="Batch norm against a bad initialization",
@@ -74,6 +77,7 @@ def get_rules(config):
     claims={
       "rescue": greater(rescue, "batch_norm", "no_batch_norm"),
       "needs_rescue": greater(needs, dry, "no_batch_norm"),
+      "no_l2": within(0.01, shrink, f"{dry}_no_l2", dry),
       "backward_error": greater(error, "batch_norm", "batch_norm_as_published"),
     },
     notes=(

@@ -41,6 +41,7 @@ def get_rules(config):
     published += lesson(arm, table, batch_norm=False)
     published += lesson(f"{arm}_batch_norm", table, batch_norm=True)
   higher = "ReLU networks train at higher rates with batch norm"
+  tenfold = "ReLU networks train at rates ten times as high with batch norm"
   more = "More of the grid trains with batch norm"
   arms, rate = ("relu_batch_norm", "relu"), "largest_learning_rate"
   return Rules(
@@ -48,6 +49,13 @@ def get_rules(config):
     published=published,
     claims={
       "higher_rates": greater(higher, *arms, rate, times=1.0),
+      "tenfold": greater(tenfold, *arms, rate, times=10.0),
       "more_points": greater(more, *arms, "trained_fraction"),
     },
+    notes=(
+      "'Ten times' was the claim until the day of this run, when it was put as "
+      "what the grid can show. Both are judged.",
+      "The published runs at N(0, 5²) are those of two cells of the lesson: "
+      "with batch norm and ReLU some of them fail.",
+    ),
   )

@@ -39,6 +39,7 @@ def get_rules(config):
   """What is claimed and published of it, and what its report shows."""
   better = "before the activation is better than after"
   same = "the bias before batch norm makes no difference"
+  one = "batch norm is better than none"
   arms = "cnn_before", "cnn_after_pool"
   claims = {"pool": greater(f"CNN: {better} the pool", *arms)}
   for name in PLACES:
@@ -47,6 +48,7 @@ def get_rules(config):
     claims[f"{name}_bias"] = within(
       0.005, f"{network}: {same}", f"{before}_bias", before
     )
+    claims[f"{name}_one"] = greater(f"{network}: {one}", before, f"{name}_none")
   return Rules(
     title="Placement of batch norm, and the bias before it",
     claims=claims,

@@ -51,6 +51,12 @@ def test_config_is_valid(path, argument):
   assert _rules(path, strict) == rules
 
 
+def test_no_arm_of_the_default_config_is_left_over():
+  module = config_file.load(next(p for p in CONFIGS if p.stem == "deep_signal"))
+  named = {*module.INITS, *module.OWN, *module.POST}
+  assert set(module.get_config().arms) == named
+
+
 def test_the_ensemble_has_rules_of_its_own():
   path = next(p for p in CONFIGS if p.stem == "inception_imagenet")
   config = _get_config(path)("ensemble").to_dict()

@@ -79,6 +79,7 @@ def base(
   }
   config.interleave = False  # the programs take turns, to time them fairly
   config.population_batches = 0  # of Algorithm 2; 0: running statistics only
+  config.population_estimator = "paper"  # m / (m - 1) of variances; or "biased"
   config.predictions = False  # leave predictions.jsonl of the test set
   config.save_params = False  # leave the trained networks in params/
   config.probes = {}

@@ -8,9 +8,9 @@ import flax.linen as nn
 
 from bnjax.lab import registry
 from bnjax.lab.config.groups import entry
-from bnjax.lab.errors import UserError
+from bnjax.lab.errors import UserError, choice
 from bnjax.lab.train.precision import PRECISIONS
-from bnjax.lab.train.step import Task
+from bnjax.lab.train.step import ESTIMATORS, Task
 
 
 def make_task(
@@ -47,6 +47,9 @@ def make_task(
     loss=_make(spec, "loss"),
     augment=_make(spec, "augment"),
     precision=PRECISIONS[spec["precision"]],
+    population_estimator=choice(
+      "population_estimator", spec["population_estimator"], ESTIMATORS
+    ),
   )
 
 

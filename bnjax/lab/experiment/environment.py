@@ -12,20 +12,25 @@ from typing import Any
 
 import jax
 
+import bnjax
+
 _IMPORTED = time.monotonic()
-_PACKAGES = ("bnjax", "jax", "jaxlib", "flax", "optax", "numpy")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def describe_environment() -> dict[str, Any]:
   """Versions, machine, devices, commit and command, ready for JSON."""
+  commit, dirty = _commit()
   return {
     "python": platform.python_version(),
+    "bnjax": bnjax.__version__,
     **{name: _version(name) for name in _PACKAGES},
     "platform": f"{platform.system()} {platform.machine()}",
     "cpus": os.cpu_count(),
     "devices": [d.device_kind for d in jax.devices()],
     "backend": jax.default_backend(),
-    "commit": _commit(),
+    "commit": commit,
+    "dirty": dirty,
     "command": " ".join([os.path.basename(sys.executable), *sys.argv]),
     "started": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
   }
@@ -49,8 +54,8 @@ def _version(package: str) -> str | None:
     return None
 
 
-def _commit() -> str | None:
-  """The checkout's commit, `+` if files differ from it; None outside git."""
+def _commit() -> tuple[str | None, bool | None]:
+  """The checkout's commit, and whether files differ; None outside git."""
   git = ["git", "-C", str(Path(__file__).parent)]
   try:
     commit = subprocess.run(
@@ -66,5 +71,5 @@ def _commit() -> str | None:
       check=True,
     ).stdout
   except (OSError, subprocess.CalledProcessError):
-    return None
-  return commit + "+" * bool(changed)
+    return None, None
+  return commit, bool(changed)

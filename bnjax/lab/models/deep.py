@@ -21,14 +21,15 @@ class Deep(nn.Module):
 
   A layer is dense, activation, norm (`placement="after"`) or dense, norm,
   activation. Taps name what enters the activation of layer i,
-  "preactivation_i", and what leaves the layer, "activation_i", from 0.
+  "preactivation_i", and what leaves the layer, "activation_i", from 0; and
+  "input".
 
   The defaults are the network of the 2018 post on training very deep networks
   with batch norm, `norm` apart.
 
   Attributes:
     num_classes: ignored: there is no classifier. The loss is one that takes
-      any outputs, such as `loss.name='linear'`.
+      any outputs, such as `loss.name='sum'`.
     norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     width: units in each layer.
     depth: number of layers.
@@ -37,6 +38,10 @@ class Deep(nn.Module):
     init_scale: multiplies the initial kernels; for `normal` it is their
       standard deviation, for `uniform` their largest magnitude.
     placement: the norm `after` the activation, as in the post, or `before`.
+    redraw: whether a network in training draws its own examples and gradient:
+      N(0, 1) noise in the place of the examples, and noise that multiplies the
+      output, so that with `loss.name='sum'` it is the gradient that enters.
+      Seeds are then independent; otherwise all see the same examples.
     gradient_enters: number of the layer, from 1, whose activation the model
       returns; 0: the last. Those after it are computed, too, where somebody
       looks at them, but the loss does not see them. The post computes 20 layers
@@ -54,6 +59,7 @@ class Deep(nn.Module):
   initializer: str = "xavier"
   init_scale: Traced[float] = 1.0
   placement: str = "after"
+  redraw: bool = False
   gradient_enters: Layers = 0
 
   def __post_init__(self) -> None:
@@ -85,6 +91,11 @@ class Deep(nn.Module):
     """
     init = INITIALIZERS[self.initializer](self.init_scale)
     x = x.reshape(x.shape[0], -1)
+    redraw = train and self.redraw
+    noise = lambda x: jax.random.normal(
+      self.make_rng("dropout"), x.shape, x.dtype
+    )
+    x = Tap(name="input")(noise(x) if redraw else x)
     activations = []
     for i in range(self.depth):
       dense = nn.Dense(
@@ -101,4 +112,5 @@ class Deep(nn.Module):
       )
       x = Tap(name=f"activation_{i}")(x)
       activations.append(x)
-    return activations[(self.gradient_enters or self.depth) - 1]
+    last = activations[(self.gradient_enters or self.depth) - 1]
+    return noise(last) * last if redraw else last

@@ -1,13 +1,18 @@
 """The claims of a summary: as a table, as text, and how many hold."""
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bnjax.lab.report.numbers import format_difference, format_ratio
 from bnjax.lab.report.render import NONE, TIMES, Table
 from bnjax.lab.results.names import words
-from bnjax.lab.results.verdicts import HOLDS, INCOMPARABLE, UNDECIDED
+from bnjax.lab.results.verdicts import (
+  FAILS,
+  HOLDS,
+  INCOMPARABLE,
+  UNDECIDED,
+)
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -23,28 +28,60 @@ def claims_table(summary: Mapping[str, Any]) -> Table:
   for claim in claims:
     rows.append(
       (
-        claim["text"],
+        statement(claim),
         compared(claim),
         rule_text(claim),
         measured_text(claim),
+        p_text(claim),
         *([str(claim["seeds"])] if several else []),
         *([claim.get("published") or NONE] if quoted else []),
         claim["verdict"],
       )
     )
     if claim["reason"]:
-      notes.append(f"{claim['verdict']}: {claim['text']}: {claim['reason']}")
+      notes.append(f"{claim['verdict']}: {statement(claim)}: {claim['reason']}")
   columns = [
     "claim",
     "compared",
     "rule",
-    "measured",
+    "measured [95% interval]",
+    "p, Holm",
     *(["seeds"] if several else []),
     *(["published"] if quoted else []),
     "verdict",
   ]
+  notes += [text] if (text := holm_text(claims)) else []
   return Table(
     "Claims, judged seed by seed", tuple(columns), tuple(rows), tuple(notes)
+  )
+
+
+def statement(claim: Mapping[str, Any]) -> str:
+  """A claim in words, with the setting it is judged at."""
+  setting = claim.get("setting")
+  return f"{claim['text']} ({setting})" if setting else str(claim["text"])
+
+
+def p_text(claim: Mapping[str, Any]) -> str:
+  """The p-value with Holm's correction, where there is one."""
+  p = claim.get("p_holm")
+  return NONE if p is None else f"{p:.2g}" if p >= 1e-4 else "< 0.0001"
+
+
+def by_luck(claim: Mapping[str, Any]) -> bool:
+  """Whether a claim holds, but not with Holm's correction."""
+  return claim["verdict"] == HOLDS and (claim.get("p_holm") or 0) >= 0.05
+
+
+def holm_text(claims: Sequence[Mapping[str, Any]]) -> str:
+  """What Holm's correction is for, where there are several claims."""
+  tests = sum(claim.get("p_holm") is not None for claim in claims)
+  if tests < 2:
+    return ""
+  chance = 1 - 0.975**tests
+  return (
+    f"p, Holm: corrected for the {tests} tests of this run; without that the "
+    f"chance that one of them holds by luck is up to {chance:.0%}"
   )
 
 
@@ -69,6 +106,7 @@ def rule_text(claim: Mapping[str, Any]) -> str:
     "within": f"within ±{margin:g}",
     "ratio_greater": f"> {TIMES}{factor:g}",
     "ratio_less": f"< {TIMES}{1 / factor:.3g}",
+    "ratio_within": f"within {TIMES}/÷ {factor:g}",
   }
   return rules[claim["direction"]]
 
@@ -85,13 +123,32 @@ def measured_text(claim: Mapping[str, Any]) -> str:
 
 
 def tally(judged: Iterable[Mapping[str, Any]]) -> str:
-  """How many hold; of the others, how many could not be decided.
+  """How many claims or published numbers hold, each of them counted once.
+
+  A claim judged at several settings holds where it holds at all of them. A
+  published number counts at its own settings, not at others that were tried.
 
   >>> tally([{"verdict": "holds"}, {"verdict": "undecided"}])
   '1 of 2 hold, 1 undecided'
   """
-  counts = collections.Counter(item["verdict"] for item in judged)
-  parts = [f"{counts[kind]} {kind}" for kind in _OPEN if counts[kind]]
+  own: dict[Any, set[str]] = {}
+  others: list[str] = []
+  for place, one in enumerate(judged):
+    published = one.get("published")
+    if isinstance(published, Mapping) and published.get("setting"):
+      others.append(one["verdict"])
+    else:
+      own.setdefault(one.get("text", place), set()).add(one["verdict"])
+  order = (FAILS, UNDECIDED, INCOMPARABLE, HOLDS)
+  counts = collections.Counter(
+    next(verdict for verdict in order if verdict in found)
+    for found in own.values()
+  )
   if not counts:
     return NONE
-  return ", ".join([f"{counts[HOLDS]} of {counts.total()} hold", *parts])
+  parts = [f"{counts[HOLDS]} of {counts.total()} hold"]
+  parts += [f"{counts[kind]} {kind}" for kind in _OPEN if counts[kind]]
+  if others:
+    holding = others.count(HOLDS)
+    parts.append(f"at other settings {holding} of {len(others)}")
+  return ", ".join(parts)

@@ -18,11 +18,14 @@ from bnjax.lab.report.render import TIMES
 HEADING = """# Results
 
 Every experiment with what was published beside what was measured, and a
-verdict that follows from a rule in its config file: *holds*, *does not hold*,
-*undecided* (a claim whose 95% interval lies on both sides of its margin) or
-*cannot be compared*. `bnjax/lab/results/verdicts.py` says how. Numbers are
-mean ± standard deviation over seeds; {times} is a ratio of two arms. This page
-is made from the records beside it by
+verdict that follows from a rule in its config file: *holds* where the 95%
+interval of the difference lies within the margin, *does not hold* where it lies
+outside, *undecided* where it lies on both sides, or *cannot be compared*.
+Margins, unless a rule says another: one point of accuracy, a tenth of other
+numbers. `bnjax/lab/results/verdicts.py` says how. Numbers are mean ± standard
+deviation over seeds; {times} is a ratio of two arms, or of ours to what is
+published. A claim or published number counts once, however many settings it
+was tried at. This page is made from the records beside it by
 `python scripts/report.py --gallery={folder}`.
 """
 

@@ -6,17 +6,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnjax.lab.errors import plain
-from bnjax.lab.report.claims import compared, measured_text, rule_text, tally
+from bnjax.lab.report.claims import (
+  by_luck,
+  compared,
+  holm_text,
+  measured_text,
+  p_text,
+  rule_text,
+  statement,
+  tally,
+)
 from bnjax.lab.report.files import is_own
 from bnjax.lab.report.grid_tables import grid_tables
 from bnjax.lab.report.numbers import (
+  format_compared,
+  format_margin,
   format_published,
   format_ratio,
   format_result,
 )
 from bnjax.lab.report.page.experiment import Experiment
 from bnjax.lab.report.render import NONE, Table, escape_markdown, to_markdown
-from bnjax.lab.report.tables import layer_tables, shown_entries, sources
+from bnjax.lab.report.tables import (
+  layer_tables,
+  reasons,
+  shown_entries,
+  sources,
+)
 from bnjax.lab.results.names import words
 from bnjax.lab.results.verdicts import HOLDS
 
@@ -98,14 +114,20 @@ def _beside(metric: str, entries: Sequence[Mapping[str, Any]]) -> Table:
     if published:
       rule = entry["published"]
       row.append(format_published(entry["metric"], rule) if rule else NONE)
+      row += (
+        [format_compared(entry), format_margin(entry)] if rule else [NONE] * 2
+      )
       row.append(entry["verdict"] or NONE)
     rows.append(tuple(row))
-  columns = ("arm", "ours", *(("published", "verdict") if published else ()))
+  columns: tuple[str, ...] = ("arm", "ours")
+  if published:
+    columns += ("published", "difference [95%]", "margin", "verdict")
   seeds = sorted({entry["seeds"] for entry in entries})
   span = " to ".join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
   text = words(metric)
   title = f"{text[:1].upper()}{text[1:]}, {span} seed{'s' * (seeds[-1] > 1)}"
-  return Table(title, columns, tuple(rows), tuple(sources(entries)))
+  notes = [*reasons(entries), *sources(entries)]
+  return Table(title, columns, tuple(rows), tuple(notes))
 
 
 def _ours(entry: Mapping[str, Any]) -> str:
@@ -118,7 +140,8 @@ def _setting(
   entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
 ) -> str:
   """The arm, and what else tells this entry from the others."""
-  parts = []
+  rule = entry["published"] or {}
+  parts = [rule["setting"]] if rule.get("setting") else []
   if "@" in entry["metric"]:
     parts.append(words(entry["metric"]).partition(" at ")[2])
   if len({other["step"] for other in entries}) > 1:
@@ -130,14 +153,18 @@ def _claims(summary: Mapping[str, Any]) -> list[str]:
   lines = []
   for claim in summary["claims"]:
     text = f"{compared(claim)}: {measured_text(claim)}, rule {rule_text(claim)}"
+    if claim["p_holm"] is not None:
+      text += f", p {p_text(claim)}"
     if claim.get("published"):
       text += f"; published: {claim['published']}"
     if claim["reason"]:
       text += f"; {claim['reason']}"
     lines.append(
-      f"- *{claim['verdict']}*: {escape_markdown(claim['text'])}\n"
+      f"- *{claim['verdict']}*: {escape_markdown(statement(claim))}\n"
       f"  ({escape_markdown(text)})"
     )
+  if text := holm_text(summary["claims"]):
+    lines.append(f"\n{escape_markdown(text)}.")
   return ["**Claims**\n", *lines, ""] if lines else []
 
 
@@ -177,10 +204,13 @@ def honest(found: Sequence[Experiment]) -> str:
       if entry["published"] and entry["verdict"] != HOLDS:
         lines.append(_bad_number(one, entry))
     for claim in one.summary["claims"]:
-      if claim["verdict"] != HOLDS:
-        reason = f" ({claim['reason']})" if claim["reason"] else ""
-        text = f"{claim['text']}: {measured_text(claim)}{reason}"
-        lines.append(_bad(one, claim["verdict"], text))
+      verdict, reason = claim["verdict"], claim["reason"]
+      if by_luck(claim):
+        verdict, reason = f"{HOLDS} alone", f"p with Holm's {p_text(claim)}"
+      if verdict != HOLDS:
+        text = f"{statement(claim)}: {measured_text(claim)}"
+        text += f" ({reason})" if reason else ""
+        lines.append(_bad(one, verdict, text))
     for notice in one.summary["notices"]:
       lines.append(_bad(one, "unfinished", notice))
   if len(lines) == count:
@@ -191,8 +221,9 @@ def honest(found: Sequence[Experiment]) -> str:
 def _bad_number(one: Experiment, entry: Mapping[str, Any]) -> str:
   rule, metric = entry["published"], entry["metric"]
   text = (
-    f"{entry['arm']}, {words(metric)}: ours {_ours(entry)}, published "
-    f"{format_published(metric, rule)}"
+    f"{_setting(entry, [entry])}, {words(metric)}: ours {_ours(entry)}, "
+    f"published {format_published(metric, rule)}, difference "
+    f"{format_compared(entry)}, margin {format_margin(entry)}"
   )
   if entry["reason"]:
     text += f" ({entry['reason']})"

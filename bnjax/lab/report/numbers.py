@@ -1,6 +1,6 @@
 """Numbers as tables show them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bnjax.lab.report.render import NONE, TIMES
@@ -44,25 +44,38 @@ def format_spread(metric: str, mean: float | None, std: float | None) -> str:
 
 
 def format_interval(
-  metric: str, bounds: Sequence[float] | None, sign: str = ""
+  metric: str, bounds: Sequence[float | None] | None, sign: str = ""
 ) -> str:
   """An interval, in brackets; that of a fraction ends at 0 and 1.
 
   >>> format_interval("test_accuracy", (-0.198, 0.579))
   '[0.0000, 0.5790]'
+  >>> format_interval("loss", (None, 2.5))
+  'below 2.500, unbounded'
   """
   if bounds is None:
     return NONE
   if is_fraction(metric) and not sign:
-    bounds = [min(max(bound, 0.0), 1.0) for bound in bounds]
-  low, high = (format_value(metric, bound, sign) for bound in bounds)
-  return f"[{low}, {high}]"
+    bounds = [end and min(max(end, 0.0), 1.0) for end in bounds]
+  return _interval(bounds, lambda end: format_value(metric, end, sign))
+
+
+def _interval(
+  bounds: Sequence[float | None], form: Callable[[float], str]
+) -> str:
+  """An interval, or the only end that is known of it."""
+  low, high = bounds
+  if high is None:
+    return NONE if low is None else f"above {form(low)}, unbounded"
+  if low is None:
+    return f"below {form(high)}, unbounded"
+  return f"[{form(low)}, {form(high)}]"
 
 
 def format_difference(
   metric: str,
   value: float | None,
-  bounds: Sequence[float] | None,
+  bounds: Sequence[float | None] | None,
   bound: int = 0,
 ) -> str:
   """A difference with its sign and its interval, where there is one.
@@ -70,26 +83,72 @@ def format_difference(
   >>> format_difference("steps_to:loss<=1", -30.0, None, -1)
   '≤ -30'
   """
+  interval = None if bounds is None else format_interval(metric, bounds, "+")
   text = SIGNS[bound] + format_value(metric, value, "+")
-  return (
-    text if bounds is None else f"{text} {format_interval(metric, bounds, '+')}"
-  )
+  return _beside(text, interval, bound)
 
 
 def format_ratio(
-  value: float | None, bounds: Sequence[float] | None = None, bound: int = 0
+  value: float | None,
+  bounds: Sequence[float | None] | None = None,
+  bound: int = 0,
 ) -> str:
   """A ratio with its interval, where there is one.
 
   >>> format_ratio(1.3, [1.25, 1.354]), format_ratio(14.8, None, 1)
   ('×1.300 [1.250, 1.354]', '≥ ×14.8')
+  >>> format_ratio(2.0, [2.0, None], 1)
+  'above ×2.000, unbounded'
   """
   if value is None:
     return NONE
-  text = f"{SIGNS[bound]}{TIMES}{_factor(value)}"
-  if bounds is None:
+  times = TIMES if bound else ""
+  interval = None
+  if bounds is not None:
+    interval = _interval(bounds, lambda end: times + _factor(end))
+  return _beside(f"{SIGNS[bound]}{TIMES}{_factor(value)}", interval, bound)
+
+
+def _beside(text: str, interval: str | None, bound: int) -> str:
+  """A number and its interval; of a bound the interval says it all."""
+  if not interval:
     return text
-  return f"{text} [{_factor(bounds[0])}, {_factor(bounds[1])}]"
+  return interval if bound else f"{text} {interval}"
+
+
+def format_margin(entry: Mapping[str, Any]) -> str:
+  """How far a result may be from the published number.
+
+  >>> format_margin({"metric": "test_accuracy", "room": [-0.01, 0.01],
+  ...                "published": {}})
+  '±0.0100'
+  """
+  rule, room = entry["published"], entry["room"]
+  if rule is None or room is None:
+    return NONE
+  low, high = room
+  if on_logs(rule):
+    if abs(low * high - 1) < 1e-9:
+      return f"{TIMES}/÷ {_factor(high)}"
+    return f"{TIMES}{_factor(low)} to {TIMES}{_factor(high)}"
+  if abs(low + high) <= 1e-9 * abs(high):
+    return f"±{format_value(entry['metric'], high)}"
+  ends = [format_value(entry["metric"], end, "+") for end in room]
+  return " to ".join(ends)
+
+
+def format_compared(entry: Mapping[str, Any]) -> str:
+  """Ours less the published number, or over it, with its interval."""
+  rule, bounds = entry["published"], entry["difference_interval"]
+  if rule and on_logs(rule):
+    return format_ratio(entry["difference"], bounds)
+  return format_difference(entry["metric"], entry["difference"], bounds)
+
+
+def on_logs(rule: Mapping[str, Any]) -> bool:
+  """Whether a published number is compared on the log scale."""
+  keys = ("relative_to", "factor")
+  return any(rule.get(key) is not None for key in keys)
 
 
 def _factor(value: float) -> str:

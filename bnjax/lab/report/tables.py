@@ -8,8 +8,9 @@ from bnjax.lab.report.claims import claims_table
 from bnjax.lab.report.grid_tables import grid_tables
 from bnjax.lab.report.numbers import (
   bound_notes,
-  format_difference,
+  format_compared,
   format_interval,
+  format_margin,
   format_published,
   format_ratio,
   format_result,
@@ -140,23 +141,27 @@ def _results(summary: Summary) -> Table:
     "published": any(entry["published"] for entry in entries),
   }
   columns += [name for name, shown in optional.items() if shown]
-  columns += ["difference", "verdict"] if optional["published"] else []
+  if optional["published"]:
+    columns += ["difference", "margin", "verdict"]
   cells = [_result_row(entry) for entry in entries]
   for row, entry in zip(cells, entries, strict=True):
-    row[columns[1 + several + steps]] = format_result(entry)
+    row[columns[1 + several + steps]] = _result(entry)
   rows = tuple(tuple(row[name] for name in columns) for row in cells)
   notes = [*_what_happened(entries), *bound_notes(entries)]
   notes += [*reasons(entries), *sources(entries)]
   return Table("", tuple(columns), rows, tuple(notes))
 
 
+def _result(entry: Mapping[str, Any]) -> str:
+  """A result, and its ratio to another arm's where that is published."""
+  text, other = format_result(entry), (entry["published"] or {})
+  if other.get("relative_to") is None or entry["ratio"] is None:
+    return text
+  return f"{text}: {format_ratio(entry['ratio'], entry['ratio_interval'])}"
+
+
 def _result_row(entry: Mapping[str, Any]) -> dict[str, str]:
   metric, published = entry["metric"], entry["published"]
-  difference = format_difference(
-    metric, entry["difference"], entry["difference_interval"]
-  )
-  if published and published.get("relative_to"):
-    difference = format_ratio(entry["ratio"], entry["ratio_interval"])
   return {
     "arm": entry["arm"],
     "metric": words(metric),
@@ -165,7 +170,8 @@ def _result_row(entry: Mapping[str, Any]) -> dict[str, str]:
     "seeds": str(entry["seeds"]),
     "diverged": str(entry["diverged"]["count"]),
     "published": format_published(metric, published) if published else NONE,
-    "difference": difference,
+    "difference": format_compared(entry),
+    "margin": format_margin(entry),
     "verdict": entry["verdict"] or NONE,
   }
 
@@ -185,13 +191,14 @@ def _what_happened(entries: Entries) -> list[str]:
 
 
 def reasons(entries: Entries) -> list[str]:
-  """Why numbers cannot be compared, a line a reason."""
+  """Why numbers cannot be compared or are undecided, a line a reason."""
   found: dict[str, list[str]] = {}
   for entry in entries:
     if entry["reason"]:
-      found.setdefault(entry["reason"], []).append(entry["arm"])
+      reason = f"{entry['verdict']}: {entry['reason']}"
+      found.setdefault(reason, []).append(entry["arm"])
   return [
-    f"cannot be compared: {reason} ({', '.join(dict.fromkeys(arms))})"
+    f"{reason} ({', '.join(dict.fromkeys(arms))})"
     for reason, arms in found.items()
   ]
 

@@ -2,13 +2,17 @@
 
 import itertools
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 
 from bnjax.lab.results.intervals import (
   Interval,
+  Sample,
   exp,
-  mean_interval,
+  exps,
+  p_value,
   paired_logs,
+  welch_interval,
 )
 from bnjax.lab.results.measured import Measured, Values
 from bnjax.lab.results.names import words
@@ -22,9 +26,13 @@ from bnjax.lab.results.verdicts import (
   SHARED,
   UNDECIDED,
   Verdict,
+  inside,
+  said,
+  seeds_to_decide,
 )
 
 _BOUND = {1: "at least", -1: "at most"}
+_EXACT = Sample(0.0, 0.0, 2)
 
 
 def judge_claim(claim: Claim, measured: Measured) -> Verdict:
@@ -35,7 +43,8 @@ def judge_claim(claim: Claim, measured: Measured) -> Verdict:
   test; against a number, that of a one-sample t test. A ratio's interval is
   that of the difference of the logarithms. The largest value of a grid at which
   networks train is known only to lie below the grid's next one: the interval is
-  wider by that much.
+  wider by that much. Where values are known only to be at least (or at most)
+  what was recorded, it has but one end, and that end is what is known.
 
   Args:
     claim: the rule.
@@ -98,71 +107,70 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
   if len(signs) > 1:
     reason = "the difference is bounded from below for some seeds only"
     return Verdict(INCOMPARABLE, reason=reason, seeds=n)
+  bound = signs.pop() if signs else 0
   if claim.is_ratio:
     values = paired_logs(*zip(*pairs.values(), strict=True)) if pairs else []
   else:
     values = [a - b for a, b in pairs.values()]
   mean = math.fsum(values) / n if n else None
-  kind = "seed" if claim.versus_arm is None else "common seed"
-  reason = f"{n} {kind}: an interval needs at least 2" if n < 2 else ""
-  interval = mean_interval(values) if n >= 2 else None
-  if interval is not None:
-    interval, resolution = _widened(claim, interval, ours, theirs, seeds)
-  verdict = INCOMPARABLE
-  if interval is not None:
-    size = max(map(abs, itertools.chain(*pairs.values())))
-    rounding = ROUNDING * (1.0 if claim.is_ratio else size)
-    verdict = _side(claim, *interval, rounding)
-    if verdict == UNDECIDED and resolution:
+  if mean is None or n < 2:
+    kind = "seed" if claim.versus_arm is None else "common seed"
+    reason = f"{n} {kind}: an interval needs at least 2"
+    return _stated(claim, Verdict(INCOMPARABLE, mean, None, reason, n))
+  # Where the mean may lie, seen from the values of a grid and from bounds.
+  gap = _gap(claim, theirs, seeds), _gap(claim, ours, seeds)
+  least = -math.inf if bound < 0 else mean - gap[0]
+  most = math.inf if bound > 0 else mean + gap[1]
+  size = max(map(abs, itertools.chain(*pairs.values())))
+  rounding = ROUNDING * (1.0 if claim.is_ratio else size)
+  sample = Sample(0.0, statistics.stdev(values), n)
+
+  def interval(seeds: int) -> Interval:
+    low, high = welch_interval(sample._replace(n=seeds), _EXACT)
+    return least + low, most + high
+
+  found = Verdict(
+    _side(claim, interval(n), rounding),
+    mean if not bound else least if bound > 0 else most,
+    interval(n),
+    seeds=n,
+    bound=bound,
+    p=p_value(_distance(claim, least, most, rounding), values),
+  )
+  if found.verdict == UNDECIDED:
+    needed = seeds_to_decide(n, lambda k: _side(claim, interval(k), 0.0))
+    reason = said(needed)
+    if needed is None and bound:
+      what = "ratio" if claim.is_ratio else "difference"
+      reason = f"the {what} is known only to be {_BOUND[bound]} this"
+    elif needed is None and any(gap):
       reason = "the values of the grid lie too far apart to tell"
-  bound = signs.pop() if signs else 0
-  if (
-    interval is not None
-    and bound
-    and not _stands(claim, verdict, interval, bound)
-  ):
-    verdict = UNDECIDED
-    what = "ratio" if claim.is_ratio else "difference"
-    reason = f"the {what} is known only to be {_BOUND[bound]} this"
-  return _stated(claim, verdict, mean, interval, reason, n, bound)
+    found = found._replace(needed=needed, reason=reason)
+  return _stated(claim, found)
 
 
-def _widened(
-  claim: Claim,
-  interval: Interval,
-  ours: Values,
-  theirs: Values,
-  seeds: Sequence[int],
-) -> tuple[Interval, bool]:
-  """The interval with what lies between the values of a grid, if anything."""
-
-  def room(values: Values) -> float:
-    number = math.log if claim.is_ratio else float
-    return max(
-      number(values.above[seed]) - number(values.numbers[seed])
-      if seed in values.above
-      else 0.0
-      for seed in seeds
-    )
-
-  below, above = room(theirs), room(ours)
-  return (interval[0] - below, interval[1] + above), below + above > 0
+def _gap(claim: Claim, values: Values, seeds: Sequence[int]) -> float:
+  """How far the true value may lie above, up to the grid's next one."""
+  number = math.log if claim.is_ratio else float
+  return max(
+    number(values.above[seed]) - number(values.numbers[seed])
+    if seed in values.above
+    else 0.0
+    for seed in seeds
+  )
 
 
-def _stated(
-  claim: Claim,
-  verdict: str,
-  mean: float | None,
-  interval: Interval | None,
-  reason: str,
-  seeds: int,
-  bound: int,
-) -> Verdict:
+def _stated(claim: Claim, found: Verdict) -> Verdict:
+  """A verdict as it is stated: of a ratio, not of its logarithm."""
   if not claim.is_ratio:
-    return Verdict(verdict, mean, interval, reason, seeds, bound=bound)
-  ratio = None if mean is None else exp(mean)
-  between = interval and (exp(interval[0]), exp(interval[1]))
-  return Verdict(verdict, None, None, reason, seeds, ratio, between, bound)
+    return found
+  mean = found.difference
+  return found._replace(
+    difference=None,
+    interval=None,
+    ratio=None if mean is None else exp(mean),
+    ratio_interval=exps(found.interval),
+  )
 
 
 def _unfit(pairs: Mapping[int, tuple[float, float]], claim: Claim) -> str:
@@ -189,25 +197,29 @@ def _sides(claim: Claim) -> tuple[str, str]:
   return ours, f"{other} of {claim.versus_arm}"
 
 
-def _side(claim: Claim, low: float, high: float, rounding: float) -> str:
+def _margin(claim: Claim) -> float:
+  return math.log(claim.margin or 1) if claim.is_ratio else claim.margin
+
+
+def _side(claim: Claim, interval: Interval, rounding: float) -> str:
   """The verdict on the interval of a difference, or of a ratio's logarithm."""
-  margin = math.log(claim.margin or 1) if claim.is_ratio else claim.margin
+  (low, high), margin = interval, _margin(claim)
+  if claim.direction in ("within", "ratio_within"):
+    return inside(interval, (-margin, margin), rounding)
   if claim.direction in ("less", "ratio_less"):
     low, high = -high, -low
-  if claim.direction == "within":
-    if -margin - rounding <= low and high <= margin + rounding:
-      return HOLDS
-    outside = low > margin + rounding or high < -margin - rounding
-    return FAILS if outside else UNDECIDED
   if low > margin + rounding:
     return HOLDS
   return FAILS if high <= margin + rounding else UNDECIDED
 
 
-def _stands(claim: Claim, verdict: str, interval: Interval, bound: int) -> bool:
-  """Whether a verdict stays if the true difference lies further out."""
-  if claim.direction == "within":
-    # Outside already, and the true difference lies only further outside.
-    return verdict == FAILS and (interval[0] > 0) == (bound > 0)
-  rising = claim.direction in ("greater", "ratio_greater")
-  return verdict == (HOLDS if rising == (bound > 0) else FAILS)
+def _distance(
+  claim: Claim, least: float, most: float, rounding: float
+) -> float:
+  """How far a mean lies on the claim's side of the margin."""
+  margin = _margin(claim)
+  if claim.direction in ("within", "ratio_within"):
+    return min(margin - most, least + margin) + rounding
+  if claim.direction in ("less", "ratio_less"):
+    return -most - margin - rounding
+  return least - margin - rounding

@@ -20,7 +20,7 @@ from bnjax.lab.results.records import read_json, write_json
 from bnjax.lab.results.rules import Claim, Rules
 
 NAME = "rules.json"
-_WORDS = ("text", "published", "source")
+_WORDS = ("text", "published", "source", "setting")
 
 
 class Recorded(NamedTuple):
@@ -104,7 +104,8 @@ def change(now: Checked, before: Checked | None) -> str:
   old, new = vars(before), vars(now)
   fields = [name for name in old if old[name] != new.get(name)]
   what = "words" if set(fields) <= {*_WORDS} else "rule"
-  was = ", ".join(f"{name} was {old[name]}" for name in fields)
+  said = lambda value: "empty" if value == "" else value
+  was = ", ".join(f"{name} was {said(old[name])}" for name in fields)
   return f"{what} changed after the run: {was}"
 
 

@@ -31,9 +31,11 @@ from bnjax.lab.results.published import (
   check_name,
 )
 
-Direction = Literal["greater", "less", "within", "ratio_greater", "ratio_less"]
+Direction = Literal[
+  "greater", "less", "within", "ratio_greater", "ratio_less", "ratio_within"
+]
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
-RATIOS = ("ratio_greater", "ratio_less")
+RATIOS = ("ratio_greater", "ratio_less", "ratio_within")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,11 +53,14 @@ class Claim(Checked):
     versus_metric: the metric of `versus`; the same one if None.
     direction: "greater": arm - versus > margin; "less": versus - arm >
       margin; "within": |arm - versus| < margin; "ratio_greater": arm / versus
-      > margin; "ratio_less": versus / arm > margin.
+      > margin; "ratio_less": versus / arm > margin; "ratio_within": both
+      ratios < margin.
     margin: at least 0; of a ratio the factor, at least 1.
     step: the step at which it is judged; the last one if None.
     dataset: where it was claimed; measured on another, it cannot be compared.
     published: what the source says, in words, to be shown beside it.
+    setting: which of several settings the statement is judged at: claims of the
+      same text count once, and hold where they hold at every setting.
   """
 
   text: str
@@ -68,6 +73,7 @@ class Claim(Checked):
   step: int | None = None
   dataset: str | None = None
   published: str = ""
+  setting: str = ""
 
   def check(self) -> None:
     """Checks the fields against each other."""
@@ -189,9 +195,23 @@ def within(
   arm: str,
   versus: str | float | None,
   metric: str = "test_accuracy",
+  *,
+  ratio: bool = False,
   **fields: Any,
 ) -> Claim:
-  """The claim that two arms differ by less than a margin: see `greater`."""
+  """The claim that two arms differ by less than a margin: see `greater`.
+
+  Args:
+    margin: a difference, or the factor of a ratio.
+    text: the claim in words.
+    arm: of the config.
+    versus: as of `greater`.
+    metric: what is compared, at the last step.
+    ratio: whether the margin is a factor.
+    **fields: further fields of `Claim`.
+  """
+  if ratio:
+    return _claim("within", text, arm, versus, metric, margin, fields)
   fields["margin"] = margin
   return _claim("within", text, arm, versus, metric, None, fields)
 

@@ -4,11 +4,11 @@
      "entries": [{"arm", "metric", "step", "dataset", "mean", "std",
                   "sample_std", "interval", "seeds", "finite", "bounds",
                   "diverged", "published", "difference",
-                  "difference_interval", "ratio", "ratio_interval", "verdict",
-                  "reason", "changed"}],
+                  "difference_interval", "room", "ratio", "ratio_interval",
+                  "verdict", "needed", "reason", "changed"}],
      "claims": [{"name", "text", ..., "difference", "interval", "ratio",
-                 "ratio_interval", "bound", "seeds", "verdict", "reason",
-                 "changed"}],
+                 "ratio_interval", "bound", "seeds", "verdict", "needed",
+                 "p", "p_holm", "reason", "changed"}],
      "curves": [{"arm", "metric", "source", "dataset", "measured_on",
                  "points": [{"step", "published", "ours", ...}]}],
      "grids": see `grid_summary`, "layers": see below}
@@ -19,8 +19,13 @@ published number names, at its step if there are rows of it.
 
 `std` is divided by n, as the published code divides; `sample_std` by n - 1,
 which is what the intervals rest on. `bounds` counts the seeds whose value is
-known only to be "at_least" or "at_most" the one that enters the mean, which
-then has no interval. `diverged` counts runs of the arm and names their seeds
+known only to be "at_least" or "at_most" the one that enters the mean, whose
+interval then has one end: the other is null. `room` is the margin, where the
+interval of the difference has to lie; both are of ours / published where that
+is compared on the log scale (the number is relative to an arm, or has a
+factor). `needed` says how many seeds would decide what is undecided; null
+where none would. `p_holm` is `p` with Holm's correction for the claims of the
+run. `diverged` counts runs of the arm and names their seeds
 and steps; their metrics are among the values all the same.
 
 `changed` says what of a rule was changed after the run; "" if nothing was.
@@ -33,15 +38,15 @@ and steps; their metrics are among the values all the same.
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bnjax.lab.results import aggregate, verdicts
 from bnjax.lab.results.claims import judge_claim
 from bnjax.lab.results.grid_summary import grid_summary
-from bnjax.lab.results.intervals import estimate
+from bnjax.lab.results.intervals import Interval, estimate, exps, holm
 from bnjax.lab.results.layers import profiles
-from bnjax.lab.results.measured import Measured
+from bnjax.lab.results.measured import Measured, Values
 from bnjax.lab.results.missing import missing_rows
 from bnjax.lab.results.published import PublishedCurve, PublishedNumber
 from bnjax.lab.results.recorded import (
@@ -52,7 +57,7 @@ from bnjax.lab.results.recorded import (
 )
 from bnjax.lab.results.records import to_strict
 from bnjax.lab.results.rows import Row
-from bnjax.lab.results.rules import Claim, Rules
+from bnjax.lab.results.rules import Rules
 from bnjax.lab.results.settings import setting
 
 NONE = Recorded()
@@ -81,7 +86,7 @@ def summarize(
     ValueError: a row is not as it should be, or a rule asks for what there
       cannot be.
   """
-  rules, first = recorded.rules, recorded.first
+  rules = recorded.rules
   measured = Measured(config, rows, probes, rules)
   summary = {
     "title": rules.title or "Results",
@@ -90,12 +95,7 @@ def summarize(
     "notes": list(rules.notes),
     "notices": [*missing_rows(measured), *changes(recorded)],
     "entries": _entries(measured, recorded),
-    "claims": [
-      {"name": name}
-      | _claim(claim, judge_claim(claim, measured))
-      | {"changed": change(claim, first.claims.get(name))}
-      for name, claim in rules.claims.items()
-    ],
+    "claims": _claims(measured, recorded),
     "curves": [
       _points(line, measured)
       | {"measured_on": setting(config, line.arm, "dataset", "name")}
@@ -161,7 +161,7 @@ def _entry(
     "mean": ours.mean,
     "std": ours.std,
     "sample_std": ours.sample_std,
-    "interval": None if values.inexact else _listed(ours.interval),
+    "interval": _one_sided(ours.interval, values),
     "seeds": ours.n,
     "finite": ours.finite,
     "bounds": bounds,
@@ -169,9 +169,11 @@ def _entry(
     "published": None,
     "difference": None,
     "difference_interval": None,
+    "room": None,
     "ratio": None,
     "ratio_interval": None,
     "verdict": None,
+    "needed": None,
     "reason": "",
     "changed": "",
   }
@@ -191,9 +193,11 @@ def _entry(
       },
       "difference": judged.difference,
       "difference_interval": _listed(judged.interval),
+      "room": _listed(exps(rule.room) if rule.on_logs else rule.room),
       "ratio": judged.ratio,
       "ratio_interval": _listed(judged.ratio_interval),
       "verdict": judged.verdict,
+      "needed": judged.needed,
       "reason": judged.reason,
       "changed": change(rule, of_first(rule, first)),
     }
@@ -209,17 +213,30 @@ def _diverged(arm: str, measured: Measured) -> dict[str, Any]:
   return {"count": len(runs), "runs": listed}
 
 
-def _claim(claim: Claim, judged: verdicts.Verdict) -> dict[str, Any]:
-  return dataclasses.asdict(claim) | {
-    "difference": judged.difference,
-    "interval": _listed(judged.interval),
-    "ratio": judged.ratio,
-    "ratio_interval": _listed(judged.ratio_interval),
-    "bound": judged.bound,
-    "seeds": judged.seeds,
-    "verdict": judged.verdict,
-    "reason": judged.reason,
-  }
+def _claims(measured: Measured, recorded: Recorded) -> list[dict[str, Any]]:
+  rules, first = recorded.rules.claims, recorded.first.claims
+  judged = {name: judge_claim(rule, measured) for name, rule in rules.items()}
+  tested = {name: j.p for name, j in judged.items() if j.p is not None}
+  corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+  return [
+    {"name": name}
+    | dataclasses.asdict(rule)
+    | {
+      "difference": found.difference,
+      "interval": _listed(found.interval),
+      "ratio": found.ratio,
+      "ratio_interval": _listed(found.ratio_interval),
+      "bound": found.bound,
+      "seeds": found.seeds,
+      "verdict": found.verdict,
+      "needed": found.needed,
+      "p": found.p,
+      "p_holm": corrected.get(name),
+      "reason": found.reason,
+      "changed": change(rule, first.get(name)),
+    }
+    for (name, rule), found in zip(rules.items(), judged.values(), strict=True)
+  ]
 
 
 def _points(line: PublishedCurve, measured: Measured) -> dict[str, Any]:
@@ -273,7 +290,18 @@ def _finite(value: float | None) -> float | None:
   return value if value is not None and math.isfinite(value) else None
 
 
-def _listed(interval: Sequence[float] | None) -> list[float] | None:
-  if interval is None or not all(map(math.isfinite, interval)):
+def _one_sided(interval: Interval | None, values: Values) -> list[Any] | None:
+  """An interval without the end that values known to a bound do not give."""
+  signs = {*values.bounds.values()} - {0}
+  if interval is None or values.shared or len(signs) > 1:
     return None
-  return [float(bound) for bound in interval]
+  low = None if -1 in signs else interval[0]
+  return [low, None if 1 in signs else interval[1]]
+
+
+def _listed(interval: Interval | None) -> list[float | None] | None:
+  """An interval, an end that is infinite as None; None without any end."""
+  if interval is None:
+    return None
+  ends = [float(end) if math.isfinite(end) else None for end in interval]
+  return None if ends == [None, None] else ends

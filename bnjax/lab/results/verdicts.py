@@ -1,30 +1,36 @@
 """Whether a published number or a claim holds, by rule.
 
-A published number *holds* when the 95% interval of (ours - published)
-contains 0, and *does not hold* otherwise. A claim *holds* when the 95%
-interval of the difference, paired by seed, lies wholly on its side of the
-margin, *does not hold* when wholly on the other, and is *undecided* between.
-Either *cannot be compared* where the comparison would mean nothing; the
-reason says why. A rule asks for no correction for several comparisons.
+A published number *holds* when the 95% interval of (ours - published) lies
+within its margin, which is stated with it, *does not hold* when it lies wholly
+outside, and is *undecided* between: few seeds show that nothing is known, not
+that two numbers are equal. A claim *holds* when the 95% interval of the
+difference, paired by seed, lies wholly on its side of the margin, *does not
+hold* when wholly on the other, and is *undecided* between. Either *cannot be
+compared* where the comparison would mean nothing; the reason says why, and of
+what is undecided, how many seeds like these would decide it.
 
-Ratios are judged in the same way on their logarithms: see `intervals`.
+Ratios are judged in the same way on their logarithms: see `intervals`. Each
+claim has the p-value that belongs to its verdict, below .05 where it holds, and
+one with Holm's correction for all claims of the run.
 
 Some values are known only to be at least, or at most, a number (steps to an
 accuracy that was never reached; the largest learning rate of a grid). A claim
-is then judged on those numbers and its verdict kept only where the true values
-could not change it; otherwise it is undecided. A published number is not
-compared with them.
+is then judged on those numbers, its interval has no other end, and its verdict
+is kept only where the true values could not change it; otherwise it is
+undecided. A published number is not compared with them.
 """
 
-from collections.abc import Sequence
+import bisect
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bnjax.lab.results.intervals import (
-  Estimate,
   Interval,
   Sample,
   estimate,
   exp,
+  exps,
   paired_logs,
   to_sample_std,
   welch_interval,
@@ -40,6 +46,7 @@ INCOMPARABLE = "cannot be compared"
 # Differences below this, relative to what is compared, are rounding of float64
 # means, not findings.
 ROUNDING = 1e-12
+MOST_SEEDS = 10_000
 
 
 class Verdict(NamedTuple):
@@ -47,7 +54,8 @@ class Verdict(NamedTuple):
 
   Attributes:
     verdict: HOLDS, FAILS, UNDECIDED or INCOMPARABLE.
-    difference: ours - published, or arm - versus; None if not computable.
+    difference: ours - published (ours / published, if on the log scale), or
+      arm - versus; None if not computable.
     interval: its 95% interval, where there is one.
     reason: why it cannot be compared or is undecided; otherwise empty.
     seeds: how many seeds, or pairs of them, it rests on.
@@ -55,6 +63,9 @@ class Verdict(NamedTuple):
     ratio_interval: its 95% interval, where there is one.
     bound: 1 where the true difference or ratio is known only to be at least
       this one, -1 where at most.
+    needed: how many seeds would decide what is undecided, if their mean and
+      spread stayed as they are; None if none would.
+    p: the least p at which a claim would hold with an interval of 1 - p.
   """
 
   verdict: str
@@ -65,6 +76,8 @@ class Verdict(NamedTuple):
   ratio: float | None = None
   ratio_interval: Interval | None = None
   bound: int = 0
+  needed: int | None = None
+  p: float | None = None
 
 
 def judge_published(
@@ -78,12 +91,12 @@ def judge_published(
 
   The interval is Welch's, of both standard deviations; the published one is
   divided by n and is corrected to n - 1. Where the published spread or number
-  of seeds is unknown it is the interval of our mean alone, and the rule has
-  to say what `tolerance` that deserves; a range does.
+  of seeds is unknown it is the interval of our mean alone.
 
   A rule with `relative_to` is compared with the ratio of the two arms, paired
-  by seed; a published standard deviation counts relative to its mean. The ratio
-  is stated also where it was measured on other data than was published.
+  by seed; on the log scale a published standard deviation counts relative to
+  its mean. A ratio is stated also where it was measured on other data than was
+  published.
 
   Args:
     ours: the metric over our seeds.
@@ -94,76 +107,104 @@ def judge_published(
   Returns:
     The verdict. The difference is stated wherever there are two numbers.
   """
-  if rule.relative_to is not None:
-    return _judge_ratio(ours, theirs or ours, rule, dataset)
-  mine = estimate(list(ours.numbers.values()))
-  difference = None if mine.mean is None else mine.mean - rule.mean
-  if reason := _refusal(ours, rule, dataset) or _too_little(mine, rule):
-    return Verdict(INCOMPARABLE, difference, None, reason, mine.n)
-  assert mine.mean is not None
-  assert mine.sample_std is not None
-  known = _spread_is_known(rule)
-  spread = to_sample_std(rule.std or 0.0, rule.seeds or 2) if known else 0.0
-  # An exact number has no variance: Welch's formula is then our own interval.
-  low, high = welch_interval(
-    Sample(mine.mean, mine.sample_std, mine.n),
-    Sample(rule.mean, spread, (rule.seeds or 2) if known else 2),
-  )
-  tolerance = rule.tolerance or 0.0
-  interval = low - tolerance, high + tolerance
-  verdict = _contains_none(interval, max(abs(mine.mean), abs(rule.mean)))
-  return Verdict(verdict, difference, interval, "", mine.n)
-
-
-def _judge_ratio(
-  ours: Values, theirs: Values, rule: PublishedNumber, dataset: str | None
-) -> Verdict:
+  relative = rule.relative_to is not None
+  theirs = theirs if relative and theirs is not None else ours
   seeds = sorted({*ours.numbers} & {*theirs.numbers})
-  pairs = [(ours.numbers[seed], theirs.numbers[seed]) for seed in seeds]
-  usable = all(0 < number < float("inf") for pair in pairs for number in pair)
-  logs = paired_logs(*zip(*pairs, strict=True)) if pairs and usable else []
-  mine = estimate(logs)
-  ratio = None if mine.mean is None else exp(mine.mean)
-  difference = None if ratio is None else ratio - rule.mean
-  spread = mine.interval and (exp(mine.interval[0]), exp(mine.interval[1]))
-  if reason := _refusal(ours, rule, dataset) or _refusal(theirs, rule, dataset):
-    if ours.inexact or theirs.inexact:
-      ratio, spread = None, None
-    return Verdict(
-      INCOMPARABLE,
-      reason=reason,
-      seeds=len(seeds),
-      ratio=ratio,
-      ratio_interval=spread,
-    )
-  if not usable:
-    reason = "a ratio needs finite numbers above 0"
-    return Verdict(INCOMPARABLE, reason=reason, seeds=len(seeds))
-  if reason := _too_little(mine, rule, "common seed"):
-    return Verdict(INCOMPARABLE, difference, None, reason, mine.n, ratio)
-  assert mine.mean is not None
-  assert ratio is not None
-  between = _between_ratios(
-    Sample(mine.mean, mine.sample_std or 0, mine.n), rule
+  values = [ours.numbers[seed] for seed in seeds]
+  if rule.on_logs:
+    others = [theirs.numbers[seed] if relative else 1.0 for seed in seeds]
+    if not all(0 < number < math.inf for number in [*values, *others]):
+      reason = _refusal(ours, rule, dataset)
+      reason = reason or "a ratio needs finite numbers above 0"
+      return Verdict(INCOMPARABLE, reason=reason, seeds=len(seeds))
+    values = paired_logs(values, others)
+  mine, published = estimate(values), _published(rule)
+  say = exp if rule.on_logs else float
+  found = Verdict(
+    INCOMPARABLE,
+    None if mine.mean is None else say(mine.mean - published.mean),
+    seeds=mine.n,
   )
-  tolerance = rule.tolerance or 0.0
-  interval = between[0] - tolerance, between[1] + tolerance
-  verdict = _contains_none(interval, max(ratio, rule.mean))
-  return Verdict(verdict, difference, interval, "", mine.n, ratio, spread)
+  reason = _refusal(ours, rule, dataset) or _refusal(theirs, rule, dataset)
+  if relative and not ours.inexact and not theirs.inexact:
+    ratio = None if mine.mean is None else exp(mine.mean)
+    found = found._replace(ratio=ratio, ratio_interval=exps(mine.interval))
+  if mine.n < 2:
+    kind = "common seed" if relative else "seed"
+    reason = reason or f"{mine.n} {kind}: an interval needs at least 2"
+  elif mine.finite < mine.n:
+    reason = reason or f"only {mine.finite} of {mine.n} seeds are finite"
+  if reason or mine.mean is None or mine.sample_std is None:
+    return found._replace(reason=reason)
+  sample = Sample(mine.mean, mine.sample_std, mine.n)
+  interval = welch_interval(sample, published)
+  size = 1.0 if rule.on_logs else max(abs(mine.mean), abs(rule.mean))
+  verdict = inside(interval, rule.room, ROUNDING * size)
+  stated = exps(interval) if rule.on_logs else interval
+  found = found._replace(verdict=verdict, interval=stated)
+  if verdict != UNDECIDED:
+    return found
+  needed = seeds_to_decide(
+    mine.n,
+    lambda n: inside(
+      welch_interval(sample._replace(n=n), published), rule.room, 0.0
+    ),
+  )
+  return found._replace(needed=needed, reason=said(needed))
 
 
-def _between_ratios(mine: Sample, rule: PublishedNumber) -> Interval:
-  """The interval of our ratio less the published one, from its logarithm."""
-  published = estimate(paired_logs(rule.values, [1.0] * len(rule.values)))
-  if published.sample_std is not None and published.mean is not None:
-    theirs = Sample(published.mean, published.sample_std, published.n)
-  else:
-    known = _spread_is_known(rule)
-    n = (rule.seeds or 2) if known else 2
-    relative = to_sample_std(rule.std or 0.0, n) / rule.mean if known else 0.0
-    theirs = Sample(paired_logs([rule.mean], [1.0])[0], relative, n)
-  low, high = welch_interval(mine, theirs)
-  return rule.mean * (exp(low) - 1), rule.mean * (exp(high) - 1)
+def inside(interval: Interval, room: Interval, rounding: float) -> str:
+  """Whether an interval lies in a room, wholly outside of it, or neither.
+
+  >>> inside((-0.01, 0.02), (-0.05, 0.05), 0.0)
+  'holds'
+  >>> inside((-0.01, 0.06), (-0.05, 0.05), 0.0)
+  'undecided'
+  """
+  (low, high), (least, most) = interval, room
+  if least - rounding <= low and high <= most + rounding:
+    return HOLDS
+  if low > most + rounding or high < least - rounding:
+    return FAILS
+  return UNDECIDED
+
+
+def seeds_to_decide(now: int, judge: Callable[[int], str]) -> int | None:
+  """How many seeds would decide; None if more than 10,000.
+
+  Args:
+    now: how many there are, of two or more.
+    judge: the verdict of so many seeds, if mean and spread stayed.
+  """
+  decided = lambda n: judge(n) != UNDECIDED
+  if not decided(MOST_SEEDS):
+    return None
+  numbers = range(MOST_SEEDS + 1)
+  return bisect.bisect_left(numbers, True, lo=now, key=decided)
+
+
+def said(needed: int | None) -> str:
+  """What `seeds_to_decide` gives, in words."""
+  if needed is None:
+    return f"not even {MOST_SEEDS:,} seeds like these would decide"
+  return f"about {needed:,} seeds like these would decide"
+
+
+def _published(rule: PublishedNumber) -> Sample:
+  """What is published, of logarithms where it is compared on those.
+
+  An exact number has no variance: Welch's formula is then our own interval.
+  """
+  n = rule.seeds or 0
+  known = rule.std is not None and n >= 2
+  spread = to_sample_std(rule.std or 0.0, n) if known else 0.0
+  n = n if known else 2
+  if not rule.on_logs:
+    return Sample(rule.mean, spread, n)
+  logs = estimate(paired_logs(rule.values, [1.0] * len(rule.values)))
+  if logs.sample_std is not None and logs.mean is not None:
+    return Sample(logs.mean, logs.sample_std, logs.n)
+  return Sample(math.log(rule.mean), spread / rule.mean, n)
 
 
 def _refusal(ours: Values, rule: PublishedNumber, dataset: str | None) -> str:
@@ -177,23 +218,6 @@ def _refusal(ours: Values, rule: PublishedNumber, dataset: str | None) -> str:
   return bounded(list(ours.bounds.values()))
 
 
-def _too_little(
-  mine: Estimate, rule: PublishedNumber, kind: str = "seed"
-) -> str:
-  """Why there is no interval to judge by; "" if there is."""
-  if mine.n < 2:
-    return f"{mine.n} {kind}: an interval needs at least 2"
-  if mine.finite < mine.n:
-    return f"only {mine.finite} of {mine.n} seeds are finite"
-  if not _spread_is_known(rule) and rule.tolerance is None:
-    return "the published spread is unknown and no tolerance is set"
-  return ""
-
-
-def _spread_is_known(rule: PublishedNumber) -> bool:
-  return rule.std is not None and (rule.seeds or 0) >= 2
-
-
 SHARED = "its {n} seeds ran together and took one time, not {n}"
 
 
@@ -205,10 +229,3 @@ def bounded(bounds: Sequence[int]) -> str:
       total = len(bounds)
       parts.append(f"known only to be at {word} that for {count} of {total}")
   return " and ".join(parts) + " seeds" if parts else ""
-
-
-def _contains_none(interval: Interval, size: float) -> str:
-  """The verdict on the interval of a difference of numbers of about a size."""
-  low, high = interval
-  rounding = ROUNDING * size
-  return HOLDS if low <= rounding and high >= -rounding else FAILS

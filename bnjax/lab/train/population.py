@@ -32,7 +32,7 @@ def check_statistics(task: Task, state: TrainState, name: str) -> None:
   Raises:
     UserError: it keeps running statistics by its own rule.
   """
-  if state.batch_stats and not _is_batch_norm(task) and _decay(task) is None:
+  if state.batch_stats and _is_averaged(task) and _decay(task) is None:
     raise UserError(
       f"population_batches: the running statistics of norm.name={name!r} "
       f"cannot be computed anew: it takes neither {' nor '.join(_DECAYS)}, "
@@ -62,7 +62,8 @@ def with_population_statistics(
     The state with `batch_stats` by the paper's Algorithm 2, lines 8 to 10:
     every norm normalizes by the minibatch, without dropout. Of batch norms they
     are the means of the minibatches' means and unbiased variances, of other
-    norms the means of what each minibatch leaves.
+    norms (and by the estimator "biased") the means of what each minibatch
+    leaves.
   """
   if not state.batch_stats:
     return state
@@ -73,7 +74,7 @@ def with_population_statistics(
     return model(images, train=False, mask=batch.mask)
 
   variables = working_variables(task, state)
-  if not _is_batch_norm(task):
+  if _is_averaged(task):
     return state._replace(batch_stats=_averaged(task, variables, draws, call))
   recalibrated = recalibrate_stacked(
     task.model, variables, draws, call=call, estimator="paper"
@@ -116,10 +117,14 @@ def _by_batch(
   return method(*args, **kwargs)
 
 
-def _is_batch_norm(task: Task) -> bool:
-  """Whether the norm is a batch norm, whose moments are the input's."""
+def _is_averaged(task: Task) -> bool:
+  """Whether what minibatches leave is averaged, not the moments of inputs.
+
+  Those are a batch norm's, and Algorithm 2 is of them.
+  """
   norm = getattr(task.model, "norm", None)
-  return norm is None or isinstance(norm(), nn.BatchNorm)
+  known = norm is None or isinstance(norm(), nn.BatchNorm)
+  return not known or task.population_estimator == "biased"
 
 
 def _decay(task: Task) -> str | None:

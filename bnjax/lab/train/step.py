@@ -29,6 +29,9 @@ class Batch(NamedTuple):
   mask: jax.Array | None = None
 
 
+ESTIMATORS = ("paper", "biased")
+
+
 class Task(NamedTuple):
   """What is trained, and how. Its numbers may be traced.
 
@@ -42,6 +45,9 @@ class Task(NamedTuple):
     loss: (outputs, labels, mask) -> Sums.
     augment: (key, images in [0, 1]) -> images, of a training minibatch.
     precision: of parameters, images and all that follows.
+    population_estimator: of Algorithm 2's variances, one of `ESTIMATORS`: the
+      mean of the minibatches' unbiased ones, or of those that training divides
+      by.
   """
 
   model: nn.Module
@@ -51,6 +57,7 @@ class Task(NamedTuple):
   loss: Callable[..., Sums] = classification_sums
   augment: Callable[..., jax.Array] | None = None
   precision: Precision = PRECISIONS["float32"]
+  population_estimator: str = "paper"
 
 
 def preprocess(

@@ -411,19 +411,34 @@ def test_predictions_of_the_whole_test_set(whole):
 
 
 def test_nothing_to_train_is_measured_in_float64(tmp_path):
-  config = base(model="deep", loss="linear")
+  config = base(model="deep", loss="sum")
   config.dataset.update(name="gaussian", center=False)
   config.model.update(width=100, depth=20, init="normal", init_scale=1e-3)
+  config.model.redraw = True
   config.batch_size = 1000
   config.steps = 0
   config.seeds = 2
   config.precision = "float64"
   config.arms = {"none": {"norm": {"name": "none"}}}
-  config.probes.signal = {"measure": "variance", "layers": "activation_19"}
+  config.probes = {
+    "signal": {"measure": "variance", "layers": "activation_19"},
+    "input": {"measure": "variance", "layers": "input"},
+    "entering": {
+      "measure": "variance",
+      "layers": "activation_19",
+      "of": "output_gradient",
+    },
+  }
   experiment.run(config.to_dict(), tmp_path)
   row, _ = _lines(tmp_path / "metrics.jsonl")
   assert row["step"] == 0
   assert "test_accuracy" not in row
-  values = [r["values"] for r in _lines(tmp_path / "probes.jsonl")]
+  seen = {}
+  for r in _lines(tmp_path / "probes.jsonl"):
+    seen.setdefault(r["probe"], []).append(r["values"])
   # A factor of 50 * 1e-6 a layer: far below what float32 can hold.
-  assert all(1e-89 < value < 1e-84 for value in values)
+  assert all(1e-89 < value < 1e-84 for value in seen["signal"])
+  # Each seed draws examples and an entering gradient of its own.
+  for own in (seen["input"], seen["entering"]):
+    assert own[0] != own[1]
+    assert np.allclose(own, 1, atol=0.03)

@@ -53,7 +53,8 @@ def test_is_layers_of_product_norm_and_activation(placement):
     np.testing.assert_allclose(seen[f"preactivation_{i}"], z, atol=1e-4)
     np.testing.assert_allclose(seen[f"activation_{i}"], h, atol=1e-4)
   np.testing.assert_array_equal(y, seen["activation_3"])
-  assert len(seen) == 8
+  np.testing.assert_array_equal(seen["input"], X)
+  assert len(seen) == 9
 
 
 def test_has_kernels_and_nothing_else():

@@ -172,8 +172,11 @@ def test_the_page_has_every_part(kept):
   assert "## A test: with \\*stars\\*\n\n*It works.*\n" in text
   assert "[A test: with \\*stars\\*](#a-test-with-stars)" in text
   assert "| 0 of 2 hold, 1 cannot be compared | 1 of 2 hold |" in text
-  assert "| a | 0.6050 ± 0.0050 | 0.9000 ± 0.1000 | does not hold |" in text
-  assert "| b | 0.5050 ± 0.0050 | 0.9000 ± 0.1000 | cannot be" in text
+  assert (
+    "| a | 0.6050 ± 0.0050 | 0.9000 ± 0.1000 | -0.2950 [-0.4335, -0.1565] | "
+    "±0.0100 | does not hold |"
+  ) in text
+  assert "0.9000 ± 0.1000 | -0.3950 | ±0.0100 | cannot be compared |" in text
   assert "- published: a post" in text
   assert "- *does not hold*: b is better" in text
   assert "published: far better" in text

@@ -6,8 +6,10 @@ from rich.console import Console
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.report import Table, print_tables, summary_tables
+from bnjax.lab.report.claims import by_luck, tally
 from bnjax.lab.report.numbers import (
   bound_notes,
+  format_margin,
   format_published,
   format_result,
   format_spread,
@@ -93,7 +95,7 @@ def test_results_table_holds_the_literal_numbers():
   assert results.title == "A test (after 20 steps)"
   assert results.columns == (
     "arm", "test accuracy", "95% interval", "diverged", "published",
-    "difference", "verdict",
+    "difference", "margin", "verdict",
   )  # fmt: skip
   # 0.91 +- 12.7062 * 0.01; Welch: 0.0247 +- t(3.56) * sqrt(.01^2 + .0079^2/4)
   assert results.rows[0][:5] == (
@@ -101,9 +103,9 @@ def test_results_table_holds_the_literal_numbers():
     "0.8853 ± 0.0079",
   )  # fmt: skip
   assert results.rows[0][5].startswith("+0.0247 [-")
-  assert results.rows[0][6] == "holds"
+  assert results.rows[0][6:] == ("±0.0100", "undecided")
   assert results.rows[1][:2] == (NASTY, "0.2000 ± 0.1000")
-  assert results.rows[1][3:] == ("1", NONE, NONE, NONE)
+  assert results.rows[1][3:] == ("1", NONE, NONE, NONE, NONE)
 
 
 def test_results_table_states_the_data_and_what_happened():
@@ -112,6 +114,7 @@ def test_results_table_states_the_data_and_what_happened():
     "mean ± standard deviation over 2 seeds (divided by n, as published); "
     "brackets: 95% Student t interval; diverged runs are among the seeds",
     f"{NASTY}: seed 1 diverged at step 15",
+    "undecided: about 8 seeds like these would decide (batch_norm)",
     "published: a post",
     "a note",
   )
@@ -119,7 +122,7 @@ def test_results_table_states_the_data_and_what_happened():
 
 def test_another_data_set_is_named_and_the_difference_still_stated():
   results = tables("mnist5k")[0]
-  assert results.rows[0][5:] == ("+0.0247", "cannot be compared")
+  assert results.rows[0][5:] == ("+0.0247", "±0.0100", "cannot be compared")
   assert (
     "cannot be compared: measured on mnist5k, published on mnist (batch_norm)"
     in results.notes
@@ -141,7 +144,8 @@ def test_claims_table():
   assert row[0] == "batch norm helps"
   assert row[1] == f"test accuracy: batch_norm \N{MINUS SIGN} {NASTY}"
   # Differences 0.8 and 0.62: 0.71 +- 12.7062 * 0.09.
-  assert row[2:] == ("> 0", "+0.7100 [-0.4336, +1.8536]", "undecided")
+  interval = "+0.7100 [-0.4336, +1.8536]"
+  assert row[2:] == ("> 0", interval, "0.08", "undecided")
 
 
 def test_loss_table_has_the_published_curve_and_both_parts():
@@ -246,7 +250,7 @@ def entry(metric="loss", **fields):
     "finite": 3, "bounds": {"at_least": 0, "at_most": 0},
     "diverged": {"count": 0, "runs": []}, "published": None,
     "difference": None, "difference_interval": None, "ratio": None,
-    "ratio_interval": None, "verdict": None, "reason": "",
+    "ratio_interval": None, "room": None, "verdict": None, "reason": "",
   } | fields  # fmt: skip
 
 
@@ -308,11 +312,20 @@ def test_published_numbers(rule, text):
 def test_a_ratio_to_another_arm_is_shown_as_one():
   rule = {"mean": 1.31, "std": None, "relative_to": "b", "source": "x"}
   line = entry("train_seconds", published=rule, ratio=1.3, verdict="holds",
-               ratio_interval=[1.25, 1.354])  # fmt: skip
+               ratio_interval=[1.25, 1.354], difference=1.3 / 1.31,
+               difference_interval=[0.95, 1.03],
+               room=[1 / 1.1, 1.1])  # fmt: skip
   results = summary_tables(summary([line]))[0]
-  assert results.columns[-3:] == ("published", "difference", "verdict")
-  assert results.rows[0][-3:] == (
-    f"{TIMES}1.31 of b", f"{TIMES}1.300 [1.250, 1.354]", "holds",
+  assert results.columns[-4:] == (
+    "published",
+    "difference",
+    "margin",
+    "verdict",
+  )
+  assert results.rows[0][2:] == (
+    f"2.000 ± 0.500: {TIMES}1.300 [1.250, 1.354]", "[1.000, 3.000]",
+    f"{TIMES}1.31 of b", f"{TIMES}0.992 [0.950, 1.030]", f"{TIMES}/÷ 1.100",
+    "holds",
   )  # fmt: skip
   assert any(
     note.startswith(f"{TIMES}: the ratio of two") for note in results.notes
@@ -332,6 +345,46 @@ def test_columns_that_say_nothing_are_left_out():
   assert results.columns == ("arm", "loss", "95% interval")
   two = summary_tables(summary([entry(), entry(arm="b", seeds=2)]))[0]
   assert two.columns == ("arm", "loss", "95% interval", "seeds")
+
+
+@pytest.mark.parametrize(
+  ("metric", "rule", "room", "text"),
+  [
+    ("test_accuracy", {}, [-0.01, 0.01], "±0.0100"),
+    ("loss", {"low": 1, "high": 2}, [-0.7, 0.8], "-0.700 to +0.800"),
+    ("loss", {"factor": 10}, [0.1, 10], f"{TIMES}/÷ 10"),
+    ("loss", {"factor": 2}, [0.25, 2], f"{TIMES}0.250 to {TIMES}2.000"),
+  ],
+)
+def test_the_margin_stands_beside_the_verdict(metric, rule, room, text):
+  line = entry(metric, published=rule, room=room, verdict="holds")
+  assert format_margin(line) == text
+
+
+def test_claims_and_numbers_are_counted_once():
+  hold, fail, open_ = (
+    {"verdict": v} for v in ("holds", "does not hold", "undecided")
+  )
+  first, second = {"text": "a"}, {"text": "b"}
+  claims = [hold | first, fail | first, hold | second, open_ | second]
+  assert tally(claims) == "0 of 2 hold, 1 undecided"
+  assert tally([hold | first, hold | first]) == "1 of 1 hold"
+  stated, tried = ({"published": {"setting": s}} for s in ("", "width 100"))
+  numbers = [fail | stated, fail | stated, hold | tried]
+  assert tally(numbers) == "0 of 2 hold, at other settings 1 of 1"
+
+
+def test_holms_correction_stands_beside_several_claims():
+  several = [claim(p_holm=0.012, setting="rate 1"), claim(p_holm=0.2)]
+  table = summary_tables(summary(claims=several))[0]
+  place = table.columns.index("p, Holm")
+  assert [row[place] for row in table.rows] == ["0.012", "0.2"]
+  assert table.rows[0][0] == "c (rate 1)"
+  assert table.notes[-1] == (
+    "p, Holm: corrected for the 2 tests of this run; without that the chance "
+    "that one of them holds by luck is up to 5%"
+  )
+  assert [by_luck(one) for one in several] == [False, True]
 
 
 def claim(**fields):
@@ -359,8 +412,10 @@ MINUS = "\N{MINUS SIGN}"
     ({"versus_metric": "test_loss"},
      (f"a: loss {MINUS} test loss of b", "> 0", "+0.500 [+0.250, +0.750]")),
     ({"direction": "ratio_greater", "margin": 10, "ratio": 14.8,
-      "ratio_interval": [12.0, 18.25], "bound": 1},
-     ("loss: a / b", f"> {TIMES}10", f"≥ {TIMES}14.8 [12, 18.2]")),
+      "ratio_interval": [12.0, None], "bound": 1},
+     ("loss: a / b", f"> {TIMES}10", f"above {TIMES}12, unbounded")),
+    ({"direction": "less", "interval": [None, -8.0], "bound": -1},
+     (f"loss: a {MINUS} b", "< 0", "below -8.000, unbounded")),
     ({"direction": "ratio_less", "margin": 10, "ratio": 0.05,
       "ratio_interval": None},
      ("loss: a / b", f"< {TIMES}0.1", f"{TIMES}0.050")),

@@ -71,6 +71,41 @@ def test_claim_verdicts(direction, margin, verdict):
   assert got.verdict == verdict
 
 
+@pytest.mark.parametrize("direction", ["greater", "less", "within"])
+@pytest.mark.parametrize("margin", [0.0, 0.018, 0.03, 0.3])
+def test_a_claim_holds_where_p_is_below_5_percent(direction, margin):
+  for b in (B, [0.0] * 5):
+    got = claim(OURS, b, direction=direction, margin=margin)
+    assert (got.p < 0.05) == (got.verdict == "holds")
+
+
+def test_p_is_that_of_the_paired_t_test():
+  got = claim(OURS, B)
+  assert got.p == pytest.approx(stats.ttest_rel(OURS, B).pvalue)
+  other = claim(OURS, B, direction="less", margin=0.02)
+  shifted = np.subtract(B, OURS) - 0.02
+  test = stats.ttest_1samp(shifted, 0, alternative="greater")
+  assert other.p == pytest.approx(min(1, 2 * test.pvalue))
+  same = claim(OURS, B, direction="within", margin=0.03)  # two one-sided tests
+  pairs = np.subtract(OURS, B)
+  upper = stats.ttest_1samp(pairs, 0.03, alternative="less").pvalue
+  lower = stats.ttest_1samp(pairs, -0.03, alternative="greater").pvalue
+  assert same.p == pytest.approx(2 * max(lower, upper))
+
+
+def test_an_undecided_claim_says_how_many_seeds_would_decide():
+  got = claim(OURS, B)  # .0112 +- .0230
+  pairs = np.subtract(OURS, B)
+  half = lambda n: stats.t.ppf(0.975, n - 1) * pairs.std(ddof=1) / n**0.5
+  assert half(got.needed) < 0.0112 <= half(got.needed - 1)
+  assert got.reason == f"about {got.needed} seeds like these would decide"
+  on = claim([0.7, 0.9], [0.5] * 2, margin=0.3)
+  assert (on.needed, on.reason) == (
+    None,
+    "not even 10,000 seeds like these would decide",
+  )
+
+
 def test_claim_less_is_greater_with_the_arms_exchanged():
   a, b = [0.2, 0.21, 0.19], [0.5, 0.49, 0.51]
   assert claim(a, b, direction="less", margin=0.2).verdict == "holds"
@@ -185,6 +220,9 @@ def test_claim_of_a_ratio_has_the_interval_of_its_logarithm():
     ("ratio_greater", 1.2, "undecided"),
     ("ratio_greater", 1.39, "does not hold"),
     ("ratio_less", 1.0, "does not hold"),
+    ("ratio_within", 1.38, "holds"),
+    ("ratio_within", 1.2, "undecided"),
+    ("ratio_within", 1.13, "does not hold"),
   ],
 )
 def test_ratio_claim_verdicts(direction, margin, verdict):
@@ -192,7 +230,8 @@ def test_ratio_claim_verdicts(direction, margin, verdict):
   got = claim(a, b, direction=direction, margin=margin)
   assert got.verdict == verdict
   opposite = {"ratio_greater": "ratio_less", "ratio_less": "ratio_greater"}
-  exchanged = claim(b, a, direction=opposite[direction], margin=margin)
+  turned = opposite.get(direction, direction)
+  exchanged = claim(b, a, direction=turned, margin=margin)
   assert exchanged.verdict == verdict
   assert exchanged.ratio == pytest.approx(1 / got.ratio)
 
@@ -217,6 +256,13 @@ def reach(*runs, arm):
     for step in (10, 20, 30, 40):
       accuracy = 0.96 if at and step >= at else 0.5
       yield {"arm": arm, "seed": seed, "step": step, "acc": accuracy}
+
+
+def test_the_interval_of_a_bound_has_one_end():
+  got = sooner((10, 20), (None, None))
+  # Differences of at most -30 and -20.
+  assert got.difference == pytest.approx(-25)
+  assert got.interval == pytest.approx((-np.inf, -25 + 12.7062 * 5), abs=1e-3)
 
 
 def sooner(a, b, **fields):
@@ -312,10 +358,15 @@ def test_a_grid_decides_no_finer_than_its_values():
   for margin, verdict in ((9.0, "holds"), (1001.0, "does not hold")):
     got = of_grid({"a": 1.0, "b": 0.01}, margin=margin)
     assert (got.verdict, got.reason) == (verdict, "")
-  # At the end of the axis: at least 100, and b's below 10.
+  # At the end of the axis: at least 100, and b's below 10: above 10, and no
+  # end of it is known.
   got = of_grid({"a": 100.0, "b": 1.0}, margin=9.0)
-  assert got.ratio_interval == pytest.approx((10, 100))
+  assert got.ratio == pytest.approx(10)
+  assert got.ratio_interval == pytest.approx((10, np.inf))
   assert (got.verdict, got.bound) == ("holds", 1)
+  assert of_grid({"a": 100.0, "b": 1.0}, margin=11.0).reason == (
+    "the ratio is known only to be at least this"
+  )
 
 
 def test_a_difference_of_a_grid_is_no_finer_either():

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 
 import pytest
 
@@ -23,6 +24,7 @@ NUMBER = {
   "arm": "a", "metric": "test_accuracy", "mean": 0.5, "dataset": "mnist",
   "step": 10, "source": "a post",
 }  # fmt: skip
+LOG_4 = math.log(4)
 CURVE = {"arm": "a", "metric": "loss", "steps": [1, 2], "values": [3.0, 2]}
 CLAIM = {"text": "a is better", "metric": "loss", "arm": "a", "versus": "b"}
 RULES = Rules(
@@ -159,6 +161,8 @@ def test_shorthands_are_claims():
   assert greater("t", "a", 0.5).versus_arm is None
   same = within(0.1, "t", "a", "b", step=5)
   assert (same.direction, same.margin, same.step) == ("within", 0.1, 5)
+  factor = within(1.1, "t", "a", "b", ratio=True)
+  assert (factor.direction, factor.margin) == ("ratio_within", 1.1)
 
 
 def number(**fields):
@@ -175,13 +179,23 @@ def test_independent_runs_give_their_mean_std_and_count():
   assert ratio.mean == pytest.approx(2.0)
 
 
-def test_a_range_gives_its_middle_and_a_tolerance():
+def test_a_range_gives_its_middle_and_is_part_of_the_margin():
   found = PublishedNumber.of_range(0.956, 0.975, **number())
   assert found.mean == pytest.approx(0.9655)
-  assert found.tolerance == pytest.approx(0.0095)
   assert (found.low, found.high) == (0.956, 0.975)
-  wider = PublishedNumber.of_range(0, 2, tolerance=0.5, **number())
-  assert wider.tolerance == 1.5
+  assert found.room == pytest.approx((-0.0195, 0.0195))
+  wider = PublishedNumber.of_range(0, 2, margin=0.5, **number())
+  assert wider.room == (-1.5, 1.5)
+  ratio = PublishedNumber.of_range(1, 4, factor=2, **number())
+  assert (ratio.mean, ratio.room) == (2, pytest.approx((-LOG_4, LOG_4)))
+
+
+def test_a_margin_is_a_point_of_fractions_and_a_tenth_of_others():
+  assert PublishedNumber(**NUMBER).room == (-0.01, 0.01)
+  loss = PublishedNumber(**NUMBER | {"metric": "loss", "mean": -3.0})
+  assert loss.room == pytest.approx((-0.3, 0.3))
+  ratio = PublishedNumber(**NUMBER | {"relative_to": "b"})
+  assert ratio.room == pytest.approx((-math.log(1.1), math.log(1.1)))
 
 
 @pytest.mark.parametrize(
@@ -191,8 +205,11 @@ def test_a_range_gives_its_middle_and_a_tolerance():
     ({"mean": 1.5, "values": (1, 2), "seeds": 3}, "not those of its values"),
     ({"mean": 1.0, "low": 1}, "low and high are given both or not at all"),
     ({"mean": 1.0, "low": 2, "high": 1}, "low is 2, above high, 1"),
-    ({"mean": 1.0, "low": 0, "high": 4, "tolerance": 2}, "not those of its ra"),
-    ({"mean": 2.0, "low": 0, "high": 4, "tolerance": 1}, "not those of its ra"),
+    ({"mean": 1.0, "low": 0, "high": 4}, "is not that of its range"),
+    ({"margin": 0.1, "mean": 1, "relative_to": "b"}, "is of differences: give"),
+    ({"margin": -1, "mean": 1}, "margin is -1, but should be at least 0"),
+    ({"factor": 0.5, "mean": 1}, "factor is 0.5, but should be at least 1"),
+    ({"low": -1, "high": 1, "mean": 0, "factor": 2}, "should be above 0"),
     ({"mean": 0, "relative_to": "b"}, "is a ratio and should be above 0"),
   ],
 )

@@ -88,8 +88,10 @@ def test_an_entry_has_the_numbers_of_the_last_step():
   # 0.6 +- t(1) * 0.1 sqrt(2) / sqrt(2), t(1) = 12.7062
   assert entry["interval"] == pytest.approx([0.6 - 1.27062, 0.6 + 1.27062])
   assert entry["seeds"] == 2
-  assert entry["verdict"] == "holds"
+  assert entry["verdict"] == "undecided"
+  assert entry["needed"] is None  # the published spread alone is too wide
   assert entry["difference"] == pytest.approx(0.1)
+  assert entry["room"] == [-0.01, 0.01]
   assert entry["published"]["source"] == "a post"
   assert entry["diverged"] == {"count": 0, "runs": []}
 
@@ -219,7 +221,7 @@ def published(**fields):
 
 
 def test_a_rule_is_judged_at_its_own_step_beside_the_last_one():
-  rule = published(mean=0.35, tolerance=0.0, step=10)
+  rule = published(mean=0.35, margin=0.7, step=10)
   found = summarize(CONFIG, ENVIRONMENT, ROWS, rules=rule)["entries"]
   (early,) = [e for e in found if e["published"]]
   assert (early["arm"], early["step"], early["verdict"]) == ("b", 10, "holds")
@@ -230,13 +232,15 @@ def test_a_rule_is_judged_at_its_own_step_beside_the_last_one():
 
 
 def test_a_number_relative_to_another_arm():
-  rule = published(mean=2.0, tolerance=0.1, relative_to="a")
+  rule = published(mean=3.4, factor=1e3, relative_to="a")
   summary = summarize(CONFIG, ENVIRONMENT, ROWS, rules=rule)
   entry = entries(summary)["b", "test_accuracy"]
   # 0.5 / 0.1 and 0.7 / 0.3
   assert entry["ratio"] == pytest.approx((5 * 7 / 3) ** 0.5)
   assert entry["mean"] == pytest.approx(0.6)
   assert entry["ratio_interval"][0] < 2 < entry["ratio_interval"][1]
+  assert entry["room"] == pytest.approx([1e-3, 1e3])
+  assert entry["difference"] == pytest.approx(entry["ratio"] / 3.4)
   assert entry["verdict"] == "holds"
 
 
@@ -246,7 +250,7 @@ def test_what_a_rule_names_is_an_entry():
      "values": 1.0 + seed}
     for seed in (0, 1)
   ]  # fmt: skip
-  number = PublishedNumber(arm="b", metric="v/h_1", mean=1.5, std=0.1, seeds=3,
+  number = PublishedNumber(arm="b", metric="v/h_1", mean=1.5, margin=9.0,
                            step=0, source="x", dataset="mnist")  # fmt: skip
   names = ("v/h_1", "v/h_2", "steps_to:test_accuracy>=0.65")
   rules = [dataclasses.replace(number, metric=name) for name in names]
@@ -258,7 +262,8 @@ def test_what_a_rule_names_is_an_entry():
   assert ("b", "v/h_2") not in found
   never = found["b", "steps_to:test_accuracy>=0.65"]
   assert never["bounds"] == {"at_least": 1, "at_most": 0}
-  assert (never["mean"], never["interval"]) == (20.0, None)
+  # 20 and at least 20: the interval has no upper end.
+  assert (never["mean"], never["interval"]) == (20.0, [20.0, None])
   assert [m for _, m in found if "/" in m or ":" in m] == [
     "v/h_1", "steps_to:test_accuracy>=0.65",
   ]  # fmt: skip
@@ -301,6 +306,25 @@ def test_an_arm_of_a_grid_has_entries_for_the_whole_of_it():
   json.dumps(summary, allow_nan=False)
 
 
+def test_claims_have_p_with_holms_correction_for_all_of_a_run():
+  rules = Rules(
+    claims={
+      "small": greater("b is large", "b", 0.6),
+      "large": greater("b is large", "b", -1.0),
+      "none": greater("of nothing", "b", 0.0, "nothing"),
+    }
+  )
+  found = summarize(CONFIG, ENVIRONMENT, ROWS, rules=rules)["claims"]
+  # b has .5 and .7: t of 0 and 16 with one degree of freedom.
+  assert [c["p"] for c in found] == [1.0, pytest.approx(0.0397, abs=1e-4), None]
+  assert [c["p_holm"] for c in found] == [
+    1.0, pytest.approx(2 * found[1]["p"]), None,
+  ]  # fmt: skip
+  assert [c["verdict"] for c in found] == [
+    "undecided", "holds", "cannot be compared",
+  ]  # fmt: skip
+
+
 def test_a_claim_may_be_about_a_grid():
   claim = greater("b trains more", "b", "a", "trained_fraction")
   rules = dataclasses.replace(TRAINED, claims={"c": claim})
@@ -339,7 +363,7 @@ def test_what_was_changed_after_the_run_is_said():
       "better": greater("b beats a", "b", "a", margin=0.3),
       "new": greater("b beats a", "b", "a", "loss"),
     },
-    published=(dataclasses.replace(number, tolerance=0.2), line),
+    published=(dataclasses.replace(number, margin=0.2), line),
     grid_threshold=0.8,
   )
   first = Rules(
@@ -351,12 +375,11 @@ def test_what_was_changed_after_the_run_is_said():
   assert better["changed"] == "rule changed after the run: margin was 0.0"
   assert new["changed"] == "added after the run"
   (entry,) = [e for e in summary["entries"] if e["published"]]
-  assert entry["changed"] == "rule changed after the run: tolerance was None"
+  assert entry["changed"] == "rule changed after the run: margin was None"
   assert summary["notices"] == [
     "claim 'better': rule changed after the run: margin was 0.0",
     "claim 'new': added after the run",
-    "published test_accuracy of b: rule changed after the run: tolerance was "
-    "None",
+    "published test_accuracy of b: rule changed after the run: margin was None",
     "claim 'gone' was dropped after the run: b is large (loss: b greater 3.0, "
     "margin 0)",
     "published test_accuracy of a was dropped after the run",

@@ -7,7 +7,12 @@ from scipy import stats
 from bnjax.lab.results.intervals import estimate
 from bnjax.lab.results.measured import Values
 from bnjax.lab.results.rules import PublishedNumber
-from bnjax.lab.results.verdicts import bounded, judge_published
+from bnjax.lab.results.verdicts import (
+  bounded,
+  judge_published,
+  said,
+  seeds_to_decide,
+)
 
 OURS = [0.951, 0.948, 0.955, 0.949, 0.953]
 RULE = PublishedNumber(
@@ -42,14 +47,47 @@ def test_published_interval_is_welchs_with_corrected_std():
   assert (got.verdict, got.reason) == ("does not hold", "")
 
 
+# Ours is .9512 +- .003555, and an exact number's interval is ours.
 @pytest.mark.parametrize(
-  ("mean", "verdict"),
-  [(0.955, "holds"), (0.95, "holds"), (0.8, "does not hold")],
+  ("mean", "margin", "verdict"),
+  [
+    (0.95, None, "holds"),  # within one point, the default
+    (0.9576, None, "holds"),
+    (0.9577, None, "undecided"),
+    (0.9648, None, "does not hold"),
+    (0.95, 0.003, "undecided"),  # contains no difference: that is not equal
+    (0.955, 0.0002, "does not hold"),
+    (0.955, 0.001, "undecided"),
+  ],
 )
-def test_published_holds_when_the_interval_contains_no_difference(
-  mean, verdict
+def test_published_holds_when_the_interval_lies_within_the_margin(
+  mean, margin, verdict
 ):
-  assert judge(OURS, mean=mean).verdict == verdict
+  assert judge(OURS, mean=mean, std=0.0, margin=margin).verdict == verdict
+
+
+def test_what_is_no_fraction_has_a_margin_of_a_tenth():
+  for mean, verdict in ((-10.0, "holds"), (-9.0, "does not hold")):
+    got = judge([-10.49, -10.5], metric="loss", std=None, mean=mean)
+    assert got.verdict == verdict
+  wide = judge([0.1, 0.9], mean=0.5, std=None)  # says nothing, and says so
+  assert wide.verdict == "undecided"
+
+
+def test_undecided_says_how_many_seeds_would_decide():
+  got = judge(OURS, mean=0.953, std=0.0, margin=0.0025)
+  # .0018 off: the half-width has to come down from .003555 to .0007.
+  half = lambda n: stats.t.ppf(0.975, n - 1) * np.std(OURS, ddof=1) / n**0.5
+  assert half(got.needed) <= 0.0007 < half(got.needed - 1)
+  assert got.reason == f"about {got.needed} seeds like these would decide"
+  # No seeds of ours make a published spread smaller.
+  wide = judge(OURS, mean=0.95, std=0.02, seeds=3)
+  assert (wide.verdict, wide.needed) == ("undecided", None)
+  assert wide.reason == "not even 10,000 seeds like these would decide"
+  verdict = lambda n: "holds" if n >= 1234 else "undecided"
+  assert said(seeds_to_decide(2, verdict)) == (
+    "about 1,234 seeds like these would decide"
+  )
 
 
 @pytest.mark.parametrize(
@@ -58,9 +96,6 @@ def test_published_holds_when_the_interval_contains_no_difference(
     ({"dataset": "mnist5k"}, "measured on mnist5k, published on mnist"),
     ({"dataset": None}, "measured on None, published on mnist"),
     ({"step": 20}, "measured at step 20, published at step 1000"),
-    ({"std": None}, "the published spread is unknown and no tolerance is set"),
-    ({"seeds": None}, "the published spread is unknown and no tolerance is"),
-    ({"seeds": 1}, "the published spread is unknown and no tolerance is set"),
   ],
 )
 def test_published_that_cannot_be_compared_says_why(change, reason):
@@ -76,25 +111,25 @@ def test_published_needs_two_seeds_and_finite_values():
   assert judge([np.nan, np.nan]).difference is None
 
 
-def test_unknown_published_spread_uses_our_interval_and_the_tolerance():
+@pytest.mark.parametrize("unknown", [{"std": None}, {"seeds": 1}])
+def test_where_the_published_spread_is_unknown_the_interval_is_ours(unknown):
   low, high = estimate(OURS).interval
-  got = judge(OURS, std=None, tolerance=0.05)
-  assert got.interval == pytest.approx((low - 0.95, high - 0.85))
+  got = judge(OURS, margin=0.06, **unknown)
+  assert got.interval == pytest.approx((low - 0.9, high - 0.9))
   assert got.verdict == "holds"
-  assert judge(OURS, std=None, tolerance=0.04).verdict == "does not hold"
 
 
 def test_tiny_numbers_are_not_taken_for_rounding():
   tiny = [1.9e-44, 2.1e-44, 2.0e-44]
-  far = {"mean": 3e-44, "std": 1e-46}
+  far = {"metric": "loss", "mean": 3e-44, "std": 1e-46}
   assert judge(tiny, **far).verdict == "does not hold"
-  assert judge(tiny, mean=2e-44, std=1e-46).verdict == "holds"
-  assert judge([2e-44] * 2, mean=2e-44, std=0.0).verdict == "holds"
+  assert judge([2e-44] * 2, **far | {"mean": 2e-44}).verdict == "holds"
 
 
 def test_published_without_any_variance():
-  assert judge([0.1] * 3, mean=0.1, std=0.0).verdict == "holds"
-  assert judge([0.1] * 3, mean=0.1001, std=0.0).verdict == "does not hold"
+  exact = {"std": 0.0, "margin": 0.0}
+  assert judge([0.1] * 3, mean=0.1, **exact).verdict == "holds"
+  assert judge([0.1] * 3, mean=0.1001, **exact).verdict == "does not hold"
 
 
 def test_a_number_known_only_to_a_bound_is_not_compared():
@@ -113,11 +148,20 @@ def test_a_time_that_seeds_share_is_one_and_not_several():
   assert got.reason == "its 2 seeds ran together and took one time, not 2"
 
 
-def test_a_range_is_its_middle_with_half_its_width_as_tolerance():
-  # 0.9512 +- 0.00355 meets [0.954, 0.956] but not [0.956, 0.975].
-  near = judge(OURS, mean=0.955, std=None, tolerance=0.001)
-  far = judge(OURS, mean=0.9655, std=None, tolerance=0.0095)
-  assert (near.verdict, far.verdict) == ("holds", "does not hold")
+@pytest.mark.parametrize(
+  ("low", "high", "verdict"),
+  [
+    # .9512 +- .003555, and a point on either side of the range.
+    (0.956, 0.975, "holds"),
+    (0.958, 0.975, "undecided"),
+    (0.966, 0.975, "does not hold"),
+  ],
+)
+def test_half_the_width_of_a_range_is_part_of_the_margin(low, high, verdict):
+  middle = (low + high) / 2
+  got = judge(OURS, mean=middle, low=low, high=high, std=None)
+  assert got.verdict == verdict
+  assert got.difference == pytest.approx(0.9512 - middle)
 
 
 # Logarithms of the ratios: log 1.2, log 1.25, log 1.3.
@@ -126,7 +170,7 @@ LOGS = np.log([1.2, 1.25, 1.3])
 
 
 def ratio(ours=SLOW, theirs=FAST, **changes):
-  changes = {"std": None, "tolerance": 0.0, "mean": 1.31} | changes
+  changes = {"std": None, "mean": 1.31} | changes
   return judge(ours, theirs=of(theirs), relative_to="b", **changes)
 
 
@@ -136,24 +180,39 @@ def test_ratio_is_the_geometric_mean_with_the_interval_of_its_logarithm():
   assert got.ratio == pytest.approx((1.2 * 1.25 * 1.3) ** (1 / 3))
   assert got.ratio_interval == pytest.approx((np.exp(low), np.exp(high)))
   assert got.ratio_interval == pytest.approx((1.131093, 1.379933), abs=1e-6)
-  assert got.difference == pytest.approx(got.ratio - 1.31)
-  # Of an exact number: the interval of the ratio less it.
-  expected = (np.exp(low) - 1.31, np.exp(high) - 1.31)
+  # Over an exact number: the interval of the ratio over it.
+  assert got.difference == pytest.approx(got.ratio / 1.31)
+  expected = (np.exp(low) / 1.31, np.exp(high) / 1.31)
   assert got.interval == pytest.approx(expected)
-  assert (got.verdict, got.seeds) == ("holds", 3)
+  assert (got.verdict, got.seeds) == ("undecided", 3)
 
 
 @pytest.mark.parametrize(
   ("changes", "verdict"),
   [
-    ({"mean": 1.14}, "holds"),
-    ({"mean": 1.5}, "does not hold"),
-    ({"mean": 1.5, "tolerance": 0.13}, "holds"),
+    # [1.1311, 1.3799] against 1.1 times more or less of the published one.
+    ({"mean": 1.2545}, "undecided"),
+    ({"mean": 1.2544, "factor": 1.1001}, "undecided"),
+    ({"mean": 1.25, "factor": 1.11}, "holds"),
+    ({"mean": 1.6}, "does not hold"),
+    ({"mean": 1.6, "factor": 1.2}, "undecided"),
     ({"mean": 1.0}, "does not hold"),
   ],
 )
 def test_ratio_verdicts(changes, verdict):
   assert ratio(**changes).verdict == verdict
+
+
+def test_a_factor_compares_on_the_log_scale():
+  tiny = [1e-44, 1e-46, 1e-45]
+  got = judge(tiny, metric="loss", mean=1e-45, std=None, factor=1e3)
+  assert got.difference == pytest.approx(1)
+  low, high = np.exp(stats.ttest_1samp(np.log(tiny), 0).confidence_interval())
+  assert got.interval == pytest.approx((low / 1e-45, high / 1e-45))
+  assert (got.verdict, got.ratio) == ("holds", None)
+  assert judge([1.0, 0.0], mean=1.0, factor=2.0).reason == (
+    "a ratio needs finite numbers above 0"
+  )
 
 
 def test_ratio_of_published_runs_is_welchs_on_logarithms():
@@ -162,24 +221,19 @@ def test_ratio_of_published_runs_is_welchs_on_logarithms():
   got = ratio(values=runs, mean=mean, std=float(np.std(runs)), seeds=3)
   test = stats.ttest_ind(LOGS, np.log(runs), equal_var=False)
   low, high = test.confidence_interval(0.95)
-  assert got.interval == pytest.approx(
-    (mean * (np.exp(low) - 1), mean * (np.exp(high) - 1))
-  )
+  assert got.interval == pytest.approx((np.exp(low), np.exp(high)))
   assert got.verdict == "does not hold"
 
 
 def test_ratio_with_a_published_std_counts_it_relative_to_the_mean():
-  wide = ratio(mean=1.6, std=0.3, seeds=2, tolerance=None)
-  assert wide.verdict == "holds"
-  assert ratio(mean=1.6, std=0.01, seeds=2, tolerance=None).verdict == (
-    "does not hold"
-  )
+  wide = ratio(mean=1.6, std=0.3, seeds=2)
+  assert wide.verdict == "undecided"
+  assert ratio(mean=1.6, std=0.01, seeds=2).verdict == "does not hold"
 
 
 @pytest.mark.parametrize(
   ("got", "reason"),
   [
-    (ratio(tolerance=None), "the published spread is unknown and no tolerance"),
     (ratio(ours=[1.0, 0.0]), "a ratio needs finite numbers above 0"),
     (ratio(ours=[1.0, np.nan]), "a ratio needs finite numbers above 0"),
     (ratio(ours=[1.0]), "1 common seed: an interval needs at least 2"),

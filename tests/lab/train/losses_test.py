@@ -53,31 +53,18 @@ def test_without_kernels_there_is_no_penalty():
   assert l2_penalty({"norm": PARAMS["norm"]}) == 0
 
 
-def test_the_gradient_of_the_linear_loss_is_the_same_noise_for_all():
-  loss = LOSSES["linear"](scale=0.5)
-  y = jnp.ones((4, 3))
-  entering = jax.grad(lambda y: loss(y, None, None).loss)(y)
-  expected = 0.5 * jax.random.normal(jax.random.key(0), (4, 3))
-  np.testing.assert_allclose(entering, expected, rtol=1e-6)
-  sums = loss(y, None, jnp.array([True, False, True, True]))
-  kept = jnp.array([0, 2, 3])
-  np.testing.assert_allclose(sums.loss, jnp.sum(expected[kept]), rtol=1e-5)
-  assert sums.correct is None
-  assert sums.examples == 1
-
-
 def test_the_table_holds_the_classification_loss():
   assert LOSSES["cross_entropy"]() is classification_sums
 
 
-def test_linear_leaves_out_padding_even_if_it_is_nan():
-  outputs = jnp.ones((5, 2, 3)).at[3:].set(jnp.nan)
-  loss = jax.jit(LOSSES["linear"]())
+def test_the_sum_of_outputs_leaves_out_padding_even_if_it_is_nan():
+  outputs = jnp.arange(30.0).reshape(5, 2, 3).at[3:].set(jnp.nan)
+  loss = jax.jit(LOSSES["sum"](scale=0.5))
   mask = jnp.arange(5) < 3
-  weights = jax.random.normal(jax.random.key(0), (5, 2, 3))
-  np.testing.assert_allclose(
-    loss(outputs, None, mask).loss, jnp.sum(weights[:3]), rtol=1e-5
-  )
+  sums = loss(outputs, None, mask)
+  assert sums == (0.5 * sum(range(18)), None, 1)
+  entering = jax.grad(lambda y: loss(y, None, None).loss)(outputs)
+  np.testing.assert_array_equal(entering, np.full((5, 2, 3), 0.5))
 
 
 def test_sums_are_at_least_float32_and_float64_stays():

@@ -73,8 +73,9 @@ class Stubborn(nn.Module):
     return x
 
 
-def _task(norm):
-  return Task(Net(3, norm), optax.sgd(0.1), 0.0, 0.0)
+def _task(norm, estimator="paper"):
+  task = Task(Net(3, norm), optax.sgd(0.1), 0.0, 0.0)
+  return task._replace(population_estimator=estimator)
 
 
 def _with_population(task, rows=ROWS):
@@ -135,6 +136,15 @@ def test_statistics_are_those_of_the_minibatches(name):
     for key, value in after[norm].items():
       if jnp.issubdtype(value.dtype, jnp.floating) and key != "weight":
         assert not np.any(value == before[norm][key]), (norm, key)
+
+
+def test_variances_without_the_papers_factor():
+  task = _task(NORMS["batch_norm"], "biased")
+  _, after = _with_population(task)
+  batches = IMAGES[ROWS].astype(np.float64)
+  found = after["first"]
+  np.testing.assert_allclose(found["var"], batches.var(1).mean(0), rtol=1e-5)
+  np.testing.assert_allclose(found["mean"], batches.mean((0, 1)), rtol=1e-5)
 
 
 def test_a_norm_from_outside_that_forgets():
