@@ -10,8 +10,6 @@ import runpy
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(sys.argv[1]))  # as of a script itself
-
 import bnjax.lab.cli
 import bnjax.lab.experiment.engine  # noqa: F401
 
@@ -48,5 +46,6 @@ def _run(script: str, arguments: list[str]) -> dict:
 
 
 if __name__ == "__main__":
+  sys.path.insert(0, os.path.dirname(sys.argv[1]))  # as of a script itself
   lists = json.load(sys.stdin)
   json.dump([_run(sys.argv[1], one) for one in lists], sys.stdout)
