@@ -58,7 +58,7 @@ def optimized():
 @pytest.mark.usefixtures("optimized")
 def test_test_accuracies_are_in_their_bands(tmp_path):
   config = copy.deepcopy(_config())
-  config |= {"seeds": 2, "eval_every": 500}
+  config |= {"seeds": 2, "eval_every": 1000}
   config["arms"] = {arm: config["arms"][arm] for arm in BANDS}
   experiment.run(config, tmp_path)
   rows = results.read_rows(tmp_path / "metrics.jsonl").rows

@@ -204,7 +204,7 @@ def test_verdicts_are_beside_the_main_chart_on_the_first_screen(shown):
     assert words in text
   overview = shown.locator("nav table tbody tr").nth(1)
   assert overview.inner_text().split("\t") == [
-    "A test of <b>", "1 of 1 hold", "0 of 1 hold",
+    "A test of <b>", "0 of 1 hold, 1 undecided", "0 of 1 hold",
   ]  # fmt: skip
 
 
