@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from bnjax.lab.errors import UserError
-from bnjax.lab.results.records import open_regular, replacing
+from bnjax.lab.results.records import digest, open_regular, replacing
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -152,9 +151,9 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
   with replacing(path) as file:
     write(file, checkpoint)
     file.seek(0)
-    digest = _digest(file, sys.maxsize)
+    whole = digest(file)
     file.seek(0, os.SEEK_END)
-    file.write(digest)
+    file.write(whole)
 
 
 def load(path: Path) -> Checkpoint:
@@ -172,7 +171,7 @@ def load(path: Path) -> Checkpoint:
   with file:
     size = file.seek(0, os.SEEK_END) - _DIGEST
     file.seek(0)
-    if _digest(file, size) != file.read():
+    if digest(file, size) != file.read():
       raise Damaged("its digest is not that of its content")
     file.seek(0)
     try:
@@ -181,15 +180,6 @@ def load(path: Path) -> Checkpoint:
       raise UserError(
         f"{path} is whole, but not as this version reads it: {error}"
       ) from error
-
-
-def _digest(file: BinaryIO, size: int) -> bytes:
-  """Of so many bytes from here, or as many as there are."""
-  total = hashlib.sha256()
-  while size > 0 and (block := file.read(min(size, 2**20))):
-    total.update(block)
-    size -= len(block)
-  return total.digest()
 
 
 def write(file: BinaryIO, checkpoint: Checkpoint) -> None:

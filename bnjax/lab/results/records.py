@@ -163,13 +163,17 @@ def sha256(path: Path, size: int | None = None) -> str:
   Raises:
     FileNotFoundError, ValueError: as `read_json`.
   """
-  total = hashlib.sha256()
   with reading(path) as file:
-    left = sys.maxsize if size is None else size
-    while block := file.read(min(left, 2**20)):
-      total.update(block)
-      left -= len(block)
-  return total.hexdigest()
+    return digest(file, sys.maxsize if size is None else size).hex()
+
+
+def digest(file: BinaryIO, size: int = sys.maxsize) -> bytes:
+  """The SHA-256 of so many bytes from here, or as many as there are."""
+  total = hashlib.sha256()
+  while size > 0 and (block := file.read(min(size, 2**20))):
+    total.update(block)
+    size -= len(block)
+  return total.digest()
 
 
 def _mend(path: pathlib.Path) -> None:

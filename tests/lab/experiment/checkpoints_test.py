@@ -164,7 +164,7 @@ def test_what_the_system_does_not_read_is_left(tmp_path, monkeypatch, call):
   def fail(*args, **kwargs):
     raise OSError(5, "Input/output error")
 
-  where = {"open": (files, "open_regular"), "read": (files, "_digest"),
+  where = {"open": (files, "open_regular"), "read": (files, "digest"),
            "load": (np, "load"), "list": (os, "listdir")}[call]  # fmt: skip
   monkeypatch.setattr(*where, fail)
   with pytest.raises(UserError, match=r"cannot read .*: Input/output error"):
