@@ -61,7 +61,7 @@ def test_loading_leaves_what_is_damaged_as_it_is(workdir, monkeypatch):
   def fail(*args):
     raise OSError(5, "Input/output error")
 
-  monkeypatch.setattr(checkpoints, "_digest", fail)
+  monkeypatch.setattr(checkpoints, "digest", fail)
   with pytest.raises(UserError, match="cannot be read: Input/output error"):
     params.load(workdir, "lr_1", 10)
   assert path.read_bytes() == content[:-1]
