@@ -16,7 +16,7 @@ from bnjax.lab.models.arguments import (
 )
 from bnjax.lab.models.conv import PADDINGS, Conv
 from bnjax.lab.models.dropout import dropout, words_shape
-from bnjax.lab.models.initializers import INITIALIZERS
+from bnjax.lab.models.initializers import INITIALIZERS, bias_of
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
@@ -57,7 +57,7 @@ class LeNet(nn.Module):
     pool_every: a 2x2 maximum after every so many convolutions.
     activation: a name in `ACTIVATIONS`.
     initializer: a name in `INITIALIZERS`, for every kernel; biases start at
-      zero.
+      zero, with `torch` as in PyTorch.
     init_scale: multiplies the initial kernels.
     placement: the norm `before` or `after` the activation, or `after_pool`.
       Where there is no pool, and in dense layers, `after_pool` is `after`.
@@ -125,7 +125,7 @@ class LeNet(nn.Module):
     words = self._draw_words(x.shape[0]) if drop else []
     for i, features in enumerate(self.channels):
       x = finish(
-        {f"norm_{i}": self._conv(features, f"conv_{i}")(x)},
+        {f"norm_{i}": self._conv(x, features, f"conv_{i}")},
         norm=self.norm,
         tap=Tap(name=f"preactivation_{i}"),
         pool=None if (i + 1) % self.pool_every else self._pool,
@@ -135,14 +135,14 @@ class LeNet(nn.Module):
     first = len(self.channels)
     for i, features in enumerate(self.hidden, start=first):
       x = finish(
-        {f"norm_{i}": self._dense(features, self.use_bias, f"dense_{i}")(x)},
+        {f"norm_{i}": self._dense(x, features, self.use_bias, f"dense_{i}")},
         norm=self.norm if self.norm_dense else None,
         tap=Tap(name=f"preactivation_{i}"),
       )
       x = Tap(name=f"activation_{i}")(x)
       if drop:
         x = dropout(x, words[i - first], self.dropout_rate)
-    return self._dense(self.num_classes, True, "output")(x)
+    return self._dense(x, self.num_classes, True, "output")
 
   @nn.nowrap
   def _pool(self, x: jax.Array) -> jax.Array:
@@ -151,19 +151,28 @@ class LeNet(nn.Module):
     x = max_pool(x[:, :height, :width], window=2, stride=2)
     return local_response_norm(x) if self.local_response_norm else x
 
-  def _conv(self, features: int, name: str) -> Conv:
+  def _conv(self, x: jax.Array, features: int, name: str) -> jax.Array:
+    fan_in = self.kernel_size**2 * x.shape[-1]
     return Conv(
       features,
       (self.kernel_size, self.kernel_size),
       padding=self.padding,
       use_bias=self.use_bias,
       kernel_init=INITIALIZERS[self.initializer](self.init_scale),
+      bias_init=bias_of(self.initializer, fan_in),
       name=name,
-    )
+    )(x)
 
-  def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
-    init = INITIALIZERS[self.initializer](self.init_scale)
-    return nn.Dense(features, use_bias=use_bias, kernel_init=init, name=name)
+  def _dense(
+    self, x: jax.Array, features: int, use_bias: bool, name: str
+  ) -> jax.Array:
+    return nn.Dense(
+      features,
+      use_bias=use_bias,
+      kernel_init=INITIALIZERS[self.initializer](self.init_scale),
+      bias_init=bias_of(self.initializer, x.shape[-1]),
+      name=name,
+    )(x)
 
   def _draw_words(self, n: int) -> list[jax.Array]:
     """Returns each dense layer's random words, all from one draw."""

@@ -14,7 +14,7 @@ from bnjax.lab.models.arguments import (
   is_static_zero,
 )
 from bnjax.lab.models.dropout import dropout, words_shape
-from bnjax.lab.models.initializers import INITIALIZERS
+from bnjax.lab.models.initializers import INITIALIZERS, bias_of
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.published import Normalized, reroute_gradient
 from bnjax.lab.models.tap import Tap
@@ -39,7 +39,8 @@ class MLP(nn.Module):
     depth: number of hidden layers.
     activation: a name in `ACTIVATIONS`.
     initializer: a name in `INITIALIZERS`, for every kernel; biases start at
-      zero.
+      zero, with `torch` as in PyTorch.
+    later_init: another one for all kernels but the first; "" for the same.
     init_scale: multiplies the initial kernels; for `normal` it is their
       standard deviation, for `uniform` their largest magnitude.
     placement: the norm `before` or `after` the activation.
@@ -61,6 +62,7 @@ class MLP(nn.Module):
   depth: Layers = 2
   activation: str = "relu"
   initializer: str = "he"
+  later_init: str = ""
   init_scale: Traced[float] = 1.0
   placement: str = "before"
   dropout_rate: Traced[Share] = 0.0
@@ -71,6 +73,8 @@ class MLP(nn.Module):
     """Checks names and ranges."""
     check_fields("model", self)
     lookup("model.init", self.initializer, INITIALIZERS)
+    if self.later_init:
+      lookup("model.later_init", self.later_init, INITIALIZERS)
     lookup("model.activation", self.activation, ACTIVATIONS)
     choice("model.placement", self.placement, PLACEMENTS)
     derivative = choice("model.derivative", self.derivative, DERIVATIVES)
@@ -120,7 +124,7 @@ class MLP(nn.Module):
       key = self.make_rng("dropout")
       words = jax.random.bits(key, (self.depth, *shape), jnp.uint32)
     for i in range(self.depth):
-      x = self._dense(self.width, self.use_bias, f"dense_{i}")(x)
+      x = self._dense(x, self.width, self.use_bias, f"dense_{i}")
       if reroute:
         this = Normalized(x, **self.get_variable("params", f"norm_{i}"))
         if previous is not None:
@@ -135,11 +139,20 @@ class MLP(nn.Module):
       x = Tap(name=f"activation_{i}")(x)
       if drop:
         x = dropout(x, words[i], self.dropout_rate)
-    return self._dense(self.num_classes, True, "output")(x)
+    return self._dense(x, self.num_classes, True, "output")
 
-  def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
-    init = INITIALIZERS[self.initializer](self.init_scale)
-    return nn.Dense(features, use_bias=use_bias, kernel_init=init, name=name)
+  def _dense(
+    self, x: jax.Array, features: int, use_bias: bool, name: str
+  ) -> jax.Array:
+    first = name == "dense_0" or not self.later_init
+    init = self.initializer if first else self.later_init
+    return nn.Dense(
+      features,
+      use_bias=use_bias,
+      kernel_init=INITIALIZERS[init](self.init_scale),
+      bias_init=bias_of(init, x.shape[-1]),
+      name=name,
+    )(x)
 
   @nn.nowrap
   def _reroute(

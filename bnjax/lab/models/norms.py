@@ -63,6 +63,15 @@ def batch_norm(
 
 
 @_entry
+def torch_batch_norm(
+  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.9, **fields: Any
+) -> linen.BatchNorm:
+  """Batch normalization by PyTorch's defaults: running variances unbiased."""
+  rule = ops.ema(decay, unbiased=True)
+  return linen.BatchNorm(epsilon=epsilon, rule=rule, **fields)
+
+
+@_entry
 def flax_batch_norm(
   *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
 ) -> nn.BatchNorm:
@@ -223,6 +232,7 @@ NORMS: dict[str, Norm] = {
     for function in (
       batch_norm,
       flax_batch_norm,
+      torch_batch_norm,
       # Of the batch, with running statistics.
       batch_renorm,
       evonorm_b0,

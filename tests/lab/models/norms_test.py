@@ -27,6 +27,7 @@ RUNNING = [
   "ghost_batch_norm",
   "iter_norm",
   "l1_batch_norm",
+  "torch_batch_norm",
   "whitening",
 ]
 

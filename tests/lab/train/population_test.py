@@ -30,6 +30,7 @@ STATEFUL = (
   "ghost_batch_norm",
   "iter_norm",
   "l1_batch_norm",
+  "torch_batch_norm",
   "whitening",
 )
 
