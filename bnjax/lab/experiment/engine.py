@@ -159,7 +159,9 @@ def run(
         )
     if not first:
       return {}
-    return journal.finish(*loader.test_set(parts[0].spec))
+    summary = journal.finish(*loader.test_set(parts[0].spec))
+    writer.predictions(results.read_predictions(workdir).rows)
+    return summary
 
 
 def prepare(
