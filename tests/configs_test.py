@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import pytest
 
@@ -157,6 +158,16 @@ def test_the_published_settings_of_init_robustness():
   assert {field: spec[field] for field in published} == published
   adam = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
   assert adam.items() <= spec["optimizer"].items()
+
+
+def test_make_reproduce_all_runs_all_that_is_published():
+  """With the arguments it was published with, where the data are the same."""
+  root = CONFIGS[0].parent.parent
+  makefile = (root / "Makefile").read_text(encoding="utf-8")
+  (text,) = re.findall(r"^EXPERIMENTS = (.*?[^\\])$", makefile, re.S | re.M)
+  jobs = text.replace("$(CIFAR)", "cifar10_jpeg").replace("\\", " ").split()
+  kept = [p.parent.name for p in root.glob("docs/results/*/config.json")]
+  assert sorted(job.replace(":", "-") for job in jobs) == sorted(kept)
 
 
 def test_the_argument_of_a_config():
