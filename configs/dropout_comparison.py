@@ -4,8 +4,8 @@ The second test of "Implementing BatchNorm in Neural Net" (2016): He
 initialization, RMSprop, batch norm or dropout or neither; and, beyond the post,
 both. Two of its three rows, dropout and neither, are those of its author's
 earlier post on dropout. Only the row of batch norm was new, and came from code
-with an error in the backward pass (`as_published`). Five seeds left two claims
-undecided, and would have decided them as 12; here are 15.
+with an error in the backward pass (`as_published`). There are 15 seeds, since 5
+left two claims undecided for which the report asked for 12.
 
   python scripts/train.py --config=configs/dropout_comparison.py:mnist
 """
