@@ -129,8 +129,8 @@ def distance(
     name,
     curve.seeds,
     (published.steps[-1],),
-    apart.mean(axis=1)[:, None],
-    present.all(axis=1)[:, None],
+    apart.mean(axis=1, keepdims=True),
+    np.all(present, axis=1, keepdims=True),
   )
 
 

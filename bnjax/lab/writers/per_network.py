@@ -36,10 +36,10 @@ class PerNetwork:
     self._open_run = open_run
     self._tables = tables
     self._experiment = experiment
-    tables = hyperparameters(networks)
+    fields = hyperparameters(networks)
     self._networks = {
-      _key(network.arm, network.seed, network.point): (network, table)
-      for network, table in zip(networks, tables, strict=True)
+      _key(network.arm, network.seed, network.point): (network, own)
+      for network, own in zip(networks, fields, strict=True)
     }
     self._runs: dict[str, Run] = {}
 
