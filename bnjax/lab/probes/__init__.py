@@ -26,10 +26,7 @@ from bnjax.lab.probes.moments import (
 from bnjax.lab.probes.names import natural_key as natural_key
 from bnjax.lab.probes.probe import Probe as Probe, make_probes as make_probes
 from bnjax.lab.probes.rows import to_rows as to_rows
-from bnjax.lab.probes.run import (
-  check_probes as check_probes,
-  run_probes as run_probes,
-)
+from bnjax.lab.probes.run import run_probes as run_probes
 from bnjax.lab.probes.units import (
   dead_units as dead_units,
   effective_rank as effective_rank,
