@@ -98,16 +98,16 @@ class StoppedRun:
 
 
 def begin(
-  folder: Path, environment: Mapping[str, Any] | None = None
+  folder: Path,
+  environment: Mapping[str, Any] = ENVIRONMENT,
+  arms: Mapping[str, Any] = ARMS,
 ) -> tuple[Journal, Checkpoint | None, list[str]]:
   """Goes on: the journal, the checkpoint, and what is told meanwhile."""
   told: list[str] = []
-  workdirs.check(folder, CONFIG, ARMS)
+  workdirs.check(folder, CONFIG, arms)
   with locks.hold(folder) as check:
     journal = Journal(folder, 1.0, check)
-    found = journal.begin(
-      CONFIG, ARMS, Rules(), environment or ENVIRONMENT, told.append
-    )
+    found = journal.begin(CONFIG, arms, Rules(), environment, told.append)
     return journal, found, told
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.reliability.harms import HARMS
 from benchmarks.reliability.stopped import (
+  CONFIG,
   ENVIRONMENT,
   FILES,
   NETWORKS,
@@ -14,6 +15,7 @@ from benchmarks.reliability.stopped import (
   contents,
   records,
 )
+from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
 
@@ -61,6 +63,25 @@ def test_other_data_than_the_run_began_with(stopped):
     UserError, match="began with digits of sha256:1, and here it is sha256:2;"
   ):
     begin(folder, other)
+  assert contents(folder) == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "environment.json"])
+def test_files_that_say_that_the_checkpoint_is_of_something_else(stopped, name):
+  """As of another run, or changed by hand, together with the command."""
+  folder = stopped.restore()
+  path, other = folder / name, {}
+  if name == "config.json":
+    other = {"arms": {"a": {"steps": 10}}}
+    results.write_json(path, {"config": CONFIG, **other})
+  else:
+    digest = {"digest": "sha256:2"}
+    other = {"environment": {"datasets": [ENVIRONMENT["datasets"][0] | digest]}}
+    results.write_json(path, other["environment"])
+  before = contents(folder)
+  line = "is of another config or other data than config.json and environment"
+  with pytest.raises(UserError, match=line):
+    begin(folder, **other)
   assert contents(folder) == before
 
 
