@@ -12,7 +12,7 @@ from benchmarks.reliability.outcome import Outcome, refused
 from bnjax.lab import results
 from bnjax.lab.report.page import read_experiment
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
   "steps": 20,
   "seeds": 2,
   "batch_size": 8,
@@ -47,9 +47,9 @@ FILES = (
 _SUMMED = [n for n in FILES if n not in ("SHA256SUMS", "rules.json")]
 
 
-def _rows() -> Iterator[dict[str, Any]]:
+def _rows(name: str) -> Iterator[dict[str, Any]]:
   draw = np.random.default_rng(0)
-  for arm in CONFIG["arms"]:
+  for arm in (name, "b"):
     for seed in (0, 1):
       for step in (0, 10, 20):
         yield {
@@ -62,8 +62,8 @@ def _rows() -> Iterator[dict[str, Any]]:
         }
 
 
-def _probes() -> Iterator[dict[str, Any]]:
-  for row in _rows():
+def _probes(name: str) -> Iterator[dict[str, Any]]:
+  for row in _rows(name):
     where = {name: row[name] for name in ("arm", "seed", "step")}
     yield where | {
       "probe": "size",
@@ -79,17 +79,19 @@ class FinishedRun:
 
   Args:
     folder: gets them; there already.
+    name: of an arm.
   """
 
-  def __init__(self, folder: Path):
+  def __init__(self, folder: Path, name: str = "a"):
     self.folder = folder
-    arms = {arm: CONFIG | own for arm, own in CONFIG["arms"].items()}
-    results.write_json(folder / "config.json", {"config": CONFIG, "arms": arms})
+    config = {**CONFIG, "arms": {name: {}, "b": CONFIG["arms"]["b"]}}
+    arms = {arm: CONFIG | own for arm, own in config["arms"].items()}
+    results.write_json(folder / "config.json", {"config": config, "arms": arms})
     results.write_json(folder / "environment.json", ENVIRONMENT)
     results.write_rules(folder, RULES)
-    results.append_rows(folder / "metrics.jsonl", _rows())
-    results.append_rows(folder / "probes.jsonl", _probes())
-    said = {"a": {"prediction": 1, "confidence": 0.5, "right": 1.0}}
+    results.append_rows(folder / "metrics.jsonl", _rows(name))
+    results.append_rows(folder / "probes.jsonl", _probes(name))
+    said = {name: {"prediction": 1, "confidence": 0.5, "right": 1.0}}
     line = {"index": 0, "label": 1, "disagreement": 0.0, "arms": said}
     results.append_rows(
       folder / "predictions.jsonl", [line | {"image": [0, 0, 8, 8]}]

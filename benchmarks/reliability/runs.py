@@ -111,8 +111,11 @@ class Child:
     if status is None:
       self._process.kill()
       self._process.join()
-    said = self._log.read_text(errors="replace") if self._log.exists() else ""
-    return Ended(status, said, seconds)
+    return Ended(status, self.said(), seconds)
+
+  def said(self) -> str:
+    """What it has written to its standard error."""
+    return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 
 class Runs:

@@ -1,10 +1,12 @@
 """The run that is attacked: small, of four parts, with all kinds of records."""
 
+from typing import Any
+
 from bnjax.lab.config import base
 from bnjax.lab.results import Rules, greater
 
 
-def get_config(arg=""):
+def get_config(arg: str = "") -> Any:
   """Two arms of two networks each, of one program, on digits of 8 x 8."""
   del arg
   config = base(optimizer="sgd")
@@ -26,7 +28,7 @@ def get_config(arg=""):
   return config
 
 
-def get_rules(config):
+def get_rules(config: Any) -> Rules:
   """One claim; the usual figures."""
   del config
   claim = greater("Large steps are better", "fast", "slow")

@@ -146,10 +146,11 @@ def run(
         )
       )
       if stop:
-        arms = dict.fromkeys(network.arm for network in job.networks)
+        where = dict.fromkeys(network.arm for network in job.networks)
         raise signals.Preempted(
-          f"stopped as asked, at step {records.step} of {', '.join(arms)}; the "
-          f"same command {'goes on from there' if saves else 'starts afresh'}"
+          f"stopped as asked, at step {records.step} of {', '.join(where)}; "
+          "the same command "
+          + ("goes on from there" if saves else "starts afresh")
         )
     if not first:
       return {}
