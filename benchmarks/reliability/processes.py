@@ -16,7 +16,14 @@ from typing import Any
 
 from benchmarks.reliability.harms import HARMS
 from benchmarks.reliability.outcome import Outcome, refused
-from benchmarks.reliability.runs import ROOT, STAGES, Child, Ended, Runs
+from benchmarks.reliability.runs import (
+  ROOT,
+  STAGES,
+  Child,
+  Ended,
+  Runs,
+  environment,
+)
 
 _SOON = 10.0  # seconds within which Ctrl-C is answered
 _STATUS = {signal.SIGINT: 130, signal.SIGTERM: 75}
@@ -54,6 +61,24 @@ def ask(
   return _answered(child.end(), number) or _goes_on(runs, workdir)
 
 
+def ordeal(runs: Runs) -> Outcome:
+  """Kills a run while it trains, asks it to stop in both ways, and again."""
+  workdir = runs.place()
+  for number in (signal.SIGKILL, *_STATUS):
+    before = _newest(workdir)
+    child = runs.train(workdir)
+    child.wait_for(functools.partial(_saved, workdir, before))
+    child.signal(number)
+    ended = child.end()
+    wrong = _answered(ended, number) if number in _STATUS else None
+    if wrong or not ended.status:
+      return wrong or Outcome("wrong", f"{number.name}: it ended before")
+  child = runs.train(workdir)
+  child.wait_for((workdir / STAGES["report"]).exists)
+  child.signal(signal.SIGINT)
+  return _answered(child.end(), signal.SIGINT) or _goes_on(runs, workdir)
+
+
 def at_import(
   runs: Runs, number: signal.Signals, draw: random.Random
 ) -> Outcome:
@@ -63,7 +88,7 @@ def at_import(
   command = [sys.executable, script, *runs.command(workdir)]
   child = subprocess.Popen(
     command, cwd=ROOT, stderr=subprocess.PIPE, text=True,
-    env=os.environ | {"PYTHONPATH": str(ROOT)},
+    env=os.environ | environment(runs.cache),
   )  # fmt: skip
   time.sleep(draw.uniform(0.3, 3))
   start = time.monotonic()
@@ -110,7 +135,7 @@ def damage(runs: Runs, tries: int, draw: random.Random) -> Iterator[Outcome]:
   for _ in range(tries):
     workdir = runs.place()
     child = _begin(runs, workdir, "training")
-    child.wait_for(functools.partial(_saved, workdir))
+    child.wait_for(functools.partial(_saved, workdir, 2))
     child.signal(signal.SIGKILL)
     child.end()
     for name in draw.sample(sorted(HARMS), 2):
@@ -129,9 +154,15 @@ def _begin(runs: Runs, workdir: Path, stage: str) -> Child:
   return child
 
 
-def _saved(workdir: Path) -> bool:
-  """Whether there are some checkpoints."""
-  return any(workdir.glob("checkpoints/[3-9].npz"))
+def _newest(workdir: Path) -> int:
+  """The number of the newest checkpoint; 0 where there is none."""
+  there = workdir.glob("checkpoints/*.npz")
+  return max((int(path.stem) for path in there), default=0)
+
+
+def _saved(workdir: Path, before: int) -> bool:
+  """Whether there is a newer checkpoint than the one of that number."""
+  return _newest(workdir) > before
 
 
 def _pause(runs: Runs, stage: str, draw: random.Random) -> None:

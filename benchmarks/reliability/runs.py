@@ -34,18 +34,41 @@ _SPAWN.set_forkserver_preload(
 
 
 def _play(
-  script: str, arguments: list[str], log: Path, first: Callable[[], Any] | None
+  script: str,
+  arguments: list[str],
+  log: Path,
+  cache: Path,
+  first: Callable[[], Any] | None,
 ) -> None:
   """Runs a script as `python SCRIPT ARGUMENTS` would, its output in a file."""
+  import jax
+
   descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
   os.dup2(descriptor, 2)
   os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
   os.chdir(ROOT)
+  os.environ |= environment(cache)
+  for name, value in _jax(cache).items():
+    jax.config.update(name, value)  # it was imported before
   sys.argv = [script, *arguments]
   sys.path.insert(0, str(ROOT / "scripts"))
   if first:
     first()
   runpy.run_path(str(ROOT / "scripts" / script), run_name="__main__")
+
+
+def environment(cache: Path) -> dict[str, str]:
+  """What is set in the environment of every run."""
+  found = {name.upper(): str(value) for name, value in _jax(cache).items()}
+  return found | {"PYTHONPATH": str(ROOT)}
+
+
+def _jax(cache: Path) -> dict[str, Any]:
+  return {
+    "jax_platforms": "cpu",
+    "jax_compilation_cache_dir": str(cache),
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+  }
 
 
 class Ended(NamedTuple):
@@ -69,6 +92,7 @@ class Child:
     script: of `scripts`.
     arguments: of it.
     log: gets what it says.
+    cache: of compiled programs.
     first: called in it, before anything else.
   """
 
@@ -77,10 +101,11 @@ class Child:
     script: str,
     arguments: list[str],
     log: Path,
+    cache: Path,
     first: Callable[[], Any] | None = None,
   ):
     self._log = log
-    given = (script, arguments, log, first)
+    given = (script, arguments, log, cache, first)
     self._process = _SPAWN.Process(target=_play, args=given)
     self._process.start()
 
@@ -128,29 +153,21 @@ class Runs:
   def __init__(self, folder: Path):
     self._folder = folder
     self._made = 0
-    os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "cache")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    self.cache = folder / "cache"
     self.reference = self.place()
-    ended = self.train(self.reference).end()
+    self.stages = self._make_reference()
+
+  def _make_reference(self) -> dict[str, float]:
+    """Makes the run that nothing is done to; seconds that its stages take."""
+    child, times = self.train(self.reference), [time.monotonic()]
+    for begins in filter(None, STAGES.values()):
+      child.wait_for((self.reference / begins).exists)
+      times.append(time.monotonic())
+    ended = child.end()
     if ended.status:
       raise RuntimeError(f"the run that nothing was done to: {ended.said}")
-    self.stages = self._stages()
-
-  def _stages(self) -> dict[str, float]:
-    """Seconds that each stage takes, all programs compiled before."""
-    workdir, child = self.place(), None
-    there = [
-      (stage, workdir / begins) for stage, begins in STAGES.items() if begins
-    ]
-    child, times = self.train(workdir), [time.monotonic()]
-    for _, path in there:
-      child.wait_for(path.exists)
-      times.append(time.monotonic())
-    child.end()
     times.append(time.monotonic())
-    lengths = np.diff(times).tolist()
-    return dict(zip(STAGES, lengths, strict=True))
+    return dict(zip(STAGES, np.diff(times).tolist(), strict=True))
 
   def place(self, copied: Path | None = None) -> Path:
     """The path of a work directory that is not there yet, or a copy."""
@@ -162,21 +179,17 @@ class Runs:
     self, workdir: Path, first: Callable[[], Any] | None = None, *more: str
   ) -> Child:
     """Starts the run, or goes on with it."""
-    return Child("train.py", self.command(workdir, *more), self._log(), first)
-
-  def report(self, workdir: Path, *more: str) -> Child:
-    """Starts to report on a run."""
-    return Child("report.py", [f"--workdir={workdir}", *more], self._log())
+    self._made += 1
+    log = self._folder / f"log{self._made}"
+    return Child(
+      "train.py", self.command(workdir, *more), log, self.cache, first
+    )
 
   def command(self, workdir: Path, *more: str) -> list[str]:
     """The arguments of scripts/train.py."""
     config = f"--config={Path(__file__).with_name('small.py')}"
     shown = ["--quiet", "--writers=", "--checkpoint_seconds=0.05"]
     return [config, f"--workdir={workdir}", *shown, *more]
-
-  def _log(self) -> Path:
-    self._made += 1
-    return self._folder / f"log{self._made}"
 
   def finish(self, workdir: Path) -> Outcome:
     """Goes on with a run to its end; what came of it."""

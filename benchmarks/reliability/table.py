@@ -56,6 +56,11 @@ def attack(
       before,
     )
   yield Row(
+    "SIGKILL, Ctrl-C and SIGTERM while it trains, Ctrl-C in its report",
+    [processes.ordeal(runs) for _ in range(tries)],
+    "",
+  )
+  yield Row(
     "SIGKILL: a checkpoint is being written",
     [processes.kill_while_saving(runs, draw) for _ in range(tries)],
     _SAME,
