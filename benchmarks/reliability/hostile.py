@@ -34,7 +34,7 @@ NAMES = (
 )
 PLACES = ("arm", "title", "figure", "claim", "command")
 # What a run writes through, and what its report does.
-LINKS = (*FILES, "checkpoints", "params", "report", ".lock")
+LINKS = (*FILES, "checkpoints", "params", "report", ".lock", "tensorboard")
 REPORT_LINKS = ("index.html", "report.md", "loss.png")
 
 

@@ -23,6 +23,7 @@ RECORDS = (
   "probes.jsonl",
 )
 FOLDERS = ("params", "parts", "report")
+_OTHERS = ("checkpoints", "mlflow", "mlflow.json", "tensorboard", "wandb")
 _BEGUN = ("config.json", "rules.json", "environment.json")
 
 
@@ -47,7 +48,7 @@ def check(
     UserError: it holds other files, or an experiment with another config, or
       a link in the place of what a run writes.
   """
-  for name in (*RECORDS, *FOLDERS, *_BEGUN, "checkpoints", locks.NAME):
+  for name in (*RECORDS, *FOLDERS, *_BEGUN, *_OTHERS, locks.NAME):
     if os.path.islink(workdir / name):
       raise UserError(
         f"--workdir: {workdir / name} is a link, and a run follows none; "
