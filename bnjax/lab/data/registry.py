@@ -204,7 +204,9 @@ def load(
     transform: What is done to the images of every split, a key of
       `TRANSFORMS`.
     data_dir: Where tensorflow-datasets keeps its data; by default
-      $TFDS_DATA_DIR, then ~/tensorflow_datasets. Other sets ignore it.
+      $TFDS_DATA_DIR, then ~/tensorflow_datasets. Other sets ignore it. One
+      that you trust: tensorflow-datasets imports the modules that are named in
+      the `features.json` there.
     examples: Keeps at most this many examples of each split, the first ones,
       for a quick try; 0 keeps all. No set is in order of its classes, so the
       first ones are a fair sample.
