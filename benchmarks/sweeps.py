@@ -14,7 +14,7 @@ from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.launch import make_networks, planned, read_points
 from bnjax.lab.launch.local import environment
-from bnjax.lab.launch.parts import make_parts, read_status, write_part
+from bnjax.lab.launch.parts import make_parts, read_status, write_parts
 
 CONFIG = "configs/sweeps/learning_rates.py"
 ARGUMENT = "mnist5k"
@@ -85,8 +85,7 @@ def _alone(config: Any, networks: Sequence[Any], *, cached: bool) -> float:
   with tempfile.TemporaryDirectory() as folder:
     environ = _environment(f"{folder}/xla" if cached else None)
     parts = make_parts(networks, Path(folder), at_most=1)
-    for part in parts:
-      write_part(part, config)
+    write_parts(parts, config)
     waiting = list(parts)
     if cached:  # one process fills the cache, and is not timed
       _start(waiting[0].folder, environ).wait()
