@@ -9,24 +9,28 @@ import flax.linen as nn
 
 from bnjax.lab.models.arguments import ACTIVATIONS
 from bnjax.lab.models.deep import Deep
-from bnjax.lab.models.inception import BNInception, SmallInception, inception
+from bnjax.lab.models.inception import BNInception, SmallInception
 from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.lenet import LeNet
 from bnjax.lab.models.mlp import MLP
 from bnjax.lab.models.norms import NORMS
 
 
-def _entry(module: type[nn.Module]) -> Callable[..., Any]:
+def _entry(module: type[nn.Module], **fixed: Any) -> Callable[..., Any]:
   """A module as configs name it: its field `initializer` is `model.init`.
 
   A field of that name would hide `flax.linen.Module.init`.
+
+  Args:
+    module: of Flax.
+    **fixed: values of fields that are then no arguments.
   """
 
   @functools.wraps(module, updated=())
   def entry(**fields: Any) -> nn.Module:
     if "init" in fields:
       fields["initializer"] = fields.pop("init")
-    return module(**fields)
+    return module(**fixed, **fields)
 
   entry.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
     [
@@ -35,7 +39,7 @@ def _entry(module: type[nn.Module]) -> Callable[..., Any]:
         kind=field.KEYWORD_ONLY,
       )
       for field in inspect.signature(module).parameters.values()
-      if field.name not in ("parent", "name")
+      if field.name not in ("parent", "name", *fixed)
     ]
   )
   return entry
@@ -43,6 +47,14 @@ def _entry(module: type[nn.Module]) -> Callable[..., Any]:
 
 bn_inception = _entry(BNInception)
 deep = _entry(Deep)
+# What BN-Inception is compared with, with norm `none`: it has what the paper
+# removes thanks to batch norm. With batch norm it is BN-Baseline.
+inception = _entry(
+  BNInception,
+  dropout_rate=0.4,
+  local_response_norm=True,
+  per_activation_blocks=0,
+)
 lenet = _entry(LeNet)
 mlp = _entry(MLP)
 small_inception = _entry(SmallInception)

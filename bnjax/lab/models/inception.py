@@ -1,7 +1,8 @@
 """The Inception network of the 2015 paper, Figure 5, and one for small images.
 
-`BNInception` is the network with batch norm, `inception` its control, and
-`SmallInception` the same for images of 32x32.
+`BNInception` is the network with batch norm, which `inception` of
+`bnjax.lab.models` is compared with, and `SmallInception` the same for images of
+32x32.
 """
 
 import math
@@ -284,37 +285,6 @@ class SmallInception(BNInception):
   def is_small(self) -> bool:
     """Images are 32x32."""
     return True
-
-
-def inception(
-  *,
-  num_classes: int,
-  norm: Norm | None,
-  activation: str = "relu",
-  init: str = "he",
-  init_scale: Traced[float] = 1.0,
-  placement: str = "before",
-  bias: str = "auto",
-  dtype: str = "float32",
-) -> BNInception:
-  """Inception, what BN-Inception is compared with: `norm` is to be `none`.
-
-  It has what the paper removes thanks to batch norm: 40% dropout before the
-  classifier, and local response normalization. With batch norm as its `norm`
-  it is BN-Baseline. The arguments are those of `BNInception`.
-  """
-  return BNInception(
-    num_classes=num_classes,
-    norm=norm,
-    activation=activation,
-    initializer=init,
-    init_scale=init_scale,
-    placement=placement,
-    bias=bias,
-    dropout_rate=0.4,
-    local_response_norm=True,
-    dtype=dtype,
-  )
 
 
 def _at_least_float32(dtype: Any) -> Any:
