@@ -51,7 +51,7 @@ def judged(measured: Measured) -> list[dict[str, Any]]:
       for place, step in enumerate(curve.steps)
       if step in at or (arm, leaf) in whole
     ]
-    found += _entries(curve, columns, _text(leaf), point)
+    found += _entries(curve, columns, leaf.metric, point)
   return found
 
 
@@ -127,13 +127,6 @@ def _curve(measured: Measured, arm: str, leaf: _Leaf) -> Curve | None:
   if grid := measured.grids.get(arm):
     return grid.at(leaf.point, leaf.metric)
   return measured.plain.get((arm, leaf.metric))
-
-
-def _text(leaf: _Leaf) -> str:
-  """A name without its point."""
-  if isinstance(leaf, Metric):
-    return leaf.metric
-  return f"{leaf.probe}/{leaf.layer}" + "".join(f"[{i}]" for i in leaf.index)
 
 
 def _entries(

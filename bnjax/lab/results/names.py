@@ -47,6 +47,12 @@ class Probe:
   index: tuple[int, ...] = ()
   point: tuple[tuple[str, Any], ...] = ()
 
+  @property
+  def metric(self) -> str:
+    """Its name without the point."""
+    index = "".join(f"[{place}]" for place in self.index)
+    return f"{self.probe}/{self.layer}{index}"
+
 
 @dataclasses.dataclass(frozen=True)
 class StepsTo:
