@@ -18,7 +18,7 @@ from bnjax.lab.launch.parts import make_parts, read_status, write_parts
 
 CONFIG = "configs/sweeps/learning_rates.py"
 ARGUMENT = "mnist5k"
-AT_ONCE = 2  # processes
+_AT_ONCE = 2  # processes
 
 
 def rows(sample: int) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def rows(sample: int) -> list[dict[str, Any]]:
   every = networks[:: max(1, count // sample)][:sample]
   alone = _alone(plan, every, cached=False) * count / len(every)
   cached = _alone(plan, every, cached=True) * count / len(every)
-  how = f"{AT_ONCE} at a time, from {len(every)} networks"
+  how = f"{_AT_ONCE} at a time, from {len(every)} networks"
   return [
     _row(f"one program, {count} networks", together, count, together),
     _row(f"a process a network, {how}", alone, count, together),
@@ -94,7 +94,7 @@ def _alone(config: Any, networks: Sequence[Any], *, cached: bool) -> float:
     start = time.perf_counter()
     while waiting or running:
       running = [process for process in running if process.poll() is None]
-      while waiting and len(running) < AT_ONCE:
+      while waiting and len(running) < _AT_ONCE:
         running.append(_start(waiting.pop().folder, environ))
       time.sleep(0.01)
     seconds = time.perf_counter() - start

@@ -42,9 +42,9 @@ from bnjax.lab.registry import (
 )
 
 PLACEMENTS = ("before", "after")
-BIASES = ("auto", "always", "never")
+_BIASES = ("auto", "always", "never")
 # None: as the images and parameters are, which keeps float64.
-DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
+_DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
 _MULTIPLIER = 8  # filters for each color of the first convolution
 
 
@@ -109,8 +109,8 @@ class BNInception(nn.Module):
     lookup("model.activation", self.activation, ACTIVATIONS)
     lookup("model.init", self.initializer, INITIALIZERS)
     choice("model.placement", self.placement, PLACEMENTS)
-    choice("model.bias", self.bias, BIASES)
-    choice("model.dtype", self.dtype, DTYPES)
+    choice("model.bias", self.bias, _BIASES)
+    choice("model.dtype", self.dtype, _DTYPES)
     super().__post_init__()
 
   @property
@@ -144,7 +144,7 @@ class BNInception(nn.Module):
       kernel_init=INITIALIZERS[self.initializer](self.init_scale),
       placement=self.placement,
       use_bias=use_bias[self.bias],
-      dtype=DTYPES[self.dtype],
+      dtype=_DTYPES[self.dtype],
     )
 
   @nn.compact

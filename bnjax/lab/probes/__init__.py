@@ -23,7 +23,6 @@ from bnjax.lab.probes.moments import (
   variance as variance,
   zero_fraction as zero_fraction,
 )
-from bnjax.lab.probes.names import natural_key as natural_key
 from bnjax.lab.probes.probe import Probe as Probe, make_probes as make_probes
 from bnjax.lab.probes.rows import to_rows as to_rows
 from bnjax.lab.probes.run import (

@@ -10,10 +10,8 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
   >>> sorted(["layer_10", "layer_9", "input"], key=natural)
   ['input', 'layer_9', 'layer_10']
   """
-  parts = re.split(r"(\d+)", name)
-  return [
-    (part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts
-  ]
+  parts = enumerate(re.split(r"(\d+)", name))  # every other one is a number
+  return [(n % 2 == 1, int(part) if n % 2 else 0, part) for n, part in parts]
 
 
 def in_order(names: Iterable[str]) -> list[str]:

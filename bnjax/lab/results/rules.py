@@ -31,7 +31,7 @@ from bnjax.lab.results.published import (
   check_name,
 )
 
-Direction = Literal[
+_Direction = Literal[
   "greater", "less", "within", "ratio_greater", "ratio_less", "ratio_within"
 ]
 
@@ -66,7 +66,7 @@ class Claim(Checked):
   arm: str
   versus: str | float | None = None
   versus_metric: str | None = None
-  direction: Direction = "greater"
+  direction: _Direction = "greater"
   margin: float = 0.0
   step: int | None = None
   dataset: str | None = None
@@ -220,7 +220,7 @@ def within(
     ratio: whether the margin is a factor.
     **fields: further fields of `Claim`.
   """
-  direction: Direction = "ratio_within" if ratio else "within"
+  direction: _Direction = "ratio_within" if ratio else "within"
   return Claim(
     text=text,
     metric=metric,
