@@ -31,7 +31,7 @@ _RANGE = re.compile(r"(?:(log|linear):)?([^:,]+?)\.\.([^:,]+?)(?::([^:,]+))?")
 
 
 class Range(NamedTuple):
-  """What `log:1e-4..1:12` says.
+  """A range such as `log:1e-4..1:12`, parsed.
 
   Attributes:
     spacing: "log" or "linear"; "" for whole numbers.

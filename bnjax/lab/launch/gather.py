@@ -95,7 +95,7 @@ def write_failed(workdir: Path, failed: Collection[Row]) -> None:
 
 
 class Watch:
-  """Reads what a part records, while it does; nothing depends on it."""
+  """Follows what a part records while it is trained, for the display alone."""
 
   def __init__(self, part: Part):
     self.step = 0  # the last one that was recorded

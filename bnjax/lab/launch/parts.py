@@ -1,4 +1,4 @@
-"""Parts of a plan: networks that one process trains, and where they are told.
+"""Parts of a sweep: networks that one process trains together, and their files.
 
 A part is a run of its own, by `bnjax.lab.experiment.run`, of networks that
 differ in numbers alone: they share its compiled program.
@@ -23,7 +23,7 @@ from bnjax.lab.experiment import plan
 from bnjax.lab.experiment.plan import Network
 
 PARTS = "parts"
-STOPPED = 75  # exit status: EX_TEMPFAIL, the same part can be gone on with
+STOPPED = 75  # exit status: EX_TEMPFAIL, the part can be resumed
 
 
 class Part(NamedTuple):

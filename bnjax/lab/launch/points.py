@@ -29,7 +29,7 @@ def read_points(
   count: int = 0,
   seed: int = 0,
 ) -> list[Point]:
-  """Every combination of what is asked for.
+  """Every combination of the points that the file and the flags give.
 
   Args:
     config: has the fields.

@@ -1,4 +1,4 @@
-"""Runs a sweep: what is missing of its plan, in parts."""
+"""Runs a sweep: trains what is missing of its plan, in parts."""
 
 import contextlib
 import time
@@ -43,10 +43,10 @@ class Launcher(Protocol):
     """The parts that are being trained, or queued."""
 
   def stop(self) -> None:
-    """Ends what is to be ended when the sweep is over or interrupted."""
+    """Ends what should not outlive the sweep."""
 
   def hint(self) -> str:
-    """What is printed of who stops, behind "the same command goes on"."""
+    """What is added to "the same command goes on" after Ctrl-C."""
 
 
 class Outcome(NamedTuple):
@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
   Attributes:
     rows: of the last step of the networks that are done, in the plan's order.
     failed: of those that could not be trained: arm, seed, point, error.
-    missing: networks that are neither: they can be gone on with.
+    missing: networks that are neither: they can be resumed.
   """
 
   rows: list[Row]
@@ -79,7 +79,7 @@ def run(
   Args:
     config: of `bnjax.lab.launch.planned`.
     workdir: gets what `bnjax.lab.experiment.run` leaves, but predictions; and
-      `failed.json`. An earlier sweep of the same arms is gone on with,
+      `failed.json`. An earlier sweep of the same arms is resumed,
       whatever its points were.
     launcher: trains parts.
     arms: those to train; all if empty.
@@ -123,7 +123,7 @@ def _begin(
   arms: Mapping[str, Any],
   rules: results.Rules,
 ) -> None:
-  """Writes the first files."""
+  """Writes config, rules and environment."""
   for name in ("summary.json", results.SUMS):
     (workdir / name).unlink(missing_ok=True)
   workdirs.record_rules(workdir, rules)
@@ -136,7 +136,7 @@ def _begin(
 
 
 class _Sweep:
-  """A sweep under way."""
+  """A running sweep."""
 
   def __init__(
     self,
@@ -208,7 +208,7 @@ class _Sweep:
     return Outcome(rows, failed, self._total - len(rows) - len(failed))
 
   def _take_up(self) -> list[Part]:
-    """Gathers what an earlier sweep's parts have done; those to go on with."""
+    """Gathers what an earlier sweep's parts have done; the parts to resume."""
     taken = []
     for part, whole in found_parts(self._networks, self._workdir):
       queued = (part.folder / "job.json").exists()
@@ -251,13 +251,13 @@ class _Sweep:
       self._board.tell(f"failed: {describe(own[0])}{more}: {error}")
 
   def _list_failed(self) -> None:
-    """Writes which networks failed, where there are more."""
+    """Writes which networks failed, if more did since the last time."""
     if self._listed != len(self._failed):
       gather.write_failed(self._workdir, self._failed.values())
       self._listed = len(self._failed)
 
   def _show(self, *, last: bool = False) -> None:
-    """Shows where the sweep stands, for a tenth of the time at most."""
+    """Updates the display, for a tenth of the time at most."""
     begun = time.monotonic()
     if begun < self._next_show and not last:
       return

@@ -1,4 +1,4 @@
-"""Many equal layers without a classifier: how far do signals reach?"""
+"""A deep stack of equal dense layers, to measure how signals propagate."""
 
 from typing import Annotated
 

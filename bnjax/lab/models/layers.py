@@ -130,7 +130,7 @@ def _module_of(norm: Norm) -> Callable[..., Any]:
 
 
 def _takes_dtype(norm: Norm) -> bool:
-  """Whether dtype is a field that can be set and nobody did."""
+  """Whether the norm has a field `dtype` that is not set yet."""
   if isinstance(norm, functools.partial) and "dtype" in norm.keywords:
     return False
   parameters = inspect.signature(_module_of(norm)).parameters

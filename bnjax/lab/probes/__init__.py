@@ -1,4 +1,4 @@
-"""What happens inside a network: measures of arrays, and where to take them.
+"""Probes: measures of the outputs, gradients and parameters of any layer.
 
 `MEASURES` are functions of an array, `capture` shows what flows through any
 Flax linen model, forward and back, and `make_probes` with `run_probes` puts

@@ -1,4 +1,4 @@
-"""Finds rules that ask for what a run does not have, before it is trained."""
+"""Checks rules against a config: arms, metrics, probes, points of the grid."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The numbers that rules look at, kept whole, so that they can be judged again.
+"""The numbers that rules use, kept in full so that a run can be judged again.
 
     [{"arm", "name": a metric, or PROBE/LAYER[INDEX], ["point": {field: value}],
       "seeds": [...], "steps": [...], "values": [[of each step] of each seed]}]

@@ -1,4 +1,4 @@
-"""The order of names: as they were given, and numbers in them by size."""
+"""The order of names: as given, or by the numbers in them."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-  """Names as they were given; by their numbers where that was by letters.
+  """Names as given; by the numbers in them if given in alphabetical order.
 
   A config sorts the names in it by letters, whatever their order in the file.
 

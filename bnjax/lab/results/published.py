@@ -95,7 +95,7 @@ class PublishedNumber(Checked):
   def of_range(
     cls, low: float, high: float, *, relative_to: str | None = None, **rule: Any
   ) -> "PublishedNumber":
-    """Any number between two will do, and what lies within the margin of them.
+    """A published range, widened by the margin on either side.
 
     Args:
       low: the least.
