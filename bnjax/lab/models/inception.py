@@ -15,8 +15,10 @@ import jax.numpy as jnp
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
-  ACTIVATIONS,
+  activation_of,
+  check_model,
   is_static_zero,
+  kernel_init_of,
 )
 from bnjax.lab.models.dropout import dropout, words_shape
 from bnjax.lab.models.inception_blocks import (
@@ -27,7 +29,6 @@ from bnjax.lab.models.inception_blocks import (
   scale_features,
   scale_row,
 )
-from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
@@ -37,8 +38,6 @@ from bnjax.lab.registry import (
   Range,
   Share,
   Traced,
-  check_fields,
-  lookup,
 )
 
 PLACEMENTS = ("before", "after")
@@ -105,12 +104,7 @@ class BNInception(nn.Module):
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_fields("model", self)
-    lookup("model.activation", self.activation, ACTIVATIONS)
-    lookup("model.init", self.initializer, INITIALIZERS)
-    choice("model.placement", self.placement, PLACEMENTS)
-    choice("model.bias", self.bias, _BIASES)
-    choice("model.dtype", self.dtype, _DTYPES)
+    check_model(self, placement=PLACEMENTS, bias=_BIASES, dtype=_DTYPES)
     super().__post_init__()
 
   @property
@@ -140,8 +134,8 @@ class BNInception(nn.Module):
     use_bias = {"auto": not redundant, "always": True, "never": False}
     return Style(
       norm=self.norm,
-      activation=ACTIVATIONS[self.activation],
-      kernel_init=INITIALIZERS[self.initializer](self.init_scale),
+      activation=activation_of(self),
+      kernel_init=kernel_init_of(self),
       placement=self.placement,
       use_bias=use_bias[self.bias],
       dtype=_DTYPES[self.dtype],

@@ -5,12 +5,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bnjax import linen
 from bnjax.lab.errors import UserError
+from bnjax.lab.models.arguments import kernel_init_of
 from bnjax.lab.models.norms import NoNorm, Norm
 from bnjax.lab.models.tap import Tap
 
@@ -23,6 +25,15 @@ def is_none(norm: Norm | None) -> bool:
 def is_batch_norm(norm: Norm | None) -> bool:
   """Whether it is `bnjax.linen.BatchNorm`, which can apply the relu itself."""
   return norm is not None and _module_of(norm) is linen.BatchNorm
+
+
+def dense(
+  model: Any, features: int, name: str, *, use_bias: bool = True
+) -> nn.Dense:
+  """A dense layer with the kernels that the fields of its model ask for."""
+  return nn.Dense(
+    features, use_bias=use_bias, kernel_init=kernel_init_of(model), name=name
+  )
 
 
 def normalize(
