@@ -43,7 +43,7 @@ def judged(measured: Measured) -> list[dict[str, Any]]:
   found: list[dict[str, Any]] = []
   for (arm, leaf), at in steps.items():
     point = _point(measured, arm, leaf)
-    curve = _curve(measured, arm, leaf)
+    curve = measured.find(arm, leaf)
     if curve is None or point is None:
       continue
     columns = [
@@ -119,14 +119,6 @@ def _point(measured: Measured, arm: str, leaf: _Leaf) -> dict[str, Any] | None:
   pairs = [tuple(zip(grid.fields, own, strict=True)) for own in grid.points]
   found = [own for own in pairs if leaf.point and matches(own, leaf.point)]
   return dict(found[0]) if len(found) == 1 else None
-
-
-def _curve(measured: Measured, arm: str, leaf: _Leaf) -> Curve | None:
-  if isinstance(leaf, Probe):
-    return measured.probes.curve(arm, leaf)
-  if grid := measured.grids.get(arm):
-    return grid.at(leaf.point, leaf.metric)
-  return measured.plain.get((arm, leaf.metric))
 
 
 def _entries(
