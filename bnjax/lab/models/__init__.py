@@ -53,7 +53,11 @@ def _entry(
 
 
 # Images of 224x224, and all of Figure 5.
-_LARGE = {"width_factor": 1.0, "blocks": (), "small_images": False}
+_LARGE: dict[str, Any] = {
+  "width_factor": 1.0,
+  "blocks": (),
+  "small_images": False,
+}
 bn_inception = _entry(BNInception, **_LARGE)
 deep = _entry(Deep)
 # What BN-Inception is compared with, with norm `none`: it has what the paper
