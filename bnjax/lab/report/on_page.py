@@ -24,7 +24,6 @@ _INCH = 112  # pixels on the page
 _STEPS = 500  # of a line
 _SHORT = 6  # characters of a name that stands at the end of its line
 _NOTHING: Json = {"x": [], "y": []}
-_SEEDS = 12  # seeds with a button of their own
 _SYMBOLS = {
   "o": "circle", "s": "square", "^": "triangle-up", "v": "triangle-down",
   "D": "diamond", "X": "x", ">": "triangle-right", "<": "triangle-left",
@@ -53,7 +52,7 @@ def to_plotly(
       kept = [_moving(own.get(uid, {})) for uid in places]
       made.append({"name": label, "data": kept, "traces": [*places.values()]})
     layout["sliders"] = [_slider(list(frames))]
-  if menus := [*_switches(figure), *_seed_buttons(data)]:
+  if menus := _switches(figure):
     layout["updatemenus"] = menus
   for trace in data:
     del trace["meta"]["role"]
@@ -171,6 +170,7 @@ def _line(mark: marks.Line) -> list[Json]:
     corners = _band(mark.x[kept], low, high)
     traces.append(_area("band", *corners, color, 0.16) | {"hoverinfo": "skip"})
     if mark.seeds:
+      traces[0]["meta"]["over"] = "band"
       pairs = zip(low.tolist(), high.tolist(), strict=True)
       says = [f" ({a:.4g} to {b:.4g})" for a, b in pairs]
   for seed, own in mark.seeds.items():
@@ -178,11 +178,14 @@ def _line(mark: marks.Line) -> list[Json]:
     says_seed = _hover(f"%{{fullData.name}}, {name}: %{{y:.4~g}}")
     trace = _scatter(name, x, short(own[kept]), mode, of=name)
     trace |= {"line": {"color": color, "width": 1.3}, "opacity": 0}
+    trace["meta"]["seed"] = seed
     traces.append(trace | {"hoverinfo": "skip", **says_seed})
   hollow, role = mark.symbol == "D", "dashed" if mark.dashed else "mean"
   mode = "lines+markers" if mark.symbol else "lines"
   trace = _scatter(role, x, short(mark.y[kept]), mode)
-  if not mark.seeds:
+  if mark.seeds:
+    trace["meta"]["over"] = "mean"
+  else:
     trace["meta"]["of"] = "published" if hollow else ""
   line = {"color": color, "width": 2.2 * mark.width}
   trace["line"] = line | ({"dash": "dash", "width": 1.3} if mark.dashed else {})
@@ -337,6 +340,8 @@ def _layout(figure: Figure) -> Json:
     "panels": len(figure.panels), "columns": figure.columns,
     "least": figure.least * _INCH, "height": figure.height * _INCH,
     "share": figure.share, "names": {}, "titled": several,
+    "seeds": list(dict.fromkeys(
+      seed for line in figure.marks(marks.Line) for seed in line.seeds)),
   }  # fmt: skip
   layout: Json = {"hovermode": "closest" if closest else "x unified",
                   "annotations": [], "shapes": [], "meta": meta}  # fmt: skip
@@ -432,11 +437,6 @@ def _dashes(mark: marks.Level, end: str) -> list[Json]:
   ]  # fmt: skip
 
 
-def _menu(buttons: Sequence[Json], name: str, x: float, left: int = 0) -> Json:
-  return {"name": name, "buttons": list(buttons), "x": x, "pad": {"l": left},
-          "xanchor": "right" if x else "left"}  # fmt: skip
-
-
 def _switches(figure: Figure) -> list[Json]:
   """A button for each axis that may be linear or logarithmic."""
   buttons = []
@@ -464,34 +464,11 @@ def _switches(figure: Figure) -> list[Json]:
        "args": [to[not now]], "args2": [to[now]]}
     )  # fmt: skip
   # Each by itself: of several in one menu Plotly knows one as pressed.
-  alone = {"showactive": False, "active": -1}
   return [
-    _menu([button], "", 0, 62 * place) | alone
+    {"buttons": [button], "x": 0, "xanchor": "left", "pad": {"l": 62 * place},
+     "showactive": False, "active": -1}
     for place, button in enumerate(buttons)
-  ]
-
-
-def _seed_buttons(data: Sequence[Json]) -> list[Json]:
-  """Buttons: the mean and its band, every seed, or one of them."""
-  roles = [trace["meta"]["role"] for trace in data]
-  seeds = list(dict.fromkeys(role for role in roles if role.startswith("seed")))
-  if not seeds:
-    return []
-  mean = {"mean": 1.0, "band": 0.16}
-  views: list[tuple[str, Mapping[str, float]]] = [
-    ("mean", mean), ("every seed", dict.fromkeys(seeds, 0.8)),
   ]  # fmt: skip
-  views += [(seed.split()[1], {seed: 1.0}) for seed in seeds[:_SEEDS]]
-  places = [i for i, role in enumerate(roles) if role in mean or role in seeds]
-  buttons = []
-  for label, shown in views:
-    opacity = [shown.get(roles[i], 0) for i in places]
-    hover = ["all" if shown.get(roles[i], 0) > 0.2 else "skip" for i in places]
-    update = {"opacity": opacity, "hoverinfo": hover}
-    buttons.append(
-      {"label": label, "method": "restyle", "args": [update, places]}
-    )
-  return [_menu(buttons, "seeds", 1)]
 
 
 def _slider(labels: Sequence[str]) -> Json:

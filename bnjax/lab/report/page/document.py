@@ -15,6 +15,7 @@ from bnjax.lab.report import claims
 from bnjax.lab.report.page.charts import charts
 from bnjax.lab.report.page.differences import differences
 from bnjax.lab.report.page.experiment import Experiment
+from bnjax.lab.report.page.points import points
 from bnjax.lab.report.page.predictions import predictions
 from bnjax.lab.report.render import Table, plain
 from bnjax.lab.report.style import KNOWN, NIGHT, looks, night_colors
@@ -104,6 +105,7 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
   data = {
     "charts": {chart.name: chart.plotly for chart in drawn},
     "predictions": seen,
+    "points": points(one.run) if drawn else None,
   }
   tables = _tables(one)
   finding = MarkdownIt("commonmark", {"html": False}).render(one.finding)
@@ -125,6 +127,7 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
     "results": tables[0] if tables else None,
     "tables": tables[1:],
     "predictions": seen,
+    "points": data["points"],
     "sprite": _base64(one.picture) if seen else "",
     "differences": differences(one.records.config),
     "config": escape(
