@@ -395,9 +395,13 @@ def _ridge(mark: marks.Ridge, axes: Axes) -> None:
   x, y = mark.outline()
   axes.fill_between(x, y, y[0], color=mark.color, alpha=0.75, linewidth=0)
   axes.axhline(y[0], color="#999999", linewidth=0.5, zorder=1)
-  if mark.note:
+  if mark.note:  # on the side where there is room
+    left = (
+      mark.density.argmax() > 0.4 * mark.density.size or not mark.density.any()
+    )
     axes.text(
-      0.02, mark.place - 0.25, mark.note, fontsize=6, color=SOFT,
+      0.02 if left else 0.98, mark.place - 0.25, mark.note, fontsize=6,
+      color=SOFT, ha="left" if left else "right",
       transform=axes.get_yaxis_transform(),
     )  # fmt: skip
 
