@@ -122,6 +122,16 @@ def measured_text(claim: Mapping[str, Any]) -> str:
   )
 
 
+def details(claim: Mapping[str, Any]) -> str:
+  """What was measured for a claim, beside its rule, in a sentence."""
+  text = f"{compared(claim)}: {measured_text(claim)}, rule {rule_text(claim)}"
+  if claim.get("p_holm") is not None:
+    text += f", p {p_text(claim)}"
+  if claim.get("published"):
+    text += f"; published: {claim['published']}"
+  return f"{text}; {claim['reason']}" if claim["reason"] else text
+
+
 def tally(judged: Iterable[Mapping[str, Any]]) -> str:
   """How many claims or published numbers hold, each of them counted once.
 

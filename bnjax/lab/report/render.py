@@ -77,13 +77,17 @@ def escape_markdown(value: str) -> str:
 
 def to_markdown(tab: Table) -> str:
   """The table in GitHub's Markdown, its title as a heading."""
+  return f"### {escape_markdown(tab.title)}\n\n{markdown_rows(tab)}\n"
+
+
+def markdown_rows(tab: Table) -> str:
+  """The table in GitHub's Markdown, and its notes; not its title."""
   rule = ["--:" if tab.is_number(i) else "---" for i in range(len(tab.columns))]
-  lines = [f"### {escape_markdown(tab.title)}", ""]
   escaped = [[escape_markdown(c) for c in row] for row in tab.rows]
-  for cells in ([*map(escape_markdown, tab.columns)], rule, *escaped):
-    lines.append("| " + " | ".join(cells) + " |")
+  rows = [[*map(escape_markdown, tab.columns)], rule, *escaped]
+  lines = [f"| {' | '.join(cells)} |" for cells in rows]
   lines += ["", *(f"- {escape_markdown(note)}" for note in tab.notes)]
-  return "\n".join(lines).rstrip() + "\n"
+  return "\n".join(lines).rstrip()
 
 
 def to_rich(tab: Table) -> table.Table:

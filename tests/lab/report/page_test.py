@@ -9,8 +9,8 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.report.page import plotly, read_experiment
 from bnjax.lab.report.page.charts import charts
 from bnjax.lab.report.page.differences import differences
-from bnjax.lab.report.page.document import embed
 from bnjax.lab.report.page.predictions import predictions
+from bnjax.lab.report.templating import embed
 
 NUMBER = results.PublishedNumber(
   arm="a", metric="test_accuracy", mean=0.6, std=0.1, seeds=5, step=20,

@@ -15,13 +15,13 @@ from bnjax.lab.report.numbers import (
   format_spread,
   format_value,
 )
-from bnjax.lab.report.page.document import templates
 from bnjax.lab.report.render import (
   NONE,
   TIMES,
   escape_markdown,
   to_markdown,
 )
+from bnjax.lab.report.templating import html
 from bnjax.lab.results import (
   PublishedCurve,
   PublishedNumber,
@@ -82,7 +82,7 @@ def rows():
 
 
 def to_html(table):
-  macros = templates().get_template("parts.html").module
+  macros = html().get_template("parts.html").module
   return macros.table(table, table.title, "x", 2)
 
 
