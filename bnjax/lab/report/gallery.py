@@ -25,8 +25,9 @@ from bnjax.lab.report.page.experiment import (
   Experiment,
   read_experiment,
 )
-from bnjax.lab.report.render import NONE, Table
+from bnjax.lab.report.render import Table
 from bnjax.lab.report.tables import (
+  beside,
   layer_tables,
   reasons,
   shown_entries,
@@ -113,25 +114,18 @@ def _tables(summary: Mapping[str, Any]) -> list[Table]:
 
 def _beside(metric: str, entries: Sequence[Entry]) -> Table:
   published = any(entry["published"] for entry in entries)
-  rows = []
-  for entry in entries:
-    row = [_setting(entry, entries), _ours(entry)]
-    if published:
-      rule = entry["published"]
-      row.append(format_published(entry["metric"], rule) if rule else NONE)
-      row += (
-        [format_compared(entry), format_margin(entry)] if rule else [NONE] * 2
-      )
-      row.append(entry["verdict"] or NONE)
-    rows.append(tuple(row))
-  columns: tuple[str, ...] = ("arm", "ours")
-  if published:
-    columns += ("published", "difference [95%]", "margin", "verdict")
+  rows = [
+    {
+      "arm": _setting(entry, entries),
+      "ours": _ours(entry),
+      **(beside(entry) if published else {}),
+    }
+    for entry in entries
+  ]
   seeds = [entry["seeds"] for entry in entries]
   many = "s" * (max(seeds) > 1)
   title = f"{sentence(words(metric))}, {span(seeds)} seed{many}"
-  notes = [*reasons(entries), *sources(entries)]
-  return Table(title, columns, tuple(rows), tuple(notes))
+  return Table.of(title, rows, [*reasons(entries), *sources(entries)])
 
 
 def _ours(entry: Entry) -> str:

@@ -7,7 +7,7 @@ escapes what it would take for markup.
 import dataclasses
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from rich import box, console, measure, padding, table, text
@@ -51,6 +51,18 @@ class Table:
   rows: tuple[tuple[str, ...], ...]
   notes: tuple[str, ...] = ()
   verdicts: ClassVar[Mapping[str, str]] = STYLES
+
+  @classmethod
+  def of(
+    cls,
+    title: str,
+    rows: Sequence[Mapping[str, str]],
+    notes: Iterable[str] = (),
+  ) -> "Table":
+    """A table of rows by column: {heading: cell}, alike in their order."""
+    columns = tuple(dict.fromkeys(name for row in rows for name in row))
+    cells = (tuple(row.get(name, NONE) for name in columns) for row in rows)
+    return cls(title, columns, tuple(cells), tuple(notes))
 
   def is_number(self, column: int) -> bool:
     """Whether a column is aligned to the right: it holds numbers."""

@@ -95,7 +95,7 @@ def test_results_table_holds_the_literal_numbers():
   assert results.title == "A test (after 20 steps)"
   assert results.columns == (
     "arm", "test accuracy", "95% interval", "diverged", "published",
-    "difference", "margin", "verdict",
+    "difference [95%]", "margin", "verdict",
   )  # fmt: skip
   # 0.91 +- 12.7062 * 0.01; Welch: 0.0247 +- t(3.56) * sqrt(.01^2 + .0079^2/4)
   assert results.rows[0][:5] == (
@@ -318,7 +318,7 @@ def test_a_ratio_to_another_arm_is_shown_as_one():
   results = summary_tables(summary([line]))[0]
   assert results.columns[-4:] == (
     "published",
-    "difference",
+    "difference [95%]",
     "margin",
     "verdict",
   )
