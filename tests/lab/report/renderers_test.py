@@ -14,7 +14,6 @@ from hypothesis import given, settings, strategies as st
 from bnjax.lab import report, results
 from bnjax.lab.errors import UserError
 from bnjax.lab.report import on_paper
-from bnjax.lab.report.end_labels import spread
 from bnjax.lab.report.figures import draw_figures
 from bnjax.lab.report.marks import (
   Axis,
@@ -29,6 +28,7 @@ from bnjax.lab.report.marks import (
   Ridge,
 )
 from bnjax.lab.report.on_page import short, spaced, to_plotly
+from bnjax.lab.report.on_paper.end_labels import spread
 from bnjax.lab.report.run import read_run
 from bnjax.lab.results import Curves, Final, Rules, StepsTo
 from bnjax.lab.results.recorded import Recorded

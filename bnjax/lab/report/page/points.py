@@ -134,7 +134,7 @@ def _axis(values: Any, *, linear: bool = False) -> tuple[list[Any], Json]:
       at = np.log10(numbers)
     ends = [math.log10(low), math.log10(high)]
     every = max(1, round((ends[1] - ends[0]) / 6))
-    ticks = np.arange(math.ceil(ends[0]), math.floor(ends[1]) + 1, every)
+    ticks = np.arange(math.ceil(ends[0]), math.floor(ends[1]) + 1.0, every)
     texts = [number_text(10.0 ** float(decade)) for decade in ticks]
   found = {"range": short(ends, 7), "ticks": short(ticks, 7), "texts": texts}
   return short(at, 7), found

@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
-from bnjax.lab.report.marks import Line, Panel, Points
+from bnjax.lab.report.marks import SHORT, Line, Panel, Points
 
-_SHORT = 6  # characters of a name that has room beside a narrow panel
 _LONG = 40
 
 
@@ -84,7 +83,7 @@ def label_lines(
   longest = max((len(m.label) for own in labelled for m in own), default=0)
   if not longest:
     return
-  if below and longest > _SHORT:
+  if below and longest > SHORT:
     once = {mark.label: mark for own in labelled for mark in own}
     _label_below(grid[-1], list(once.values()))
     return
