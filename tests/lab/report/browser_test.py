@@ -420,7 +420,11 @@ def test_printing_shows_every_chart(shown):
   drawn = "document.querySelectorAll('.chart .main-svg').length > 0 &&"
   drawn += " [...document.querySelectorAll('.chart')].every((x) => x.drawn)"
   assert shown.evaluate(drawn)
+  widest = "Math.max(...[...document.querySelectorAll('.chart .main-svg')]"
+  widest += ".map((x) => x.getBoundingClientRect().width))"
+  assert shown.evaluate(widest) == 680  # of a sheet of paper
   shown.evaluate("dispatchEvent(new Event('afterprint'))")
+  assert shown.evaluate(widest) > 900
 
 
 def test_without_plotly_tables_and_predictions_are_there(

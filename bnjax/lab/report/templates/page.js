@@ -7,6 +7,7 @@ const night = JSON.parse(document.getElementById("night").textContent);
 const look = JSON.parse(document.getElementById("look").textContent);
 const day = Object.fromEntries(Object.entries(night).map(([a, b]) => [b, a]));
 const root = document.documentElement;
+const PAPER = 680; // pixels of a line on A4 and on Letter
 let ready = false; // whether Plotly has been run
 
 function dataOf(node) {
@@ -79,9 +80,8 @@ function fit({data: traces, layout}, width) {
 }
 
 /** Draws a chart, or draws it again where it is drawn. */
-function draw(node) {
-  const width = node.clientWidth;
-  if (!ready || !width) return;
+function draw(node, width = node.clientWidth) {
+  if (!ready || !width || node.hidden) return;
   if (node.drawn && !node.make) {
     fit({data: node.data, layout: node.layout}, width);
     Plotly.redraw(node);
@@ -344,16 +344,21 @@ addEventListener("resize", () => {
   if (innerWidth === width) return; // A phone's address bar came or went.
   width = innerWidth;
   clearTimeout(timer);
-  timer = setTimeout(() => charts.filter((x) => x.drawn).forEach(draw), 150);
+  timer = setTimeout(() => {
+    for (const node of charts) if (node.drawn) draw(node);
+  }, 150);
 });
 let wasDark = false;
 addEventListener("beforeprint", () => {
   wasDark = root.dataset.theme === "dark";
   setTheme(false, false);
   for (const fold of document.querySelectorAll(".more-charts")) fold.open = true;
-  for (const node of charts) if (!node.drawn) draw(node);
+  for (const node of charts) draw(node, PAPER);
 });
-addEventListener("afterprint", () => setTheme(wasDark, false));
+addEventListener("afterprint", () => {
+  setTheme(wasDark, false);
+  for (const node of charts) draw(node);
+});
 setTheme(root.dataset.theme === "dark", false);
 for (const host of document.querySelectorAll(".predictions"))
   showPredictions(host, dataOf(host));
