@@ -53,13 +53,17 @@ def mean_line(
 
 
 def seeds_caption(panels: Iterable[Panel]) -> list[str]:
-  """Says what lines and bands are."""
+  """Says what lines and bands are, of panels whose lines have their seeds."""
   marks = [mark for panel in panels for mark in panel.marks]
-  most = max(len(m.seeds) for m in marks if isinstance(m, Line)) or 1
-  return [
-    f"line: mean of {plural(most, 'seed')}",
-    "band: smallest to largest" if most > 1 else "",
-  ]
+  return band_caption(
+    max(len(m.seeds) for m in marks if isinstance(m, Line)) or 1
+  )
+
+
+def band_caption(seeds: int, mean: str = "mean") -> list[str]:
+  """Says what lines and bands are."""
+  band = ["band: smallest to largest"] if seeds > 1 else []
+  return [f"line: {mean} of {plural(seeds, 'seed')}", *band]
 
 
 def arm_rows(run: Run, arms: Sequence[str]) -> Axis:
