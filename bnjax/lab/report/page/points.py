@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from bnjax.lab.report.on_page import short, spaced
+from bnjax.lab.report.render import NONE
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import BLUE, FRAME, PAGE, SOFT, looks
-from bnjax.lab.report.wording import STEPS, field_name, number_text, sentence
+from bnjax.lab.report.wording import STEPS, number_text, sentence
 from bnjax.lab.results.aggregate import is_time, ranked_names
 from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.names import is_fraction, words
@@ -40,13 +41,15 @@ def points(run: Run) -> Json | None:
   names.sort(key=lambda name: name != grids[0].metric)
   every = [(grid, place) for grid in grids for place in range(len(grid.points))]
   rows = [every[place] for place in spaced(len(every), _POINTS)]
-  fields = list(dict.fromkeys(field for grid in grids for field in grid.fields))
-  settings = {
-    name: [dict(zip(g.fields, g.points[p], strict=True)).get(field)
-           for g, p in rows]
-    for field, name in short_names(fields).items()
-  }  # fmt: skip
-  found = [_field(field_name(name), own) for name, own in settings.items()]
+  fields = dict.fromkeys(field for grid in grids for field in grid.fields)
+  shorts = short_names(field.removesuffix(".name") for field in fields)
+  found = []
+  for field, name in zip(fields, shorts.values(), strict=True):
+    values = [
+      dict(zip(grid.fields, grid.points[place], strict=True)).get(field)
+      for grid, place in rows
+    ]
+    found.append(_field(name.replace("_", " "), values))
   if len(grids) > 1:
     arms = _field("arm", [grid.arm for grid, _ in rows])
     arms["colors"] = [run.looks[arm].color for arm in arms["groups"]]
@@ -65,11 +68,10 @@ def points(run: Run) -> Json | None:
 
 def _field(name: str, values: Sequence[Any]) -> Json:
   """An axis of a field, and the groups that its values are of."""
-  says = [number_text(value, 4) for value in values]
-  once = list(dict.fromkeys(values))
+  says = list(map(_text, values))
+  once = sorted(dict.fromkeys(values), key=_order)
   numbers = all(map(is_number, once))
   if numbers:
-    once.sort()
     at, axis = _axis(values)
   else:
     places = {value: place for place, value in enumerate(once)}
@@ -78,7 +80,7 @@ def _field(name: str, values: Sequence[Any]) -> Json:
   few = dict(zip(values, at, strict=True))
   if not numbers or len(once) <= _TICKS:
     axis["ticks"] = [few[value] for value in once]
-    axis["texts"] = [number_text(value, 4) for value in once]
+    axis["texts"] = list(map(_text, once))
   if numbers and len(once) > _FEW:
     quarters = np.array_split(np.array(once, object), 4)
     ends = [(own[0], own[-1]) for own in quarters]
@@ -86,11 +88,21 @@ def _field(name: str, values: Sequence[Any]) -> Json:
     group = [next(i for i, own in enumerate(ends) if value <= own[1])
              for value in values]  # fmt: skip
   else:
-    groups = [number_text(value, 4) for value in once]
+    groups = list(map(_text, once))
     group = [once.index(value) for value in values]
   colors = [look.color for look in looks(map(str, range(len(groups)))).values()]
   return {"name": name, "at": at, "says": says, "group": group,
           "groups": groups, "colors": colors, **axis}  # fmt: skip
+
+
+def _text(value: Any) -> str:
+  """A value, or that a point does not set the field."""
+  return NONE if value is None else number_text(value, 4)
+
+
+def _order(value: Any) -> tuple[bool, float, str]:
+  number = is_number(value)
+  return not number, float(value) if number else 0.0, str(value)
 
 
 def _metric(name: str, grids: Sequence[Grid], rows: Sequence[Any]) -> Json:
