@@ -159,7 +159,8 @@ def test_points_that_set_other_fields_are_lines_too(tmp_path):
   found = points(read_experiment(tmp_path).run)
   fields = {own["name"]: own for own in found["fields"]}
   assert {name: own["says"] for name, own in fields.items()} == {
-    "channels": ["(4, 8)", NONE, NONE, NONE], "decay": [NONE, "0.5", "0.9", NONE],
+    "channels": ["(4, 8)", NONE, NONE, NONE],
+    "decay": [NONE, "0.5", "0.9", NONE],
     "norm": [NONE, NONE, NONE, "none"], "seed": [NONE, NONE, "3", NONE],
   }  # fmt: skip
   # Numbers in their order, then what does not set the field.
