@@ -161,9 +161,10 @@ class Grid:
     if name not in fields:
       return None
     place = self.fields.index(fields[name])
-    axis = np.array([point[place] for point in self.points])
-    if not all(is_number(value) for value in axis.tolist()):
+    found = [point[place] for point in self.points]
+    if not all(map(is_number, found)):
       return None
+    axis = np.array(found)
     return self._over_points(
       name, self.metric, lambda values, at: self._largest(axis, values)
     )
