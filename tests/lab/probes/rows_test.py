@@ -48,7 +48,17 @@ def test_rows_are_json_in_natural_order():
 
 
 def test_numbers_in_names_are_numbers():
-  names = ["b_2/d_10", "b_10/d_1", "b_2/d_9", "b", "b_2", "a_3x", "a_3", "7", "²"]
+  names = [
+    "b_2/d_10",
+    "b_10/d_1",
+    "b_2/d_9",
+    "b",
+    "b_2",
+    "a_3x",
+    "a_3",
+    "7",
+    "²",
+  ]
   assert sorted(names, key=natural) == [
     "7",
     "a_3",
