@@ -6,19 +6,20 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from bnjax.lab.errors import UserError, choice
+from bnjax.lab.errors import UserError
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
-  ACTIVATIONS,
   Layers,
+  activation_of,
+  check_model,
   is_static_zero,
 )
 from bnjax.lab.models.dropout import dropout, words_shape
-from bnjax.lab.models.initializers import INITIALIZERS, bias_of
+from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.published import Normalized, reroute_gradient
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import Count, Share, Traced, check_fields, lookup
+from bnjax.lab.registry import Count, Share, Traced, lookup
 
 PLACEMENTS = ("before", "after")
 DERIVATIVES = ("corrected", "as_published")
@@ -71,14 +72,10 @@ class MLP(nn.Module):
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_fields("model", self)
-    lookup("model.init", self.initializer, INITIALIZERS)
+    check_model(self, placement=PLACEMENTS, derivative=DERIVATIVES)
     if self.later_init:
       lookup("model.later_init", self.later_init, INITIALIZERS)
-    lookup("model.activation", self.activation, ACTIVATIONS)
-    choice("model.placement", self.placement, PLACEMENTS)
-    derivative = choice("model.derivative", self.derivative, DERIVATIVES)
-    published = derivative != "corrected"
+    published = self.derivative != "corrected"
     before = self.placement == "before"
     if published and not (before and layers.is_batch_norm(self.norm)):
       raise UserError(
@@ -108,7 +105,7 @@ class MLP(nn.Module):
       layers.finish,
       norm=self.norm,
       placement=self.placement,
-      activation=ACTIVATIONS[self.activation],
+      activation=activation_of(self),
       train=train,
       mask=mask,
       fuse=layers.is_batch_norm(self.norm)
@@ -117,6 +114,7 @@ class MLP(nn.Module):
       # `capture_intermediates` then finds the preactivations, too.
       and not self.is_mutable_collection("intermediates"),
     )
+    dense = functools.partial(layers.dense, self)
     previous = None
     x = x.reshape(x.shape[0], -1)
     if drop:  # one draw for all layers: on a CPU each draw has its overhead
@@ -124,7 +122,8 @@ class MLP(nn.Module):
       key = self.make_rng("dropout")
       words = jax.random.bits(key, (self.depth, *shape), jnp.uint32)
     for i in range(self.depth):
-      x = self._dense(x, self.width, self.use_bias, f"dense_{i}")
+      init = self.later_init if i else ""
+      x = dense(x, self.width, f"dense_{i}", use_bias=self.use_bias, init=init)
       if reroute:
         this = Normalized(x, **self.get_variable("params", f"norm_{i}"))
         if previous is not None:
@@ -139,20 +138,8 @@ class MLP(nn.Module):
       x = Tap(name=f"activation_{i}")(x)
       if drop:
         x = dropout(x, words[i], self.dropout_rate)
-    return self._dense(x, self.num_classes, True, "output")
-
-  def _dense(
-    self, x: jax.Array, features: int, use_bias: bool, name: str
-  ) -> jax.Array:
-    first = name == "dense_0" or not self.later_init
-    init = self.initializer if first else self.later_init
-    return nn.Dense(
-      features,
-      use_bias=use_bias,
-      kernel_init=INITIALIZERS[init](self.init_scale),
-      bias_init=bias_of(init, x.shape[-1]),
-      name=name,
-    )(x)
+    init = self.later_init if self.depth else ""
+    return dense(x, self.num_classes, "output", init=init)
 
   @nn.nowrap
   def _reroute(

@@ -21,7 +21,7 @@ import dataclasses
 import re
 from typing import Any
 
-EXTREMES = ("max", "min", "range")
+_EXTREMES = ("max", "min", "range")
 
 _STEPS_TO = re.compile(r"(?P<of>.+?)(?P<sign>>=|<=)(?P<threshold>[^<>=]+)")
 _GROWTH = re.compile(
@@ -47,6 +47,12 @@ class Probe:
   layer: str
   index: tuple[int, ...] = ()
   point: tuple[tuple[str, Any], ...] = ()
+
+  @property
+  def metric(self) -> str:
+    """Its name without the point."""
+    index = "".join(f"[{place}]" for place in self.index)
+    return f"{self.probe}/{self.layer}{index}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +118,7 @@ def parse_name(text: str) -> Name:
       raise ValueError(f"{text!r}: write steps_to:METRIC>=NUMBER, or <=")
     of, at_least = parse_name(found["of"]), found["sign"] == ">="
     return StepsTo(of, float(threshold), at_least)
-  if kind in EXTREMES:
+  if kind in _EXTREMES:
     return Extreme(kind, parse_name(rest))
   if kind == "growth":
     return _growth(text, rest)
@@ -121,7 +127,7 @@ def parse_name(text: str) -> Name:
     if not isinstance(of, Metric) or of.point:
       raise ValueError(f"{text!r}: write distance:METRIC")
     return Distance(of)
-  kinds = ", ".join((*EXTREMES, "steps_to", "growth", "distance"))
+  kinds = ", ".join((*_EXTREMES, "steps_to", "growth", "distance"))
   raise ValueError(
     f"{text!r}: {kind!r} is unknown before a colon; valid: {kinds}"
   )
