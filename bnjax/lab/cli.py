@@ -1,7 +1,6 @@
 """What the scripts that train share: their config, their errors, progress."""
 
-import difflib
-import os
+import functools
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from bnjax.lab.results import Rules
 _FIELDS = flags.DEFINE_multi_string(
   "config_fields", [], "What --config.FIELD=VALUE is to absl."
 )
-_EXAMPLE = "For instance --config=configs/init_robustness.py"
+_EXAMPLE = "for instance --config=init_robustness"
 
 
 def run(main: Callable[[list[str]], None]) -> None:
@@ -31,6 +30,7 @@ def run(main: Callable[[list[str]], None]) -> None:
   Who is asked to stop may save before it exits, with the same status.
   """
 
+  @functools.wraps(main)
   def saved(argv: list[str]) -> None:
     try:
       main(argv)
@@ -44,11 +44,7 @@ def run(main: Callable[[list[str]], None]) -> None:
       raise UserError(f"JAX_PLATFORMS: {said}") from None
 
   with processes.leaving():
-    usage.run(saved, _parse_flags)
-
-
-def _parse_flags(argv: list[str]) -> list[str]:
-  return usage.parse_flags(as_flags(argv) if "config" in flags.FLAGS else argv)
+    usage.run(saved, as_flags if "config" in flags.FLAGS else list)
 
 
 def as_flags(argv: Sequence[str]) -> list[str]:
@@ -86,7 +82,8 @@ def read_config() -> dict[str, Any]:
   if path is None:
     which = f"config.{given[0].partition('=')[0]}: of" if given else "config:"
     raise UserError(f"--{which} which experiment? {_EXAMPLE}")
-  _check_path(path)
+  if not path.partition(":")[0]:
+    raise UserError(f"--config: which experiment? {_EXAMPLE}")
   config = complete(config_file.read_config(path))
   # Names first: what they name says what its arguments are.
   is_name = lambda text: text.partition("=")[0].endswith(".name")
@@ -101,21 +98,6 @@ def read_config() -> dict[str, Any]:
     value = value if equals else "true"
     overrides[field] = convert(f"config.{field}", value, known)
   return complete(merged(config, nested(overrides)))
-
-
-def _check_path(path: str) -> None:
-  """Raises UserError if there is no such config file."""
-  name = path.partition(":")[0]
-  if os.path.isfile(name) and Path(name).suffix == ".py":
-    return
-  if not name:
-    raise UserError(f"--config: which experiment? {_EXAMPLE}")
-  there = {*Path(name).parent.glob("*.py"), *Path("configs").glob("**/*.py")}
-  by_name = {file.stem: str(file) for file in sorted(there)}
-  near = difflib.get_close_matches(Path(name).stem, by_name, n=1)
-  what = "is no Python file" if os.path.exists(name) else "is not there"
-  hint = f"did you mean {by_name[near[0]]}?" if near else _EXAMPLE
-  raise UserError(f"--config: {name} {what}; {hint}")
 
 
 def read_rules(config: Mapping[str, Any]) -> Rules:
@@ -145,8 +127,8 @@ def print_report(workdir: str, rules: Rules) -> None:
     rules: those of the config file that the user named.
   """
   signals.advise(
-    f"the records are there; scripts/report.py --workdir={workdir} draws the "
-    "report"
+    f"the records are there; {usage.command('report')} --workdir={workdir} "
+    "draws the report"
   )
   done = report.write_report(workdir, rules=rules)
   report.print_tables(done.tables)

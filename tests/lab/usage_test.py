@@ -23,9 +23,7 @@ def test_help_has_a_line_for_each_flag_and_its_default():
   flags.DEFINE_string(
     "a_name_that_is_quite_long", None, "word " * 20, flag_values=own
   )
-  doc = (
-    "Does it.\n\n  program --rounds=3\n\nKept short on purpose: see there.\n"
-  )
+  doc = "Does it.\n\n  program --rounds=3\n"
   listed = [own[name] for name in own]
   lines = usage.help_text(doc, listed).splitlines()
   assert lines[:5] == ["Does it.", "", "  program --rounds=3", "", "flags:"]
