@@ -87,7 +87,7 @@ def main(argv: list[str]) -> None:
   points = sweep.read_points(
     config,
     file=config_file.find(
-      _SWEEP.value or _CONFIG.value.partition(":")[0],
+      _SWEEP.value or (_CONFIG.value or "").partition(":")[0],
       "--sweep" if _SWEEP.value else "--config",
     ),
     required=_SWEEP.value is not None,

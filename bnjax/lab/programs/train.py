@@ -31,6 +31,9 @@ _DATA_DIR = flags.DEFINE_string(
 _WRITERS = flags.DEFINE_list(
   "writers", None, "tensorboard (default), wandb, mlflow, or module:object."
 )
+_OVERWRITE = flags.DEFINE_boolean(
+  "overwrite", False, "Remove the run that --workdir holds, whatever it is."
+)
 _DRY_RUN = flags.DEFINE_boolean(
   "dry_run", False, "Say what would run and about how long; write nothing."
 )
@@ -64,10 +67,11 @@ def main(argv: list[str]) -> None:
   workdir = _WORKDIR.value or console.default_workdir()
   use_compilation_cache()
   saves = _CHECKPOINT_SECONDS.value and not config["interleave"]
+  same = f"the same command{' without --overwrite' * _OVERWRITE.value}"
   signals.advise(
-    "the same command goes on from the last checkpoint, if there is one"
+    f"{same} goes on from the last checkpoint, if there is one"
     if saves
-    else "the same command starts afresh"
+    else f"{same} starts afresh"
   )
   with console.show_progress(quiet=_QUIET.value) as report_progress:
     experiment.run(
@@ -75,6 +79,7 @@ def main(argv: list[str]) -> None:
       workdir,
       rules=rules,
       # Killed while its report was drawn, it is finished all the same.
+      overwrite=_OVERWRITE.value,
       again=(Path(workdir) / "report" / "index.html").exists(),
       data_dir=_DATA_DIR.value,
       checkpoint_seconds=_CHECKPOINT_SECONDS.value,
