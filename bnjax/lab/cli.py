@@ -120,7 +120,7 @@ def default_workdir() -> str:
 
 
 def print_report(workdir: str, rules: Rules) -> None:
-  """Writes a work directory's report, prints its tables and where it lies.
+  """Writes a work directory's report, prints its results and where it lies.
 
   Args:
     workdir: the work directory.
@@ -131,9 +131,7 @@ def print_report(workdir: str, rules: Rules) -> None:
     "draws the report"
   )
   done = report.write_report(workdir, rules=rules)
-  report.print_tables(done.tables)
-  for notice in done.notices:
-    print(f"note: {notice}")
+  report.print_summary(done.summary, done.notices)
   print(f"records: {workdir}\nreport:  {done.page}")
 
 

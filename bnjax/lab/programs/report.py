@@ -97,8 +97,7 @@ def _report(workdir: str) -> None:
       _say(list(figures.without_outside(recorded)[1].values()))
     return
   done = report.write_report(workdir, formats=_FORMAT.value, rules=rules)
-  report.print_tables(done.tables)
-  _say(done.notices)
+  report.print_summary(done.summary, done.notices)
   print(f"report: {done.page}")
   for path in (done.markdown, *done.figures):
     print(f"        {path}")
