@@ -249,8 +249,8 @@ def _check_names(
   if unknown:
     raise ValueError(
       f"{prefix}{unknown} are not of one BatchNorm, which has params scale and "
-      "bias, and batch_stats mean and var. Of a model without running statistics, "
-      "export the norms one by one."
+      "bias, and batch_stats mean and var. The norms of a model without "
+      "running statistics are to be exported one by one."
     )
   missing = sorted({"mean", "var"} - set(stats)) if stats else []
   if missing:

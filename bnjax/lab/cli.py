@@ -73,12 +73,20 @@ def _waits(flag: str) -> bool:
 
 
 def read_config() -> dict[str, Any]:
-  """The config that `--config` names, with what the command line sets.
+  """The config that `--config` names, with what the command line sets."""
+  return configured(flags.FLAGS.config, _FIELDS.value)
+
+
+def configured(path: str | None, given: Sequence[str]) -> dict[str, Any]:
+  """A config with fields that are set.
+
+  Args:
+    path: NAME or FILE.py, and :ARGUMENT, as `--config` takes it.
+    given: FIELD=VALUE of each `--config.FIELD=VALUE`.
 
   Raises:
     UserError: there is no such file, or a field is wrong.
   """
-  path, given = flags.FLAGS.config, _FIELDS.value
   if path is None:
     which = f"config.{given[0].partition('=')[0]}: of" if given else "config:"
     raise UserError(f"--{which} which experiment? {_EXAMPLE}")
