@@ -12,7 +12,8 @@ import yaml
 
 import bnjax
 from bnjax import ops
-from bnjax.lab import config
+from bnjax.lab import config, results
+from bnjax.lab.report import summary_tables
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [
@@ -120,6 +121,17 @@ def config_tables():
 def test_names_and_arguments_are_those_that_there_are():
   text = FIELDS.read_text().split(DRAWN[0])[1].split(DRAWN[1])[0]
   assert text == config_tables(), "run python tests/docs_test.py"
+
+
+def test_readme_has_the_table_of_the_results():
+  text = (ROOT / "README.md").read_text(encoding="utf-8")
+  lines = [re.split(r" *\| *", line)[1:-1] for line in text.splitlines()]
+  shown = {cells[0]: cells for cells in lines if cells}
+  kept = ROOT / "docs/results/init_robustness-mnist/summary.json"
+  table = summary_tables(results.read_json(kept))[0]
+  at = [i for i, name in enumerate(table.columns) if name != "95% interval"]
+  rows = {row[0]: [row[i] for i in at] for row in table.rows}
+  assert {arm: shown.get(arm) for arm in rows} == rows
 
 
 def test_citation_is_of_this_version():
