@@ -17,6 +17,7 @@ from bnjax.lab.experiment import workdirs
 from bnjax.lab.launch.parts import Part, network_key, steps_of
 from bnjax.lab.results.rows import Table
 from bnjax.lab.results.workdir import FAILED
+from bnjax.lab.writers import Writer
 
 Row = dict[str, Any]
 METRICS, PROBES = "metrics.jsonl", "probes.jsonl"
@@ -90,6 +91,26 @@ def write_failed(workdir: Path, failed: Collection[Row]) -> None:
     results.write_json(workdir / FAILED, {"failed": list(failed)})
   else:
     (workdir / FAILED).unlink(missing_ok=True)
+
+
+class Told:
+  """Tells a writer what is gathered, from here on."""
+
+  def __init__(self, workdir: Path, writer: Writer):
+    self._files = {
+      workdir / METRICS: writer.rows,
+      workdir / PROBES: writer.probe_rows,
+    }
+    self._sizes = {p: p.stat().st_size for p in self._files if p.exists()}
+
+  def tell(self) -> None:
+    """Reads what is new; a network's records come all together."""
+    for path, tell in self._files.items():
+      with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(self._sizes.get(path, 0))
+        if lines := file.read().splitlines():
+          tell([json.loads(line) for line in lines])
+        self._sizes[path] = file.tell()
 
 
 class Watch:

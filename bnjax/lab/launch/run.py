@@ -26,6 +26,7 @@ from bnjax.lab.launch.parts import (
   write_part,
 )
 from bnjax.lab.launch.planned import make_networks
+from bnjax.lab.writers import check as check_writers, open_writers
 
 _GRACE = 10.0  # seconds after Ctrl-C: more than a launcher takes to stop
 
@@ -72,6 +73,7 @@ def run(
   rules: results.Rules | None = None,
   data_dir: str | None = None,
   per_part: int = 0,
+  writers: Sequence[str] = (),
   board: Board | None = None,
 ) -> Outcome:
   """Trains the networks of a plan that `workdir` has no records of.
@@ -86,6 +88,7 @@ def run(
     rules: how it is judged; their `grid_metric` says which setting is best.
     data_dir: where prepared data sets are.
     per_part: networks in a part at most; 0 for all that share a program.
+    writers: names in `bnjax.lab.writers.WRITERS`, told of each part that ends.
     board: where progress is shown.
 
   Returns:
@@ -96,6 +99,7 @@ def run(
       another process uses it.
     signals.Preempted: it was asked to stop; what is done is kept.
   """
+  check_writers(writers)
   networks, wrong = make_networks(config, arms=arms, data_dir=data_dir)
   specs = resolve_arms(config)
   rules = rules or results.Rules()
@@ -104,7 +108,11 @@ def run(
     check = stack.enter_context(locks.hold(workdir))
     _begin(workdir, config, specs, rules)
     board = stack.enter_context(board or Board(rules.grid_metric))
-    sweep = _Sweep(config, networks, workdir, launcher, board, check)
+    name = workdir.resolve().name
+    writer = open_writers(writers, workdir, name, networks, notify=board.tell)
+    stack.callback(writer.close)
+    told = gather.Told(workdir, writer)
+    sweep = _Sweep(config, networks, workdir, launcher, board, check, told)
     asked = stack.enter_context(signals.watch(_GRACE))
     try:
       sweep.run(wrong, per_part, asked)
@@ -146,9 +154,11 @@ class _Sweep:
     launcher: Launcher,
     board: Board,
     check: Callable[[], None],
+    told: gather.Told,
   ):
     self._config, self._workdir = config, workdir
     self._launcher, self._board, self._check = launcher, board, check
+    self._told = told
     self._networks = {network_key(n): n for n in networks}
     self._done = gather.final_rows(workdir, steps_of(networks))
     self._failed: dict[str, Row] = {}
@@ -201,6 +211,7 @@ class _Sweep:
     self._check()
     for part in self._waiting.values():
       self._done |= gather.gather(part, self._workdir, self._done, ended=False)
+    self._told.tell()
 
   def outcome(self) -> Outcome:
     """All networks, in the plan's order."""
@@ -229,6 +240,7 @@ class _Sweep:
     self._check()
     del self._waiting[part.folder]
     self._done |= gather.gather(part, self._workdir, self._done, ended=True)
+    self._told.tell()
     left = [n for n in part.networks if network_key(n) not in self._done]
     if left:
       error = status.error or f"{status.state} without its results"

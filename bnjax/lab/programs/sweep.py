@@ -54,6 +54,9 @@ _WORKDIR = flags.DEFINE_string(
 _DATA_DIR = flags.DEFINE_string(
   "data_dir", None, "Where prepared TFDS data sets are; default TFDS_DATA_DIR."
 )
+_WRITERS = flags.DEFINE_list(
+  "writers", [], "tensorboard, wandb, mlflow, or module:object; default none."
+)
 _DRY_RUN = flags.DEFINE_boolean(
   "dry_run", False, "Say what would run and about how long; write nothing."
 )
@@ -117,6 +120,7 @@ def main(argv: list[str]) -> None:
     rules=rules,
     data_dir=_DATA_DIR.value,
     per_part=_TOGETHER.value,
+    writers=_WRITERS.value,
   )
   if table := sweep.best_table(outcome.rows, rules.grid_metric):
     report.print_tables([table])
