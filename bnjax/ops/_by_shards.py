@@ -31,7 +31,7 @@ def statistics(
 ) -> Statistics:
   """Returns the statistics of x, pooled over devices and shards."""
   if not any(shards(x)):
-    return _derivative.statistics(plan, x, mask, weights)
+    return _whole_statistics(plan, x, mask, weights)
   if plan.pool.vmapped:
     return _derivative.statistics(plan, *gathered((x, mask, weights)))
   return _statistics(plan, x, mask, weights)
@@ -46,12 +46,18 @@ def transform(
 ) -> tuple[jax.Array, Statistics]:
   """Returns the normalized batch and the statistics that normalized it."""
   if not any(shards(x)):
-    return _derivative.transform(plan, x, mask, affine, weights)
+    return _whole_transform(plan, x, mask, affine, weights)
   if plan.pool.vmapped:
     args = gathered((x, mask, affine, weights))
     y, stats = _derivative.transform(plan, *args)
     return place(y, shards(x), x), stats
   return _transform(plan, x, mask, affine, weights)
+
+
+# Jitted, so that the layers of a network that are of one shape are traced once,
+# with their derivatives.
+_whole_statistics = jax.jit(_derivative.statistics, static_argnums=0)
+_whole_transform = jax.jit(_derivative.transform, static_argnums=0)
 
 
 # Jitted, since shard_map alone runs one operation after another.

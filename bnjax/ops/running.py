@@ -1,7 +1,10 @@
 """How running statistics, what inference normalizes by, follow the batches."""
 
+import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, DTypeLike, Float
@@ -65,30 +68,11 @@ def update_running(
   rule = as_rule(rule)
   _arguments.switch("skip_nonfinite", skip_nonfinite)
   _check_shapes(running, moments)
-  moments = Moments(*(alike(value, running.mean) for value in moments))
-  dtype = widest(running.mean.dtype, moments.mean.dtype)
-  batch = Moments(*(value.astype(dtype) for value in moments))
-  old = Running(*(value.astype(dtype) for value in running))
-  counts = batch.count > 0
-  if skip_nonfinite:
-    finite = jnp.isfinite(batch.mean) & jnp.isfinite(batch.m2)
-    counts &= finite.all()
-  mean, rest, gain, apart = _new_mean(running, old, batch, rule)
-  weight, _ = _weighed(old.weight, batch, rule)
-  if rule.by_count:
-    var, varies = _pooled(old, batch, rule, weight, jnp.square(apart) * gain)
-    var_weight = weight
-  else:
-    var, var_weight, varies = _averaged(old, batch, rule)
-  varies &= counts
-  new = Running(mean, var, weight, var_weight, rest)
-  chosen = Running(counts, varies, counts, varies, counts)
-  return Running(
-    *(
-      jnp.where(choice, after.astype(before.dtype), before)
-      for choice, after, before in zip(chosen, new, running, strict=True)
-    )
-  )
+  decay = rule.decay
+  if decay is None or isinstance(decay, (int, float)):
+    return _updated(running, moments, None, rule, skip_nonfinite)
+  unset = dataclasses.replace(rule, decay=None)
+  return _updated(running, moments, decay, unset, skip_nonfinite)
 
 
 def empty_moments(
@@ -120,6 +104,44 @@ def empty_moments(
     Array([5.25], dtype=float32)
   """
   return Moments(*(jnp.zeros(shape, dtype) for _ in range(3)))
+
+
+# Jitted, so that the layers of a network that are of one shape are traced once.
+# A decay that is a Python number is known then, and 1 - decay exact.
+@partial(jax.jit, static_argnums=(3, 4))
+def _updated(
+  running: Running,
+  moments: Moments,
+  decay: Array | None,
+  rule: Rule,
+  skip_nonfinite: bool,
+) -> Running:
+  if decay is not None:
+    rule = dataclasses.replace(rule, decay=decay)
+  moments = Moments(*(alike(value, running.mean) for value in moments))
+  dtype = widest(running.mean.dtype, moments.mean.dtype)
+  batch = Moments(*(value.astype(dtype) for value in moments))
+  old = Running(*(value.astype(dtype) for value in running))
+  counts = batch.count > 0
+  if skip_nonfinite:
+    finite = jnp.isfinite(batch.mean) & jnp.isfinite(batch.m2)
+    counts &= finite.all()
+  mean, rest, gain, apart = _new_mean(running, old, batch, rule)
+  weight, _ = _weighed(old.weight, batch, rule)
+  if rule.by_count:
+    var, varies = _pooled(old, batch, rule, weight, jnp.square(apart) * gain)
+    var_weight = weight
+  else:
+    var, var_weight, varies = _averaged(old, batch, rule)
+  varies &= counts
+  new = Running(mean, var, weight, var_weight, rest)
+  chosen = Running(counts, varies, counts, varies, counts)
+  return Running(
+    *(
+      jnp.where(choice, after.astype(before.dtype), before)
+      for choice, after, before in zip(chosen, new, running, strict=True)
+    )
+  )
 
 
 def _new_mean(

@@ -146,7 +146,8 @@ def test_empty_feature_changes_nothing_of_itself(rule):
   whole = run(rule, [BATCHES[4]], running)
   for got, old, new in zip(after, running, whole, strict=True):
     np.testing.assert_array_equal(got[1], old[1])
-    np.testing.assert_array_equal(got[jnp.array([0, 2])], new[np.array([0, 2])])
+    others = np.array([0, 2])
+    np.testing.assert_allclose(got[others], new[others], rtol=5e-7)
 
 
 def test_decay_may_be_traced_scheduled_and_vmapped():

@@ -9,6 +9,7 @@ from jax import export
 from jax.experimental import checkify
 
 from bnjax import ops
+from bnjax.ops import _statistics, running
 
 ONES = np.ones(4, np.float32)
 
@@ -180,3 +181,40 @@ def test_nan_stays_in_its_group():
   for array in (y, *pullback(jnp.cos(x))):
     bad = np.isnan(array).any((1, 2))
     np.testing.assert_array_equal(bad, [True, True, False, False])
+
+
+@pytest.mark.parametrize("what", ["moments", "transform", "update_running"])
+def test_layers_of_one_shape_are_traced_once(monkeypatch, what):
+  calls = []
+
+  def count(module, name):
+    whole = getattr(module, name)
+    monkeypatch.setattr(
+      module, name, lambda *args: calls.append(name) or whole(*args)
+    )
+
+  count(_statistics, "collect")
+  count(_statistics, "spread")
+  count(running, "_new_mean")
+
+  def layer(x):
+    if what == "moments":
+      return x - ops.batch_moments(x).mean[None]
+    y, batch = ops.batch_norm(x)
+    if what == "transform":
+      return y
+    start = ops.init_running(4)
+    return y + ops.update_running(start, batch, ops.ema(0.9)).mean[None]
+
+  def traced(layers):
+    def network(x):
+      for _ in range(layers):
+        x = jnp.sin(layer(x))
+      return x.sum()
+
+    calls.clear()
+    jax.clear_caches()
+    jax.make_jaxpr(jax.grad(network))(jnp.ones((8, 4)))
+    return len(calls)
+
+  assert traced(1) == traced(5) > 0

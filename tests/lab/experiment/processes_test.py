@@ -23,7 +23,7 @@ from bnjax.lab.experiment import params, processes
 
 WORKER = pathlib.Path(__file__).with_name("processes_worker.py")
 ROOT = WORKER.parents[3]
-STEPS = 200
+STEPS = 40
 
 
 @functools.cache  # its flags can be defined once
@@ -100,7 +100,7 @@ def alone(tmp_path_factory, cache):
 
 def _assert_close(workdir, alone):
   ours, theirs = _rows(workdir), _rows(alone)
-  assert len(ours) == len(theirs) == 2 * (1 + STEPS // 50)
+  assert len(ours) == len(theirs) == 2 * (1 + STEPS // 20)
   for one, other in zip(ours, theirs, strict=True):
     assert one.keys() == other.keys()
     for field, value in other.items():

@@ -15,14 +15,13 @@ def make_config(steps):
   config = base(optimizer="sgd")
   config.dataset.name = "mnist5k"
   config.dataset.examples = 500
-  config.dataset.transform = "rgb32"
-  config.model.update(width=100, depth=3)
+  config.model.update(width=50, depth=3)
   config.optimizer.learning_rate = 0.01
   # In float32 a rounding grows once it changes which units are active.
   config.precision = "float64"
   config.batch_size = 30
   config.steps = steps
-  config.eval_every = 50
+  config.eval_every = 20
   config.seeds = 1
   config.population_batches = 3
   config.save_params = True
