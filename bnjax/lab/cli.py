@@ -135,8 +135,10 @@ def print_report(workdir: str, rules: Rules) -> None:
     rules: those of the config file that the user named.
   """
   signals.advise(
-    f"the records are there; {usage.command('report')} --workdir={workdir} "
-    "draws the report"
+    usage.as_called(
+      "the records are there; scripts/report.py "
+      f"--workdir={workdir} draws the report"
+    )
   )
   done = report.write_report(workdir, rules=rules)
   report.print_summary(done.summary, done.notices)

@@ -38,13 +38,13 @@ _BETTER = (
 )
 
 
-def command(name: str) -> str:
-  """How a user here gives one of our programs: as a script, or as installed."""
-  return f"scripts/{name}.py" if _is_script() else f"bnjax-{name}"
-
-
-def _is_script() -> bool:
-  return Path(sys.argv[0]).suffix == ".py"
+def as_called(text: str) -> str:
+  """A text about our scripts, for who calls them by their installed names."""
+  if Path(sys.argv[0]).suffix == ".py":
+    return text
+  return re.sub(
+    r"(?:python )?scripts/(train|sweep|report)\.py", r"bnjax-\1", text
+  )
 
 
 def run(
@@ -67,7 +67,7 @@ def run(
     try:
       main(argv)
     except UserError as error:
-      sys.exit(f"error: {error}")
+      sys.exit(as_called(f"error: {error}"))
     except OSError as error:  # of a file that somebody named
       if error.filename is None or isinstance(error, BrokenPipeError):
         raise
@@ -76,9 +76,7 @@ def run(
   def parse_or_exit(argv: list[str]) -> list[str]:
     own = _own_flags(argv[0] if module == "__main__" else module)
     if wants_help(argv):
-      doc = sys.modules[module].__doc__ or ""
-      if not _is_script():
-        doc = re.sub(r"python scripts/(\w+)\.py", r"bnjax-\1", doc)
+      doc = as_called(sys.modules[module].__doc__ or "")
       print(help_text(doc, own), end="")
       sys.exit(0)
     try:

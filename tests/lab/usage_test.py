@@ -34,6 +34,14 @@ def test_help_has_a_line_for_each_flag_and_its_default():
   assert max(map(len, lines)) <= 80
 
 
+def test_programs_are_called_as_their_user_calls_them(monkeypatch):
+  told = "run python scripts/train.py first, or configs/train.py"
+  monkeypatch.setattr(sys, "argv", ["/a/bin/bnjax-report"])
+  assert usage.as_called(told) == "run bnjax-train first, or configs/train.py"
+  monkeypatch.setattr(sys, "argv", ["scripts/report.py"])
+  assert usage.as_called(told) == told
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["a", "-?"]])
 def test_help_is_asked_for_in_many_ways(arguments):
   assert usage.wants_help(["program", *arguments])

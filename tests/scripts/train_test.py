@@ -107,7 +107,7 @@ MISTAKES = [
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.memory_gb=8"],
-    "config.memory_gb: 'memory_gb' is not known",
+    "'memory_gb' is not known; did you mean machine.memory_gb?",
   ),
   (
     [f"--config={CONFIG}:smoke", "--config.steps.more=3"],

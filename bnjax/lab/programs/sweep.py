@@ -23,7 +23,6 @@ from bnjax.lab import (
   report,
   results,
   signals,
-  usage,
 )
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.compilation import use_compilation_cache
@@ -107,7 +106,7 @@ def main(argv: list[str]) -> None:
     console.print_dry_run(plan | own, rules, _DATA_DIR.value)
     return
   if plan["predictions"]:
-    print(f"note: a sweep leaves no predictions; {usage.command('train')} does")
+    print("note: a sweep leaves no predictions; training in one process does")
   name = console.default_workdir().replace("runs/", "runs/sweep-", 1)
   workdir = Path(_WORKDIR.value or name)
   launcher = _launcher(workdir)
