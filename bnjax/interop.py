@@ -146,7 +146,7 @@ def to_torch(
   """
   prefix = _dotted(prefix)
   if paths := _norms(variables.get("batch_stats", {})):
-    state = {}
+    state: dict[str, np.ndarray] = {}
     for path in paths:
       own = {
         name: found

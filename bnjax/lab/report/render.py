@@ -108,7 +108,7 @@ def to_rich(tab: Table, width: int | None = None) -> table.Table:
       text.Text(plain(column)),
       justify="right" if tab.is_number(index) else "left",
       overflow="fold",
-      width=widths and widths[index],
+      width=widths[index] if widths else None,
     )
   for row in tab.rows:
     drawn.add_row(*(text.Text(plain(c), style=STYLES.get(c, "")) for c in row))

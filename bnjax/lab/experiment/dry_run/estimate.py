@@ -72,13 +72,15 @@ class DryRun(NamedTuple):
   """What a run of a config would be.
 
   Attributes:
-    arms: the specification of each arm.
+    arms: the specification of each arm, at its first point.
+    axes: of each arm, the values that its points set, by dotted field.
     programs: all that would be compiled.
     data_bytes: of the data sets on the device.
     estimate: of the time; None if nothing was timed.
   """
 
   arms: Mapping[str, Mapping[str, Any]]
+  axes: Mapping[str, Mapping[str, tuple[Any, ...]]]
   programs: tuple[Program, ...]
   data_bytes: int
   estimate: Estimate | None
@@ -108,14 +110,22 @@ def estimate(
   prepared = experiment.prepare(config, rules, data_dir)
   programs = tuple(_program(program, across) for program in prepared)
   arms: dict[str, Mapping[str, Any]] = {}
+  axes: dict[str, dict[str, dict[str, Any]]] = {}
   for program in prepared:
     for part in program.parts:
       for network in part.networks:
         arms.setdefault(network.arm, network.spec)
+        own = axes.setdefault(network.arm, {})
+        for field, value in network.point.items():
+          own.setdefault(field, {})[repr(value)] = value
   order = [arm for arm in config["arms"] if arm in arms]
   sets = {str(p.parts[0].spec["dataset"]): data_bytes(p) for p in prepared}
   return DryRun(
     arms={arm: arms[arm] for arm in order},
+    axes={
+      arm: {field: tuple(found.values()) for field, found in own.items()}
+      for arm, own in axes.items()
+    },
     programs=programs,
     data_bytes=sum(sets.values()),
     estimate=_time(prepared, programs, across) if timed else None,
