@@ -14,7 +14,7 @@ from bnjax.lab.config import complete
 from bnjax.lab.config.text import convert, lookup, merged
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import processes
-from bnjax.lab.experiment.plan import nested
+from bnjax.lab.experiment.plan import Network, nested
 from bnjax.lab.experiment.terminal import show_progress as show_progress
 from bnjax.lab.results import Rules
 
@@ -146,11 +146,16 @@ def print_report(workdir: str, rules: Rules) -> None:
 
 
 def print_dry_run(
-  config: Mapping[str, Any], rules: Rules, data_dir: str | None
+  config: Mapping[str, Any],
+  rules: Rules,
+  data_dir: str | None,
+  networks: Sequence[Network] | None = None,
 ) -> None:
-  """Prints what a run of the config would be; writes nothing."""
+  """Prints what a run would be, see `experiment.run`; writes nothing."""
   from bnjax.lab.experiment import dry_run
 
-  found = dry_run.estimate(config, rules=rules, data_dir=data_dir)
+  found = dry_run.estimate(
+    config, rules=rules, data_dir=data_dir, networks=networks
+  )
   print("\n".join(dry_run.config_lines(found)), end="\n\n")
   report.print_tables(dry_run.to_tables(found))

@@ -12,7 +12,7 @@ from bnjax.lab.experiment import locks, workdirs
 from bnjax.lab.experiment.environment import describe_environment
 from bnjax.lab.experiment.plan import Network
 from bnjax.lab.launch import gather
-from bnjax.lab.launch.board import Board, Line, Stand, describe
+from bnjax.lab.launch.board import Board, Line, Stand, failures
 from bnjax.lab.launch.gather import Row, Watch
 from bnjax.lab.launch.local import Ended
 from bnjax.lab.launch.parts import (
@@ -257,10 +257,8 @@ class _Sweep:
   def _fail(self, rows: Sequence[Row]) -> None:
     self._failed |= {network_key(row): row for row in rows}
     gather.write_failed(self._workdir, self._failed.values())
-    for error in dict.fromkeys(row["error"] for row in rows):
-      own = [row for row in rows if row["error"] == error]
-      more = f" and {len(own) - 1} more" if len(own) > 1 else ""
-      self._board.tell(f"failed: {describe(own[0])}{more}: {error}")
+    for line in failures(rows):
+      self._board.tell(f"failed: {line}")
 
   def _show(self, *, last: bool = False) -> None:
     """Shows where the sweep stands, for a tenth of the time at most."""

@@ -102,8 +102,12 @@ def main(argv: list[str]) -> None:
   plan = sweep.planned(config, points, _ARMS.value)
   rules = results.fitting_rules(rules, plan)
   if _DRY_RUN.value:
-    own = {"arms": sweep.choose_arms(plan, _ARMS.value)}
-    console.print_dry_run(plan | own, rules, _DATA_DIR.value)
+    networks, wrong = sweep.make_networks(
+      plan, arms=_ARMS.value, data_dir=_DATA_DIR.value
+    )
+    console.print_dry_run(plan, rules, _DATA_DIR.value, networks)
+    for line in sweep.failures(wrong):
+      print(f"would fail: {line}")
     return
   if plan["predictions"]:
     print("note: a sweep leaves no predictions; training in one process does")

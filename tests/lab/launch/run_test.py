@@ -9,7 +9,7 @@ from rich.console import Console
 from bnjax.lab import experiment, report, results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks, params, plan
-from bnjax.lab.launch.board import Board, best_table, describe
+from bnjax.lab.launch.board import Board, best_table, describe, failures
 from bnjax.lab.launch.planned import planned
 from bnjax.lab.launch.run import run
 
@@ -270,6 +270,13 @@ def test_the_board_shows_the_best(config, here, tmp_path, capsys):
   assert "4 of 4 networks" in text
   row = {**outcome.rows[0], "seed": 0, "point": RATES[0]}
   assert describe(row) == "batch_norm, learning_rate 0.1, seed 0"
+  rows = [
+    row | {"seed": seed, "error": "a" * (1 + seed % 2)} for seed in (0, 1, 2)
+  ]
+  assert failures(rows) == [
+    "batch_norm, learning_rate 0.1, seed 0 and 1 more: a",
+    "batch_norm, learning_rate 0.1, seed 1: aa",
+  ]
 
 
 def test_best_settings_by_mean_with_those_that_diverged_last():

@@ -1,6 +1,6 @@
 """Puts together what a config would train; reads no data, writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnjax.lab import experiment
@@ -8,6 +8,7 @@ from bnjax.lab.config import complete
 from bnjax.lab.experiment.dry_run import timing
 from bnjax.lab.experiment.dry_run.timing import Timing
 from bnjax.lab.experiment.dry_run.work import Work, data_bytes, measure
+from bnjax.lab.experiment.plan import Network
 from bnjax.lab.experiment.validation import Checked
 from bnjax.lab.results import Rules
 from bnjax.lab.train.program import Across
@@ -91,6 +92,7 @@ def estimate(
   *,
   rules: Rules | None = None,
   data_dir: str | None = None,
+  networks: Sequence[Network] | None = None,
   timed: bool = True,
 ) -> DryRun:
   """Checks a config as a run would, and says what the run would be.
@@ -99,6 +101,7 @@ def estimate(
     config: as for `bnjax.lab.experiment.run`.
     rules: checked as a run would.
     data_dir: likewise.
+    networks: likewise.
     timed: whether to compile the program with most to do and to train it for a
       few steps, which takes some seconds.
 
@@ -107,7 +110,7 @@ def estimate(
   """
   config = complete(config)
   across = config["machine"]["across"]
-  prepared = experiment.prepare(config, rules, data_dir)
+  prepared = experiment.prepare(config, rules, data_dir, networks)
   programs = tuple(_program(program, across) for program in prepared)
   arms: dict[str, Mapping[str, Any]] = {}
   axes: dict[str, dict[str, dict[str, Any]]] = {}
