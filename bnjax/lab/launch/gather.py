@@ -101,7 +101,11 @@ class Told:
       workdir / METRICS: writer.rows,
       workdir / PROBES: writer.probe_rows,
     }
-    self._sizes = {p: p.stat().st_size for p in self._files if p.exists()}
+    self._sizes = {
+      path: path.read_bytes().rfind(b"\n") + 1  # a torn line is written anew
+      for path in self._files
+      if path.exists()
+    }
 
   def tell(self) -> None:
     """Reads what is new; a network's records come all together."""
