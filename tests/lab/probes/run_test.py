@@ -1,4 +1,4 @@
-"""Running and checking probes: each against the measure of the plain thing."""
+"""Running probes: each against the measure of the plain thing."""
 
 import flax.linen as nn
 import jax
@@ -9,13 +9,7 @@ from networks import CNN
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import NORMS, mlp
-from bnjax.lab.probes import (
-  Histogram,
-  check_probes,
-  make_probes,
-  run_probes,
-  to_rows,
-)
+from bnjax.lab.probes import Histogram, make_probes, run_probes, to_rows
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 6)).astype(np.float32)
@@ -73,26 +67,6 @@ def _run(variables=VARIABLES, x=X):
     train=True,
     rngs=KEYS,
   )
-
-
-def test_the_structure_is_known_beforehand():
-  results = jax.jit(_run)()
-  checked = check_probes(PROBES, MODEL, VARIABLES, X.shape, train=True)
-  assert {k: set(v) for k, v in checked.items()} == {
-    k: set(v) for k, v in results.items()
-  }
-  assert results["percentiles"]["preactivation_2"].shape == (3,)
-  assert len(results["weights"]) == 3 * 4 + 2
-
-
-def test_check_lists_layers_in_natural_order():
-  model = MODEL.clone(depth=11)
-  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), X, train=False))
-  checked = check_probes(PROBES, model, shapes, X.shape, train=True)
-  names = lambda form: [form.format(i) for i in range(11)]
-  assert checked["percentiles"] == names("preactivation_{}")
-  assert checked["back"] == names("activation_{}")
-  assert checked["ratio"] == names("dense_{}/kernel")
 
 
 def test_values_are_those_of_the_plain_computation():
@@ -214,35 +188,14 @@ def test_any_model_with_its_own_arguments():
     ),
   ],
 )
-def test_check_names_what_is_wrong_in_one_line(group, message):
-  shapes = jax.eval_shape(lambda: VARIABLES)
+def test_what_is_wrong_is_named_in_one_line(group, message):
+  probes = make_probes({"p": group})
   with pytest.raises(UserError, match=message) as raised:
-    check_probes(make_probes({"p": group}), MODEL, shapes, X.shape, train=True)
+    run_probes(
+      probes, MODEL, VARIABLES, X, loss_fn=_loss, train=True, rngs=KEYS
+    )
   assert "\n" not in str(raised.value)
   assert not getattr(raised.value, "__notes__", None)  # not of JAX's traces
-
-
-def test_check_computes_nothing():
-  def fail(x):
-    raise AssertionError("computed")
-
-  class Net(nn.Module):
-    @nn.compact
-    def __call__(self, x):
-      jax.debug.callback(fail, x)
-      return nn.Dropout(0.5, deterministic=False)(nn.Dense(2)(x))
-
-  shapes = {
-    "params": {
-      "Dense_0": {
-        "kernel": jax.ShapeDtypeStruct((10**6, 2), jnp.float32),
-        "bias": jax.ShapeDtypeStruct((2,), jnp.float32),
-      }
-    }
-  }
-  probes = make_probes({"p": {"measure": "histogram", "layers": "*Dense*"}})
-  x_shape = (10**6, 10**6)
-  assert check_probes(probes, Net(), shapes, x_shape) == {"p": ["Dense_0"]}
 
 
 @pytest.mark.parametrize(
