@@ -16,8 +16,19 @@ KEY := $(shell { cat pyproject.toml constraints.txt; pwd; $(PYTHON) -VV; } | cks
 STAMP := .venv/ready-$(KEY)
 DEV_STAMP := .venv/ready-dev-$(KEY)
 DOCS_STAMP := .venv/ready-docs-$(KEY)
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
-  --no-compile --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile \
+  --progress-bar off --constraint constraints.txt
+
+# $(call install,EXTRAS): a terminal shows, in a line, what pip is at; what it
+# said is shown where it fails.
+, := ,
+install = $(PIP) --editable '.[$(1)]' >.venv/log 2>&1 & pip=$$!; \
+  trap 'kill $$pip; exit 130' INT TERM; \
+  while kill -0 $$pip 2>/dev/null; do \
+    [ ! -t 1 ] || printf '\r  %-76.76s' "$$(tail -n 1 .venv/log)"; sleep 1; \
+  done; \
+  [ ! -t 1 ] || printf '\r%78s\r' ''; \
+  wait $$pip || { cat .venv/log; exit 1; }
 
 .PHONY: reproduce reproduce-all test lint docs check format venv clean
 
@@ -79,18 +90,22 @@ format: $(DEV_STAMP)
 venv: $(DEV_STAMP) $(DOCS_STAMP)
 
 $(STAMP):
-	@echo "setting up .venv: once, about a minute"
+	@echo "setting up .venv, once: pip fetches and installs jax, flax and what the"
+	@echo "experiments need; two or three minutes, half of one with cached packages"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bnjax needs Python 3.11 or later; this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP) --editable '.[lab]'
+	@$(call install,lab)
 	@touch $@
+	@echo "set up; experiments are compiled the first time, too"
 
 $(DEV_STAMP): $(STAMP)
-	@$(PIP) --editable '.[lab,dev]'
+	@echo "adding what the tests need"
+	@$(call install,lab$(,)dev)
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)
-	@$(PIP) --editable '.[lab,docs]'
+	@echo "adding what the documentation needs"
+	@$(call install,lab$(,)docs)
 	@touch $@
 
 clean:
