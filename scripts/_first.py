@@ -40,3 +40,10 @@ def report() -> None:
   from bnjax.lab.programs import report
 
   report.run()
+
+
+def ensemble() -> None:
+  """Runs `bnjax.lab.programs.ensemble`."""
+  from bnjax.lab.programs import ensemble
+
+  ensemble.run()

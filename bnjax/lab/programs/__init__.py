@@ -1,1 +1,1 @@
-"""The programs: `bnjax-train`, `bnjax-sweep`, `bnjax-report`."""
+"""The programs: `bnjax-train`, `bnjax-sweep` and two more."""
