@@ -106,7 +106,6 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
       json.dumps(one.records.config, indent=2, ensure_ascii=False)
     ),
     "data": to_strict(data),
-    "published": [e for e in one.summary["entries"] if e["published"]],
   }
 
 
