@@ -24,18 +24,15 @@ RECORDS = (
   "probes.jsonl",
 )
 FOLDERS = ("params", "parts", "report")
-_OTHERS = ("checkpoints", "mlflow", "mlflow.json", "tensorboard", "wandb")
-_BEGUN = ("config.json", "rules.json", "environment.json")
-# What sweeps and writers leave beside that.
-_MORE = (
+_OTHERS = (
+  "checkpoints",
   FAILED,
-  "logs",
-  "slurm",
-  "tensorboard",
-  "wandb",
   "mlflow",
   "mlflow.json",
+  "tensorboard",
+  "wandb",
 )
+_BEGUN = ("config.json", "rules.json", "environment.json")
 
 
 def check(
@@ -160,7 +157,7 @@ def clear(workdir: Path) -> None:
     UserError: something cannot be removed.
   """
   try:
-    for name in (*RECORDS, *FOLDERS, *_MORE, "checkpoints", *_BEGUN[::-1]):
+    for name in (*RECORDS, *FOLDERS, *_OTHERS, *_BEGUN[::-1]):
       _remove(workdir / name)
   except OSError as error:
     raise UserError(
@@ -169,7 +166,7 @@ def clear(workdir: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-  if path.is_dir() and not path.is_symlink():
+  if path.is_dir():
     shutil.rmtree(path)
   else:
     path.unlink(missing_ok=True)

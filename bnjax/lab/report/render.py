@@ -27,7 +27,7 @@ STYLES = {
 NONE = "\N{EN DASH}"
 
 # Columns that a narrow terminal does without, before it does others.
-_SPARED = ("margin", "difference", "95% interval")
+_SPARED = ("margin", "difference [95%]", "95% interval")
 
 # Before a ratio.
 TIMES = "\N{MULTIPLICATION SIGN}"

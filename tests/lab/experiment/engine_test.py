@@ -172,13 +172,12 @@ def test_other_rules_and_another_machine_are_no_other_config(tmp_path):
 
 
 def test_overwriting_removes_a_run_and_nothing_else(tmp_path):
-  workdir, mine = tmp_path / "my_run", tmp_path / "mine"
-  for folder in (mine, workdir / "report", workdir / "checkpoints"):
-    folder.mkdir(parents=True)
-    (folder / "1").write_text("years of work")
+  workdir = tmp_path / "my_run"
+  for folder in ("logs", "report", "checkpoints", "tensorboard"):
+    (workdir / folder).mkdir(parents=True)
+    (workdir / folder / "1").write_text("years of work")
   for name in ("config.json", "metrics.jsonl", "summary.json", "thesis.tex"):
     (workdir / name).write_text("{")
-  (workdir / "tensorboard").symlink_to(mine)
   config = CONFIG | {"arms": {"batch_norm": {}}, "steps": 2, "seeds": 1}
   before = sorted(workdir.rglob("*"))
   with pytest.raises(UserError, match=r"config\.json does not hold"):
@@ -189,9 +188,9 @@ def test_overwriting_removes_a_run_and_nothing_else(tmp_path):
   # Without rules it has the usual report.
   assert (summary["title"], summary["claims"]) == ("my run", [])
   assert {path.name for path in workdir.iterdir()} == {
-    *RECORDED, "thesis.tex"
+    *RECORDED, "logs", "thesis.tex"
   }  # fmt: skip
-  assert (mine / "1").read_text() == "years of work"
+  assert (workdir / "logs" / "1").read_text() == "years of work"
 
 
 def test_same_config_again_replaces_and_repeats_it(done, tmp_path):

@@ -260,9 +260,9 @@ def test_a_terminal_is_told_results_and_last_each_claim():
   first = [line.split()[0] for line in results.splitlines() if line.strip()]
   arms = {entry["arm"] for entry in summary["entries"]}
   assert arms <= set(first)  # in no name is a line broken
-  assert "report has more columns: 95% interval, difference, margin" in results
+  assert "more columns: 95% interval, difference [95%], margin" in results
   assert "ours" not in results  # of the tables of losses
-  assert "difference" in told(140).split("data:")[0]
+  assert "margin" in told(150).split("data:")[0]
   claims = [(c["verdict"], c["text"]) for c in summary["claims"]]
   lines = re.sub(r"\s+", " ", ending)
   at = [lines.index(f"{verdict} {text}: ") for verdict, text in claims]
