@@ -30,6 +30,13 @@ def main() -> None:
     page = writable("output", Path(flags.output))
   except UserError as error:
     sys.exit(f"error: {error}")
+  given = f"--seed={flags.seed} --tries={flags.tries} --flips={flags.flips}"
+  facts = [
+    f"Command: `python -m benchmarks.reliability {given}`",
+    f"Date: {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+    f"Machine: {platform.system()} {platform.machine()}, Python "
+    f"{platform.python_version()}",
+  ]
   rows = []
   with tempfile.TemporaryDirectory() as folder:
     draw = random.Random(flags.seed)
@@ -38,14 +45,7 @@ def main() -> None:
       print(row.attack, len(row.outcomes), row.before, sep="; ", flush=True)
       for line in outcome.wrong([row]):
         print(f"  wrong: {line}", flush=True)
-  given = f"--seed={flags.seed} --tries={flags.tries} --flips={flags.flips}"
-  facts = [
-    f"Command: `python -m benchmarks.reliability {given}`",
-    f"Date: {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
-    f"Machine: {platform.system()} {platform.machine()}, Python "
-    f"{platform.python_version()}",
-  ]
-  page.write_text(table.to_markdown(rows, facts), encoding="utf-8")
+      page.write_text(table.to_markdown(rows, facts), encoding="utf-8")
   sys.exit(bool(outcome.wrong(rows)))
 
 

@@ -149,6 +149,7 @@ def _begin(runs: Runs, workdir: Path, stage: str) -> Child:
   """A run that has come to a stage."""
   compiles = stage == "compilation"
   child = runs.train(workdir, _without_cache if compiles else None)
+  child.wait_for(child.begun)
   if STAGES[stage]:
     child.wait_for((workdir / STAGES[stage]).exists)
   return child

@@ -17,7 +17,7 @@ from benchmarks.reliability.outcome import Outcome, refused
 from bnjax.lab.experiment import checkpoints
 
 ROOT = Path(__file__).parents[2]
-_PATIENCE = 120.0  # seconds until a process counts as hanging
+_PATIENCE = 300.0  # seconds until a process counts as hanging
 # What a run is at, and the file that says that it has come to that.
 STAGES = {
   "set-up": "",
@@ -43,6 +43,8 @@ def _play(
   """Runs a script as `python SCRIPT ARGUMENTS` would, its output in a file."""
   import jax
 
+  # What a script does first; before that, a signal is the system's to answer.
+  runpy.run_path(str(ROOT / "scripts" / "_first.py"))
   descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
   os.dup2(descriptor, 2)
   os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -117,6 +119,10 @@ class Child:
         return False
       time.sleep(0.002)
     return self.lives()
+
+  def begun(self) -> bool:
+    """Whether it answers signals."""
+    return self._log.exists()
 
   def lives(self) -> bool:
     """Whether it has not ended."""
