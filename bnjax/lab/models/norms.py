@@ -123,6 +123,38 @@ def l1_batch_norm(
 
 
 @_entry
+def lp_batch_norm(
+  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, p: str = "1", **fields: Any
+) -> linen.LpBatchNorm:
+  """Batch norm by the mean lp norm of what is not centred: p 1, 2 or inf."""
+  choice("norm.p", p, ("1", "2", "inf"))
+  return linen.LpBatchNorm(
+    epsilon=epsilon, momentum=decay, p=float(p), **fields
+  )
+
+
+@_entry
+def noisy_batch_norm(
+  *,
+  epsilon: Epsilon = 1e-5,
+  decay: Decay = 0.99,
+  dose: Traced[NotNegative] = 0.5,
+  stretch: Traced[Annotated[float, Range(least=1)]] = 1.25,
+  jitter: Traced[NotNegative] = 0.1,
+  **fields: Any,
+) -> linen.NoisyBatchNorm:
+  """Batch norm, then a shift up to `dose` and a factor, new at each step."""
+  return linen.NoisyBatchNorm(
+    epsilon=epsilon,
+    momentum=decay,
+    dose=dose,
+    stretch=stretch,
+    jitter=jitter,
+    **fields,
+  )
+
+
+@_entry
 def evonorm_b0(
   *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
 ) -> linen.EvoNormB0:
@@ -229,6 +261,8 @@ NORMS: dict[str, Norm] = {
       ghost_batch_norm,
       iter_norm,
       l1_batch_norm,
+      lp_batch_norm,
+      noisy_batch_norm,
       whitening,
       # Of each example.
       evonorm_s0,

@@ -107,7 +107,7 @@ def check_probes(
   x: Any,
   *,
   train: bool | None = None,
-  rngs: Sequence[str] = ("dropout",),
+  rngs: Sequence[str] = ("dropout", "noise"),
   **kwargs: Any,
 ) -> dict[str, list[str]]:
   """Says what probes would measure, without computing anything.
