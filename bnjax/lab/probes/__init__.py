@@ -1,6 +1,7 @@
 """What happens inside a network: measures of arrays, and where to take them.
 
-`MEASURES` are functions of an array, `capture` shows what flows through any
+`MEASURES` are functions of an array (those of `whole`: of an update, or of the
+loss as a function), `capture` shows what flows through any
 Flax linen model, forward and back, and `make_probes` with `run_probes` puts
 both together as a config describes it.
 """
