@@ -9,6 +9,7 @@ import flax.linen as nn
 
 from bnjax.lab.models.arguments import ACTIVATIONS
 from bnjax.lab.models.deep import Deep
+from bnjax.lab.models.deep_linear import DeepLinear
 from bnjax.lab.models.inception import BNInception, SmallInception, inception
 from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.lenet import LeNet
@@ -43,6 +44,7 @@ def _entry(module: type[nn.Module]) -> Callable[..., Any]:
 
 bn_inception = _entry(BNInception)
 deep = _entry(Deep)
+deep_linear = _entry(DeepLinear)
 lenet = _entry(LeNet)
 mlp = _entry(MLP)
 small_inception = _entry(SmallInception)
@@ -50,6 +52,7 @@ small_inception = _entry(SmallInception)
 MODELS: dict[str, Callable[..., Any]] = {
   "bn_inception": bn_inception,
   "deep": deep,
+  "deep_linear": deep_linear,
   "inception": inception,
   "lenet": lenet,
   "mlp": mlp,
@@ -63,6 +66,7 @@ __all__ = [
   "NORMS",
   "bn_inception",
   "deep",
+  "deep_linear",
   "inception",
   "lenet",
   "mlp",
