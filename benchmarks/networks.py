@@ -31,12 +31,12 @@ class Link(NamedTuple):
   bandwidth: float
 
 
-LINKS = (
+_LINKS = (
   Link("2 µs, 300 GB/s", 2e-6, 300e9),
   Link("10 µs, 25 GB/s", 10e-6, 25e9),
 )
 PARTS = (8, 64, 512, 4096)
-FLOAT = 4  # bytes
+_FLOAT = 4  # bytes
 
 
 class Network(NamedTuple):
@@ -83,21 +83,21 @@ def all_gather(size: float, parts: int, link: Link) -> float:
 
 def by_hand(features: int, parts: int, link: Link) -> float:
   """A layer of `bnjax.ops` with an axis name: gather, and one sum back."""
-  forward = all_gather((3 * features + 1) * FLOAT, parts, link)
-  return forward + all_reduce(2 * features * FLOAT, parts, link)
+  forward = all_gather((3 * features + 1) * _FLOAT, parts, link)
+  return forward + all_reduce(2 * features * _FLOAT, parts, link)
 
 
 def by_xla(features: int, parts: int, link: Link) -> float:
   """A layer as XLA partitions it: two sums forward, one back."""
   sums = (features, 2 * features, 2 * features)
-  return sum(all_reduce(n * FLOAT, parts, link) for n in sums)
+  return sum(all_reduce(n * _FLOAT, parts, link) for n in sums)
 
 
 def predict(networks: tuple[Network, ...]) -> list[dict[str, Any]]:
   """Milliseconds a step of the statistics of every layer."""
   rows = []
   for network in networks:
-    for link in LINKS:
+    for link in _LINKS:
       for name, cost in (("shard_map", by_hand), ("GSPMD", by_xla)):
         row: dict[str, Any] = {
           "network": network.name,

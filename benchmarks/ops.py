@@ -28,8 +28,8 @@ SHAPES: tuple[tuple[int, ...], ...] = (
   (8, 128, 128, 32),
 )
 GPU_SHAPES = ((256, 112, 112, 64), (256, 56, 56, 256))
-ITERATIONS = 10
-PASSES = 8  # read, read and write; then read x and dy, twice, and write dx
+_ITERATIONS = 10
+_PASSES = 8  # read, read and write; then read x and dy, twice, and write dx
 
 
 def rows(shape: tuple[int, ...], dtype: Any, rounds: int) -> dict[str, Any]:
@@ -56,12 +56,12 @@ def rows(shape: tuple[int, ...], dtype: Any, rounds: int) -> dict[str, Any]:
   if importlib.util.find_spec("torch") and jax.default_backend() == "cpu":
     calls |= _torch_calls(shape, dtype)
   loop, call = take_turns(loops, rounds), take_turns(calls, rounds)
-  copy = 1e3 * statistics.median(loop.pop("copy")) / ITERATIONS
+  copy = 1e3 * statistics.median(loop.pop("copy")) / _ITERATIONS
   return {
     "shape": "x".join(map(str, shape)),
     "MB": math.prod(shape) * x.dtype.itemsize / 1e6,
-    "floor_ms": copy * PASSES / 2,
-    "loop": _medians(loop, ITERATIONS),
+    "floor_ms": copy * _PASSES / 2,
+    "loop": _medians(loop, _ITERATIONS),
     "call": _medians(call, 1),
   }
 
@@ -91,7 +91,7 @@ def _loop(
   def run(x: Any, dy: Any, scale: Any, bias: Any) -> Any:
     first = _step(candidate, x, dy, scale, bias)[2]
     carry = x, dy, scale, bias, jax.tree.map(jnp.zeros_like, first)
-    return jax.lax.fori_loop(0, ITERATIONS, body, carry)[2:]
+    return jax.lax.fori_loop(0, _ITERATIONS, body, carry)[2:]
 
   compiled = jax.jit(run)
   return lambda: compiled(x, dy, scale, bias)
@@ -100,7 +100,7 @@ def _loop(
 def _copy(x: jax.Array) -> Callable[[], Any]:
   """Ten times: read an array as large as x, write it."""
   body = lambda _, x: x * jnp.asarray(1.0009765625, x.dtype)
-  run = jax.jit(lambda x: jax.lax.fori_loop(0, ITERATIONS, body, x))
+  run = jax.jit(lambda x: jax.lax.fori_loop(0, _ITERATIONS, body, x))
   return lambda: run(x)
 
 

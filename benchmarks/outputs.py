@@ -1,4 +1,4 @@
-"""Where results are written: found out before anything is measured."""
+"""Checks that an output file can be written, before anything is measured."""
 
 from pathlib import Path
 

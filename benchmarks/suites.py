@@ -101,7 +101,7 @@ def models(rounds: int) -> str:
   work = models_bench.cost(chosen)
   torch = ("torch",) if importlib.util.find_spec("torch") else ()
   lines = [
-    *_heading(f"Inception: {chosen.model.__name__}", *torch),
+    *_heading(f"Inception, images of {chosen.side}x{chosen.side}", *torch),
     f"Minibatches of {chosen.batch_size} images {chosen.side}x{chosen.side}x3, "
     f"SGD with momentum, {work.products / 1e6:,.1f} million floating-point "
     f"operations forward and {work.normalized:,} normalized values an image. "

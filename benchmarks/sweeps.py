@@ -14,11 +14,11 @@ from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.launch import make_networks, planned, read_points
 from bnjax.lab.launch.local import environment
-from bnjax.lab.launch.parts import make_parts, read_status, write_part
+from bnjax.lab.launch.parts import make_parts, read_status, write_parts
 
 CONFIG = "configs/sweeps/learning_rates.py"
 ARGUMENT = "mnist5k"
-AT_ONCE = 2  # processes
+_AT_ONCE = 2  # processes
 
 
 def rows(sample: int) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def rows(sample: int) -> list[dict[str, Any]]:
   every = networks[:: max(1, count // sample)][:sample]
   alone = _alone(plan, every, cached=False) * count / len(every)
   cached = _alone(plan, every, cached=True) * count / len(every)
-  how = f"{AT_ONCE} at a time, from {len(every)} networks"
+  how = f"{_AT_ONCE} at a time, from {len(every)} networks"
   return [
     _row(f"one program, {count} networks", together, count, together),
     _row(f"a process a network, {how}", alone, count, together),
@@ -85,8 +85,7 @@ def _alone(config: Any, networks: Sequence[Any], *, cached: bool) -> float:
   with tempfile.TemporaryDirectory() as folder:
     environ = _environment(f"{folder}/xla" if cached else None)
     parts = make_parts(networks, Path(folder), at_most=1)
-    for part in parts:
-      write_part(part, config)
+    write_parts(parts, config)
     waiting = list(parts)
     if cached:  # one process fills the cache, and is not timed
       _start(waiting[0].folder, environ).wait()
@@ -95,7 +94,7 @@ def _alone(config: Any, networks: Sequence[Any], *, cached: bool) -> float:
     start = time.perf_counter()
     while waiting or running:
       running = [process for process in running if process.poll() is None]
-      while waiting and len(running) < AT_ONCE:
+      while waiting and len(running) < _AT_ONCE:
         running.append(_start(waiting.pop().folder, environ))
       time.sleep(0.01)
     seconds = time.perf_counter() - start

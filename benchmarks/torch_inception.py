@@ -74,7 +74,7 @@ class Block(nn.Module):
 
 
 class Inception(nn.Module):
-  """`bnjax.lab.models.inception`'s network, for images of three channels.
+  """The network of `bnjax.lab.models`, for images of three channels.
 
   Args:
     num_classes: number of logits.

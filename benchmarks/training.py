@@ -21,7 +21,7 @@ from bnjax.lab.train.program import make_program
 from bnjax.lab.train.step import Batch
 
 STEPS = 100  # of a chunk, as in the config
-IMAGE = (28, 28, 1)
+_IMAGE = (28, 28, 1)
 
 
 def step_times(config: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
@@ -71,11 +71,11 @@ def step_times(config: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
 
 def _steps(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:
   rng = np.random.default_rng(0)
-  images = rng.integers(0, 256, (55_000, *IMAGE), dtype=np.uint8)
+  images = rng.integers(0, 256, (55_000, *_IMAGE), dtype=np.uint8)
   labels = rng.integers(0, 10, 55_000, dtype=np.int32)
   train = Batch(jnp.asarray(as_words(images)), jnp.asarray(labels))
   task = make_task(spec, num_classes=10, pixel_mean=0.13)
-  program = make_program(lambda hyper: task, image_shape=IMAGE)
+  program = make_program(lambda hyper: task, image_shape=_IMAGE)
   seeds = jnp.arange(networks, dtype=jnp.uint32)
   states = [program.init({}, seeds)]  # given away by each call
   draws = _draw(spec, states[0].key, STEPS)

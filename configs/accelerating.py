@@ -64,7 +64,7 @@ def get_rules(config):
     title="The paper's seven changes, one by one",
     claims=claims,
     figures={
-      "accuracy": Curves(metrics=("test_accuracy",)),
       "final": Final(metrics=("test_accuracy", "train_loss")),
+      "accuracy": Curves(metrics=("test_accuracy",)),
     },
   )

@@ -133,14 +133,19 @@ def _figures():
   unit = tuple(f"activation_{layer}" for layer in SEEN)
   kernel = tuple(f"dense_{layer}/kernel" for layer in SEEN)
   return {
-    "signal": Layers(probe="signal"),
+    "signal": Layers(probe="signal", arms=tuple(INITS)),
     "gradient": Layers(
       probe="gradient",
       arms=OWN,
       reference=1.467,
       reference_text="pi / (pi - 1)",
     ),
-    "weight_gradient": Layers(probe="weight_gradient"),
+    "weight_gradient": Layers(probe="weight_gradient", arms=tuple(INITS)),
+    "weight_gradient_norms": Layers(
+      probe="weight_gradient",
+      arms=(*OWN, *POST),
+      title="Weight gradient with a norm",
+    ),
     "rank": Layers(
       probe="rank", arms=every[-5:], log_y=False, label="effective rank"
     ),

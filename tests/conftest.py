@@ -40,6 +40,7 @@ _LONGEST = (
   "lab/train/loop_test.py",
   "lab/outside_test.py",
   "benchmarks/conformance_test.py",
+  "benchmarks/reliability_test.py",
   "ops/explicit_mesh_test.py",
   "lab/models/deep_test.py",
   "scripts/",

@@ -34,6 +34,20 @@ class Settings(NamedTuple):
   dtype: str | None = None
 
 
+class Call(NamedTuple):
+  """What a training step is given beside its input.
+
+  Attributes:
+    state: of the layer; a new one if None.
+    mask: which rows count.
+    relu: whether the layer applies it.
+  """
+
+  state: Any
+  mask: Any
+  relu: bool
+
+
 class Claim(NamedTuple):
   """What a document says of the running statistics by default.
 
@@ -86,7 +100,15 @@ class Library:
     mask: Any = None,
     relu: bool = False,
   ) -> tuple[Any, Any]:
-    """Returns the output of a training step and the new state."""
+    """Returns the output of a training step and the new state.
+
+    Raises:
+      NotApplicable: the library does not have what is asked for.
+    """
+    require(self, settings, mask)
+    return self._step(x, settings, Call(state, mask, relu))
+
+  def _step(self, x: Any, settings: Settings, call: Call) -> tuple[Any, Any]:
     raise NotImplementedError
 
   def infer(self, x: Any, settings: Settings, state: Any) -> Any:

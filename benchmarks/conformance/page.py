@@ -7,7 +7,7 @@ from benchmarks.conformance.checks import CHECKS
 from benchmarks.conformance.libraries import OURS, load
 from benchmarks.conformance.outcome import Outcome, run
 
-INTRODUCTION = """\
+_INTRODUCTION = """\
 Where batch norm goes wrong in practice, measured. Every cell is computed
 against a float64 reference or an exact rule; an exception is shown by its
 type. All have epsilon 1e-5 and, where a row does not say otherwise, decay
@@ -59,7 +59,7 @@ def to_markdown(table: Table, facts: Sequence[str]) -> str:
     rows.append([key, says, *map(_to_cell, cells.values())])
   lines = [f"| {' | '.join(row)} |" for row in rows]
   made = [f"- {fact}" for fact in facts]
-  head = ["# Conformance", "", INTRODUCTION, "", *made, ""]
+  head = ["# Conformance", "", _INTRODUCTION, "", *made, ""]
   return "\n".join([*head, *lines]) + "\n"
 
 

@@ -62,7 +62,9 @@ def test_four_networks_run_as_a_job_array(run_script, tmp_path):
 
 def test_a_job_told_to_stop_is_queued_again_and_goes_on(tmp_path, monkeypatch):
   monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-  config = {**_config(), "steps": 6000, "eval_every": 1000}
+  # Not done before it is told to stop, however late that comes: what it has to
+  # compile, once its first records are there, may lie in a cache.
+  config = {**_config(), "steps": 100_000, "eval_every": 50_000}
   sweep = planned(config, [{"l2": 0.1}])
   launcher = Slurm(tmp_path, Options(timeout=5, poll_seconds=0.5), None)
   told = []
@@ -83,7 +85,7 @@ def test_a_job_told_to_stop_is_queued_again_and_goes_on(tmp_path, monkeypatch):
   launcher.ended = tell_once
   outcome = run(sweep, tmp_path, launcher)
   assert told
-  assert [row["step"] for row in outcome.rows] == [6000]
+  assert [row["step"] for row in outcome.rows] == [100_000]
   log = "".join(p.read_text() for p in (tmp_path / "slurm").glob("*_log.*"))
   assert "Requeued job" in log
   assert not (tmp_path / "parts").exists()

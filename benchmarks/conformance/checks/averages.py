@@ -15,8 +15,8 @@ from benchmarks.conformance.reference import batch, to_numpy
 X = batch((256, 1), 0, 0.5)
 VAR = float(X.astype(np.float64).var())
 # Means 0 and 1, biased variances 1 and 4, unbiased ones 4/3 of that.
-FIRST = np.array([[-1.0], [1.0], [-1.0], [1.0]])
-SECOND = 2 * FIRST + 1
+_FIRST = np.array([[-1.0], [1.0], [-1.0], [1.0]])
+_SECOND = 2 * _FIRST + 1
 
 
 def _after(
@@ -47,7 +47,7 @@ def _hundred_steps(library: Library) -> Outcome:
 
 
 def _documented(library: Library) -> Outcome:
-  mean, var = _after(library, Settings(decay=None), [FIRST, SECOND])
+  mean, var = _after(library, Settings(decay=None), [_FIRST, _SECOND])
   debias = any(claim.debias for claim in library.claims)
   decay = 1 / mean - 1 if debias else 1 - mean
   kinds = {"biased": 1.0, "unbiased": 4 / 3}

@@ -23,13 +23,13 @@ from benchmarks.conformance.reference import (
   to_numpy,
 )
 
-POOLED = Settings(decay=0.0, axis_name="d")
+_POOLED = Settings(decay=0.0, axis_name="d")
 X = batch((8, 1), 1)
-UNEVEN = np.array([1, 1, 1, 1, 0, 0, 1, 0], bool)[:, None]
-EMPTY = np.array([1, 1, 1, 1, 0, 0, 0, 0], bool)[:, None]
+_UNEVEN = np.array([1, 1, 1, 1, 0, 0, 1, 0], bool)[:, None]
+_EMPTY = np.array([1, 1, 1, 1, 0, 0, 0, 0], bool)[:, None]
 GROUPS = ((0, 1), (2, 3))
 FAR = batch((256, 1), 1e4)
-FAR_VAR = float(FAR.astype(np.float64).var())
+_FAR_VAR = float(FAR.astype(np.float64).var())
 
 
 def _pooled(mask: np.ndarray) -> tuple[float, float]:
@@ -38,11 +38,11 @@ def _pooled(mask: np.ndarray) -> tuple[float, float]:
 
 
 def _masked(library: Library, mask: np.ndarray) -> Outcome:
-  require(library, POOLED, mask)
+  require(library, _POOLED, mask)
 
   def step(x: Any, mask: Any) -> tuple[Any, Any]:
-    _, state = library.step(x, POOLED, mask=mask)
-    mean, var = running(library, state, POOLED)
+    _, state = library.step(x, _POOLED, mask=mask)
+    mean, var = running(library, state, _POOLED)
     return mean[None], var[None]
 
   mean, var = jax.jit(on_devices(lambda xm: step(*xm), 2))((X, mask))
@@ -52,7 +52,7 @@ def _masked(library: Library, mask: np.ndarray) -> Outcome:
 
 
 def _groups(library: Library, how: str) -> Outcome:
-  settings = POOLED._replace(groups=GROUPS)
+  settings = _POOLED._replace(groups=GROUPS)
   require(library, settings)
   x = batch((32, 2), 1)
   step = lambda x: library.step(x, settings)[0]
@@ -66,7 +66,7 @@ def _groups(library: Library, how: str) -> Outcome:
 
 
 def _unbound(library: Library) -> Outcome:
-  settings = POOLED._replace(optional_axis=True)
+  settings = _POOLED._replace(optional_axis=True)
   require(library, settings)
   if library.axis_in_call:
     raise NotApplicable("an argument of each call")
@@ -76,9 +76,9 @@ def _unbound(library: Library) -> Outcome:
 
 
 def _collectives(library: Library) -> Outcome:
-  require(library, POOLED)
+  require(library, _POOLED)
   x = batch((32, 2))
-  forward = lambda x: library.step(x, POOLED)[0]
+  forward = lambda x: library.step(x, _POOLED)[0]
 
   def both(x: Any) -> Any:
     y, pullback = jax.vjp(forward, x)
@@ -96,14 +96,14 @@ def _collectives(library: Library) -> Outcome:
 
 
 def _far(library: Library) -> Outcome:
-  require(library, POOLED)
+  require(library, _POOLED)
 
   def step(x: Any) -> Any:
-    _, state = library.step(x, POOLED)
-    return running(library, state, POOLED, near=1e4)[1][None]
+    _, state = library.step(x, _POOLED)
+    return running(library, state, _POOLED, near=1e4)[1][None]
 
   var = to_numpy(jax.jit(on_devices(step, 4))(FAR))[0]
-  return judge(abs(var / FAR_VAR - 1) < 0.01, number(var))
+  return judge(abs(var / _FAR_VAR - 1) < 0.01, number(var))
 
 
 def _explicit(library: Library, spec: PartitionSpec) -> Outcome:
@@ -131,14 +131,14 @@ CHECKS = [
   Check(
     "D1a",
     "Two shards with masks of 4 and 1 rows have the mean and variance of the "
-    f"five: {_said(UNEVEN)}.",
-    lambda library: _masked(library, UNEVEN),
+    f"five: {_said(_UNEVEN)}.",
+    lambda library: _masked(library, _UNEVEN),
   ),
   Check(
     "D1b",
     "Two shards with masks of 4 and 0 rows have those of the four: "
-    f"{_said(EMPTY)}.",
-    lambda library: _masked(library, EMPTY),
+    f"{_said(_EMPTY)}.",
+    lambda library: _masked(library, _EMPTY),
   ),
   Check(
     "D7a",
@@ -166,7 +166,7 @@ CHECKS = [
   Check(
     "D11b",
     "Mean 10⁴ over 4 devices (`shard_map`): the running variance is that of "
-    f"the whole batch, {FAR_VAR:.3g} within 1%.",
+    f"the whole batch, {_FAR_VAR:.3g} within 1%.",
     _far,
   ),
   Check(

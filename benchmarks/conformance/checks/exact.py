@@ -10,10 +10,10 @@ from benchmarks.conformance.reference import batch, error, normalized, to_numpy
 
 PLAIN = Settings()
 FAR = batch((1024, 4), 1e4)
-HOT = batch((4096, 1))
-HOT[2048] = 1e4
-ROWS = batch((1024, 4))
-ROWS[::16] += 1e3
+_HOT = batch((4096, 1))
+_HOT[2048] = 1e4
+_ROWS = batch((1024, 4))
+_ROWS[::16] += 1e3
 
 
 def _train(
@@ -95,12 +95,12 @@ CHECKS = [
     "D2c",
     "One row of 4096 is an outlier of 10⁴: the relative error of the output "
     "is at most 4e-6.",
-    lambda library: _outliers(library, HOT),
+    lambda library: _outliers(library, _HOT),
   ),
   Check(
     "D2d",
     "Every sixteenth row is 10³ higher: the same.",
-    lambda library: _outliers(library, ROWS),
+    lambda library: _outliers(library, _ROWS),
   ),
   Check(
     "D3a",

@@ -12,21 +12,21 @@ from benchmarks.conformance.library import EPSILON, Library, Settings
 from benchmarks.conformance.outcome import Check, Outcome, judge
 from benchmarks.conformance.reference import batch, error, to_numpy
 
-WIDE = batch((4096, 8), 1)
+_WIDE = batch((4096, 8), 1)
 X, V, W = (batch((8, 3), 0.5, 1, seed) for seed in range(3))
 
 
 def _kept(library: Library, dtype: str, relu: bool) -> Outcome:
   settings = Settings(dtype=dtype)
-  state = library.initial(WIDE.shape[1], settings)
+  state = library.initial(_WIDE.shape[1], settings)
 
   def layer(x: Any) -> Any:
     fused = relu and library.fuses_relu
     y, _ = library.step(x, settings, state=state, relu=fused)
     return library.relu(y) if relu and not fused else y
 
-  x = library.array(WIDE, dtype)
-  each = library.residual_bytes(layer, x) / WIDE.size
+  x = library.array(_WIDE, dtype)
+  each = library.residual_bytes(layer, x) / _WIDE.size
   size = jnp.dtype(dtype).itemsize
   return judge(each < size * 1.05, f"{each:.1f}")
 

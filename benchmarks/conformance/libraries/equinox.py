@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from benchmarks.conformance.library import (
   EPSILON,
+  Call,
   Claim,
   Library,
   Settings,
-  require,
 )
 
 
@@ -23,18 +23,8 @@ class Equinox(Library):
   debiases = True
   claims = (Claim("the docstring", 0.99, debias=True, unbiased=True),)
 
-  def step(
-    self,
-    x: Any,
-    settings: Settings,
-    *,
-    state: Any = None,
-    mask: Any = None,
-    relu: bool = False,
-  ) -> tuple[Any, Any]:
-    """Returns the output of a training step and the new state."""
-    require(self, settings, mask)
-    norm, old = _norm(x.shape[-1], settings, state)
+  def _step(self, x: Any, settings: Settings, call: Call) -> tuple[Any, Any]:
+    norm, old = _norm(x.shape[-1], settings, call.state)
     y, new = _over_rows(norm)(x, old)
     hidden = new.get(norm.batch_state_index)
     return y, (new.get(norm.batch_counter), *hidden)

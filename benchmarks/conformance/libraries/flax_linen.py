@@ -6,7 +6,13 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from benchmarks.conformance.library import EPSILON, Claim, Library, Settings
+from benchmarks.conformance.library import (
+  EPSILON,
+  Call,
+  Claim,
+  Library,
+  Settings,
+)
 
 
 class Linen(Library):
@@ -33,22 +39,13 @@ class Linen(Library):
       made["momentum"] = settings.decay
     return made
 
-  def step(
-    self,
-    x: Any,
-    settings: Settings,
-    *,
-    state: Any = None,
-    mask: Any = None,
-    relu: bool = False,
-  ) -> tuple[Any, Any]:
-    """Returns the output of a training step and the new state."""
-    more = {"activation": "relu"} if relu else {}
+  def _step(self, x: Any, settings: Settings, call: Call) -> tuple[Any, Any]:
+    more = {"activation": "relu"} if call.relu else {}
     norm = self.norm(
       use_running_average=False, **self.arguments(settings), **more
     )
-    state = norm.init(jax.random.key(0), x) if state is None else state
-    y, new = norm.apply(state, x, mask=mask, mutable=["batch_stats"])
+    state = call.state or norm.init(jax.random.key(0), x)
+    y, new = norm.apply(state, x, mask=call.mask, mutable=["batch_stats"])
     return y, {**state, **new}
 
   def infer(self, x: Any, settings: Settings, state: Any) -> Any:

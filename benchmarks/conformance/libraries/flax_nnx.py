@@ -5,7 +5,13 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from flax import nnx
 
-from benchmarks.conformance.library import EPSILON, Claim, Library, Settings
+from benchmarks.conformance.library import (
+  EPSILON,
+  Call,
+  Claim,
+  Library,
+  Settings,
+)
 
 
 class Nnx(Library):
@@ -28,19 +34,10 @@ class Nnx(Library):
       made["momentum"] = settings.decay
     return made
 
-  def step(
-    self,
-    x: Any,
-    settings: Settings,
-    *,
-    state: Any = None,
-    mask: Any = None,
-    relu: bool = False,
-  ) -> tuple[Any, Any]:
-    """Returns the output of a training step and the new state."""
-    more = {"activation": "relu"} if relu else {}
-    norm = self._make(x.shape[-1], settings, state, **more)
-    y = norm(x, use_running_average=False, mask=mask)
+  def _step(self, x: Any, settings: Settings, call: Call) -> tuple[Any, Any]:
+    more = {"activation": "relu"} if call.relu else {}
+    norm = self._make(x.shape[-1], settings, call.state, **more)
+    y = norm(x, use_running_average=False, mask=call.mask)
     return y, nnx.state(norm)
 
   def infer(self, x: Any, settings: Settings, state: Any) -> Any:

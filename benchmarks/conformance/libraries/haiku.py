@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from benchmarks.conformance.library import (
   EPSILON,
+  Call,
   Claim,
   Library,
   Settings,
-  require,
 )
 
 
@@ -22,19 +22,9 @@ class Haiku(Library):
   debiases = True
   claims = (Claim("the docstring", None, debias=True),)
 
-  def step(
-    self,
-    x: Any,
-    settings: Settings,
-    *,
-    state: Any = None,
-    mask: Any = None,
-    relu: bool = False,
-  ) -> tuple[Any, Any]:
-    """Returns the output of a training step and the new state."""
-    require(self, settings, mask)
+  def _step(self, x: Any, settings: Settings, call: Call) -> tuple[Any, Any]:
     norm = _norm(settings, is_training=True)
-    params, old = norm.init(None, x) if state is None else state
+    params, old = call.state or norm.init(None, x)
     y, new = norm.apply(params, old, None, x)
     return y, (params, new)
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from benchmarks.conformance.library import (
   EPSILON,
+  Call,
   Claim,
   Library,
   Settings,
-  require,
 )
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -25,20 +25,10 @@ class Keras(Library):
   axis_names = False
   claims = (Claim("the docstring", 0.99),)
 
-  def step(
-    self,
-    x: Any,
-    settings: Settings,
-    *,
-    state: Any = None,
-    mask: Any = None,
-    relu: bool = False,
-  ) -> tuple[Any, Any]:
-    """Returns the output of a training step and the new state."""
-    require(self, settings, mask)
-    if state is None:
-      zeros = jnp.zeros(x.shape[-1])
-      state = [zeros, zeros + 1]
+  def _step(self, x: Any, settings: Settings, call: Call) -> tuple[Any, Any]:
+    zeros = jnp.zeros(x.shape[-1])
+    state = call.state or [zeros, zeros + 1]
+    mask = call.mask
     if mask is not None:
       mask = mask.reshape(x.shape[:-1])
     return self._call(x, settings, state, training=True, mask=mask)

@@ -5,7 +5,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.conformance.library import EPSILON, Claim, Library, Settings
+from benchmarks.conformance.library import (
+  EPSILON,
+  Call,
+  Claim,
+  Library,
+  Settings,
+)
 from bnjax.ops import (
   PRESETS,
   Running,
@@ -26,16 +32,7 @@ class Ops(Library):
   fuses_relu = True
   claims = (Claim('PRESETS["flax"]', 0.99, unbiased=False),)
 
-  def step(
-    self,
-    x: Any,
-    settings: Settings,
-    *,
-    state: Any = None,
-    mask: Any = None,
-    relu: bool = False,
-  ) -> tuple[Any, Any]:
-    """Returns the output of a training step and the new state."""
+  def _step(self, x: Any, settings: Settings, call: Call) -> tuple[Any, Any]:
     rule = PRESETS["flax"].rule
     if settings.decay is not None:
       rule = (debiased_ema if settings.debias else ema)(settings.decay)
@@ -44,13 +41,13 @@ class Ops(Library):
       x,
       ones,
       jnp.zeros_like(ones),
-      init_running(x.shape[-1]) if state is None else state,
+      call.state or init_running(x.shape[-1]),
       rule=rule,
       epsilon=EPSILON,
-      mask=mask,
+      mask=call.mask,
       axis_name=settings.axis_name,
       axis_index_groups=settings.groups,
-      activation="relu" if relu else None,
+      activation="relu" if call.relu else None,
     )
 
   def infer(self, x: Any, settings: Settings, state: Any) -> Any:

@@ -8,10 +8,10 @@ import torch
 
 from benchmarks.conformance.library import (
   EPSILON,
+  Call,
   Claim,
   Library,
   Settings,
-  require,
 )
 
 
@@ -24,18 +24,8 @@ class Torch(Library):
   claims = (Claim("the docstring", 0.9, unbiased=True),)
   calculus: ClassVar[Any] = torch.func
 
-  def step(
-    self,
-    x: Any,
-    settings: Settings,
-    *,
-    state: Any = None,
-    mask: Any = None,
-    relu: bool = False,
-  ) -> tuple[Any, Any]:
-    """Returns the output of a training step and the new state."""
-    require(self, settings, mask)
-    norm = _norm(x.shape[-1], settings) if state is None else state
+  def _step(self, x: Any, settings: Settings, call: Call) -> tuple[Any, Any]:
+    norm = call.state or _norm(x.shape[-1], settings)
     return norm.train()(x), norm
 
   def infer(self, x: Any, settings: Settings, state: Any) -> Any:

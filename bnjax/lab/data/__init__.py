@@ -6,8 +6,13 @@ read while it is used: `open_records`, `data.stream`.
 """
 
 from bnjax.lab.data.dataset import Dataset, Spec, Split
-from bnjax.lab.data.files import Files, check_streamed, open_files
-from bnjax.lab.data.registry import DATASETS, load, open_records, sizes
+from bnjax.lab.data.files import (
+  Files,
+  check_streamed,
+  open_files,
+  open_records,
+)
+from bnjax.lab.data.registry import DATASETS, load, sizes
 from bnjax.lab.data.transforms import TRANSFORMS
 
 __all__ = [

@@ -32,6 +32,19 @@ class Spec:
   dtype: str = "uint8"
 
 
+def wrong_labels(labels: np.ndarray, num_classes: int) -> str:
+  """What is wrong with labels, if anything.
+
+  >>> wrong_labels(np.array([0, 10]), 10)
+  'labels from 0 to 10, and 10 classes'
+  """
+  if not labels.size or 0 <= labels.min() <= labels.max() < num_classes:
+    return ""
+  return (
+    f"labels from {labels.min()} to {labels.max()}, and {num_classes} classes"
+  )
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
   """Images and their labels.

@@ -9,7 +9,8 @@ import numpy as np
 
 from bnjax.lab import errors
 from bnjax.lab.data.dataset import Spec
-from bnjax.lab.data.registry import DATASETS, open_records, sizes
+from bnjax.lab.data.records import Records
+from bnjax.lab.data.registry import DATASETS, sizes
 from bnjax.lab.data.stream import Batches
 from bnjax.lab.registry import is_outside
 
@@ -108,14 +109,40 @@ def open_files(
   Raises:
     UserError: it cannot be read so, or not here.
   """
-  check_streamed(name, transform, examples)
+  check_streamed(name, transform, examples=examples)
   files = Files(name, sizes(name), data_dir)
   for split in ("train", "validation", "test"):
     open_records(name, split, data_dir=data_dir).check()
   return files
 
 
-def check_streamed(name: str, transform: str, examples: int) -> None:
+def open_records(
+  name: str, split: str, *, data_dir: str | os.PathLike[str] | None = None
+) -> Records:
+  """Random access to the encoded examples of a split: what a `Stream` reads.
+
+  Args:
+    name: a key of `DATASETS`.
+    split: "train", "validation" or "test".
+    data_dir: as for `bnjax.lab.data.load`.
+
+  Returns:
+    The same examples as `load(name)` holds, in the same order.
+
+  Raises:
+    UserError: a name is not known, the data set is made for memory alone, or
+      nothing is prepared and it cannot be prepared here.
+  """
+  check_streamed(name)
+  errors.choice("split", split, ("train", "validation", "test"))
+  row = DATASETS[name]
+  assert row.records is not None
+  return row.records(name, row.spec, split, data_dir)
+
+
+def check_streamed(
+  name: str, transform: str = "none", *, examples: int = 0
+) -> None:
   """Raises UserError for what only a data set in memory can have."""
   if is_outside(name):
     raise errors.UserError(
@@ -136,6 +163,3 @@ def check_streamed(name: str, transform: str, examples: int) -> None:
       f"stream: {name!r} is small and only loaded as a whole; what can be read "
       f"while it is used: {known}"
     )
-
-
-__all__ = ["Files", "check_streamed", "open_files"]

@@ -6,10 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from bnjax.lab import errors, registry
-from bnjax.lab.data.dataset import Dataset, Spec, Split
+from bnjax.lab.data.dataset import Dataset, Spec, Split, wrong_labels
 
 _SPLITS = ("train", "validation", "test")
 
@@ -83,10 +81,6 @@ def _wrong_with(dataset: object) -> str:
       like.dtype,
     ):
       return f"has {name} images of another shape or dtype than those of train"
-    low, high = np.min(split.labels), np.max(split.labels)
-    if low < 0 or high >= dataset.num_classes:
-      return (
-        f"has {name} labels from {low} to {high}, and {dataset.num_classes} "
-        "classes"
-      )
+    if wrong := wrong_labels(split.labels, dataset.num_classes):
+      return f"has {name} {wrong}"
   return ""

@@ -11,6 +11,7 @@ import numpy as np
 
 from bnjax.lab import errors
 from bnjax.lab.data import provide
+from bnjax.lab.data.dataset import wrong_labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,15 +51,22 @@ class Records:
       The encoded images, and int32 labels [rows].
 
     Raises:
-      UserError: They cannot be read.
+      UserError: They cannot be read, or a label is of no class.
     """
     places = [self.first + int(row) for row in rows]
     try:
       found = self._source.__getitems__(places)
       labels = np.array([example["label"] for example in found], np.int32)
-      return [example["image"] for example in found], labels
+      images = [example["image"] for example in found]
     except Exception as error:  # of whichever part of TFDS found it out
       raise self._unreadable(error) from error
+    wrong = wrong_labels(labels, self.classes) if self.classes else ""
+    if wrong:
+      raise errors.UserError(
+        f"dataset.name: {self.directory} has {self.split} {wrong}; remove it"
+        " and prepare it again"
+      )
+    return images, labels
 
   @functools.cached_property
   def _source(self) -> Any:

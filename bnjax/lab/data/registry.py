@@ -1,4 +1,4 @@
-"""The table of data sets, and the one function that loads from it."""
+"""The table of data sets, and what loads one of it into memory."""
 
 import dataclasses
 import functools
@@ -9,7 +9,7 @@ from typing import Any
 from bnjax.lab import errors
 from bnjax.lab.data import generated, outside, packaged, prepared
 from bnjax.lab.data.cropping import CentralCrop, RandomCrop
-from bnjax.lab.data.dataset import Dataset, Spec
+from bnjax.lab.data.dataset import Dataset, Spec, wrong_labels
 from bnjax.lab.data.records import Records
 from bnjax.lab.data.stream import Prepare
 from bnjax.lab.data.transforms import transform_dataset, transform_spec
@@ -204,7 +204,9 @@ def load(
     transform: What is done to the images of every split, a key of
       `TRANSFORMS`.
     data_dir: Where tensorflow-datasets keeps its data; by default
-      $TFDS_DATA_DIR, then ~/tensorflow_datasets. Other sets ignore it.
+      $TFDS_DATA_DIR, then ~/tensorflow_datasets. Other sets ignore it. One
+      that you trust: tensorflow-datasets imports the modules that are named in
+      the `features.json` there.
     examples: Keeps at most this many examples of each split, the first ones,
       for a quick try; 0 keeps all. No set is in order of its classes, so the
       first ones are a fair sample.
@@ -223,11 +225,9 @@ def load(
   spec, data = row.spec, row.load(name, row.spec, data_dir)
   for split in ("train", "validation", "test"):
     found = getattr(data, split).images.shape
-    labels = getattr(data, split).labels
-    if labels.size and not 0 <= labels.min() <= labels.max() < spec.num_classes:
+    if wrong := wrong_labels(getattr(data, split).labels, spec.num_classes):
       raise errors.UserError(
-        f"dataset.name: the {name!r} found has {split} labels from"
-        f" {labels.min()} to {labels.max()}, and {spec.num_classes} classes"
+        f"dataset.name: the {name!r} found has {split} {wrong}"
       )
     expected = (getattr(spec, split), *spec.image_shape)
     if found != expected:
@@ -236,32 +236,3 @@ def load(
         f" {found}, not {expected}; remove it and prepare it again"
       )
   return transform_dataset(data, transform, wanted)
-
-
-def open_records(
-  name: str, split: str, *, data_dir: PathLike | None = None
-) -> Records:
-  """Random access to the encoded examples of a split: what a `Stream` reads.
-
-  Args:
-    name: A key of `DATASETS`.
-    split: "train", "validation" or "test".
-    data_dir: As for `load`.
-
-  Returns:
-    The same examples as `load(name)` holds, in the same order.
-
-  Raises:
-    UserError: A name is not known, the data set is made for memory alone, or
-      nothing is prepared and it cannot be prepared here.
-  """
-  row = source(name, data_dir)
-  errors.choice("split", split, ("train", "validation", "test"))
-  read = row.records
-  if read is None:
-    others = ", ".join(sorted(n for n, row in DATASETS.items() if row.records))
-    raise errors.UserError(
-      f"dataset.name: {name!r} is small and only loaded as a whole; what can be"
-      f" read while it is used: {others}"
-    )
-  return read(name, row.spec, split, data_dir)

@@ -39,6 +39,7 @@ class Journal:
     self._checkpoints = Checkpoints(workdir / "checkpoints")
     self._saved = time.monotonic()
     self._predictions = Predictions()
+    self._of = ""  # digest of what is trained, on which data
 
   def begin(
     self,
@@ -63,8 +64,9 @@ class Journal:
 
     Raises:
       UserError: the directory cannot be written to, the records are not those
-        of any checkpoint, or the data not those that the run began with.
+        of any checkpoint, or config or data not those that the run began with.
     """
+    self._of = workdirs.digest(config, arms, environment)
     found = None
     if self._every and not (self._workdir / "summary.json").exists():
       with self._writing():
@@ -74,7 +76,8 @@ class Journal:
         self._checkpoints.remove()
         workdirs.start(self._workdir, config, arms, rules, environment)
         return None
-      workdirs.resume(self._workdir, rules, environment)
+      same = found.position.get("of") == self._of
+      workdirs.resume(self._workdir, rules, environment, same)
       for name in _GROWING:
         path = self._workdir / name
         if os.path.lexists(path):
@@ -129,6 +132,7 @@ class Journal:
           sync(path)  # before the checkpoint that counts on it
           counted[name] = [path.stat().st_size, sha256(path)]
     position = {
+      "of": self._of,
       "training": params.names(training),
       "parts": [params.names(networks) for networks in parts],
       "records": counted,

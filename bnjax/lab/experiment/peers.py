@@ -3,11 +3,10 @@
 JAX waits for one that is missing without a word, and when one is lost it ends
 the others with a C++ stack. So each has a connection to the first one, on the
 coordinator's port before JAX takes it, and says every few seconds that it is
-there. Messages are JSON, a line each.
+there.
 """
 
 import contextlib
-import json
 import socket
 import sys
 import threading
@@ -17,41 +16,13 @@ from typing import Any
 
 from bnjax.lab import signals
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment.link import Link
 
 _WAIT = 100.0  # seconds that processes wait for each other at first
 _PAUSE = 5.0  # until it is said who is missing
 _BEAT = 1.0  # between signs of life
-_SILENCE = 40.0  # without one, until a process counts as gone
 _ORDER = 10.0  # that a process has to notice by itself that one is gone
 _GOODBYE = 20.0  # that processes wait for each other at last
-
-
-class _Link:
-  """A connection to another process."""
-
-  def __init__(self, connection: socket.socket):
-    connection.settimeout(_SILENCE)
-    self._connection = connection
-    self._lines = connection.makefile("rb")
-    self._sending = threading.Lock()
-
-  def send(self, **message: Any) -> None:
-    """Sends what is not lost with the other process."""
-    with self._sending, contextlib.suppress(OSError):
-      self._connection.sendall(json.dumps(message).encode() + b"\n")
-
-  def receive(self) -> dict[str, Any] | None:
-    """The next message; None where there is none, or something else."""
-    try:
-      message = json.loads(self._lines.readline(100_000))
-      return message if isinstance(message, dict) else None
-    except (OSError, ValueError):
-      return None
-
-  def close(self) -> None:
-    """Closes it."""
-    self._lines.close()
-    self._connection.close()
 
 
 class Peers:
@@ -67,7 +38,7 @@ class Peers:
     self._address = address
     self._count, self._index = count, index
     self._changed = threading.Condition()
-    self._links: dict[int, _Link] = {}  # the first one's are to all others
+    self._links: dict[int, Link] = {}  # the first one's are to all others
     self._wrong = ""  # why they cannot join
     self._joined = False
     self._gone: set[int] = set()
@@ -159,7 +130,7 @@ class Peers:
     self._send(all=True)
 
   def _welcome(self, connection: socket.socket) -> None:
-    link = _Link(connection)
+    link = Link(connection)
     said = link.receive() or {}
     if not {"process", "of"} <= said.keys():
       link.close()  # who knows what that was
@@ -191,7 +162,7 @@ class Peers:
       except OSError:
         time.sleep(0.2)
       else:
-        link = _Link(connection)
+        link = Link(connection)
         link.send(process=self._index, of=self._count)
         while (said := link.receive()) is not None:
           if wrong := said.get("wrong"):
@@ -243,7 +214,7 @@ class Peers:
     for link in list(self._links.values()):
       link.send(**message)
 
-  def _listen(self, who: int, link: _Link) -> None:
+  def _listen(self, who: int, link: Link) -> None:
     """Takes in what a process says until it is gone."""
     while (said := link.receive()) is not None:
       with self._changed:

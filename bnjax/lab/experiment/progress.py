@@ -87,3 +87,27 @@ def _message(arms: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
   text = f"{'best ' * best}{metric.replace('_', ' ')} {', '.join(values)}"
   diverged = sum(bool(row.get("diverged_step")) for row in rows)
   return text + (f"; {diverged} diverged" if diverged else "")
+
+
+def duration(seconds: float) -> str:
+  """A duration as people say it.
+
+  >>> duration(7.4), duration(61), duration(7384)
+  ('7 s', '1 min 01 s', '2 h 03 min')
+  """
+  whole = round(seconds)
+  if whole < 60:
+    return f"{whole} s"
+  minutes, rest = divmod(whole, 60)
+  if minutes < 60:
+    return f"{minutes} min {rest:02d} s"
+  return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def number(rate: float) -> str:
+  """A rate to three digits.
+
+  >>> number(0.1234), number(12.34), number(12345.6)
+  ('0.123', '12.3', '12,346')
+  """
+  return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"

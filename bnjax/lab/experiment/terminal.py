@@ -1,9 +1,11 @@
 """Progress for people: bars on a terminal, a line now and then elsewhere."""
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich import progress as rich_progress
 from rich.console import Console
@@ -11,8 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from bnjax.lab.errors import plain
-from bnjax.lab.experiment.meter import Meter, Pace, duration, number
-from bnjax.lab.experiment.progress import Progress
+from bnjax.lab.experiment.progress import Progress, duration, number
 
 Show = Callable[[Progress], None]
 
@@ -40,24 +41,50 @@ def _say(text: str) -> None:
   print(plain(text), file=sys.stderr, flush=True)
 
 
-def describe(progress: Progress, pace: Pace, message: str) -> str:
+class _Parts:
+  """The parts of a run as tasks of rich, which knows how fast they are.
+
+  A task's first update, which ends with what was compiled, is left out of its
+  speed.
+  """
+
+  def __init__(self, tasks: rich_progress.Progress):
+    self.tasks = tasks
+    self._known: dict[int, rich_progress.TaskID] = {}
+
+  def update(self, progress: Progress) -> rich_progress.Task:
+    """Takes in how far a part is; its task."""
+    if progress.part not in self._known:
+      self._known[progress.part] = self.tasks.add_task(
+        plain(progress.arm), total=progress.steps or 1, said="", message=""
+      )
+    found = self._known[progress.part]
+    news: Any = {"said": progress.message} if progress.message else {}
+    self.tasks.update(found, completed=progress.step, **news)
+    return next(task for task in self.tasks.tasks if task.id == found)
+
+  def remove(self, part: int) -> None:
+    """Forgets a part, which has ended."""
+    self.tasks.remove_task(self._known.pop(part))
+
+
+def describe(progress: Progress, task: rich_progress.Task) -> str:
   """One line of how a part of the run goes.
 
   Args:
     progress: how far it is.
-    pace: how fast.
-    message: what is known of its accuracy, if anything.
+    task: how fast, and what is known of its accuracy.
   """
   part = f"{progress.part + 1}/{progress.parts} " * (progress.parts > 1)
   head = f"{part}{progress.arm} {progress.step}/{progress.steps}"
-  facts = [message] if message else []
+  facts = [task.fields["said"]] if task.fields["said"] else []
   if progress.networks > 1:
     facts.append(f"{progress.networks} networks")
   if progress.step == progress.steps:
-    facts.append(f"done in {duration(pace.seconds)}")
-  elif pace.rate is not None and pace.left is not None:
-    facts.append(f"{number(pace.rate)} steps/s")
-    facts.append(f"{duration(pace.left)} left")
+    facts.append(f"done in {duration(task.elapsed or 0)}")
+  elif task.speed:
+    facts.append(f"{number(task.speed)} steps/s")
+    facts.append(f"{duration(task.time_remaining or 0)} left")
   return f"{head}: {', '.join(facts)}" if facts else head
 
 
@@ -78,10 +105,11 @@ class Lines:
   ):
     self._say = say
     self._clock = clock
-    self._meter = Meter(clock)
+    self._parts = _Parts(
+      rich_progress.Progress(get_time=clock, speed_estimate_period=math.inf)
+    )
     self._start = clock()
     self._next = self._start
-    self._messages: dict[int, str] = {}
 
   def __call__(self, progress: Progress) -> None:
     """Shows the progress, or keeps it to itself."""
@@ -90,12 +118,13 @@ class Lines:
     if not progress.arm:
       self._say(f"{stamp} {progress.message}")
       return
-    pace = self._meter.update(progress)
-    message = progress.message or self._messages.get(progress.part, "")
-    self._messages[progress.part] = message
-    if progress.step < progress.steps and now < self._next:
+    task = self._parts.update(progress)
+    ended = progress.step == progress.steps
+    if not ended and now < self._next:
       return
-    self._say(f"{stamp} {describe(progress, pace, message)}")
+    self._say(f"{stamp} {describe(progress, task)}")
+    if ended:
+      self._parts.remove(progress.part)
     self._next = now + min(max(1.0, (now - self._start) / 50), _LONGEST)
 
 
@@ -116,12 +145,12 @@ class Bars:
       text("description", 28),
       rich_progress.BarColumn(bar_width=12),
       rich_progress.MofNCompleteColumn(),
+      rich_progress.TimeRemainingColumn(),
       text("fields[message]", None),
       console=console,
+      speed_estimate_period=math.inf,
     )
-    self._meter = Meter()
-    self._tasks: dict[int, rich_progress.TaskID] = {}
-    self._messages: dict[int, str] = {}
+    self._parts = _Parts(self._bars)
     self._all: rich_progress.TaskID | None = None
 
   def __enter__(self) -> "Bars":
@@ -138,31 +167,21 @@ class Bars:
     if not progress.arm:
       self._print(progress.message)
       return
-    part, pace = progress.part, self._meter.update(progress)
-    message = progress.message or self._messages.get(part, "")
-    self._messages[part] = message
     if progress.parts > 1 and self._all is None:
       total, ended = progress.parts, progress.part
       self._all = self._bars.add_task(
         "all parts", total=total, completed=ended, message=""
       )
+    task = self._parts.update(progress)
     if progress.step == progress.steps:
-      self._print(describe(progress, pace, message))
-      if part in self._tasks:
-        self._bars.remove_task(self._tasks.pop(part))
+      self._print(describe(progress, task))
+      self._parts.remove(progress.part)
       if self._all is not None:
         self._bars.advance(self._all)
       return
-    if part not in self._tasks:
-      self._tasks[part] = self._bars.add_task(
-        plain(progress.arm), total=progress.steps or 1, message=""
-      )
-    facts = [f"{number(pace.rate)} steps/s"] if pace.rate is not None else []
-    facts += [f"{duration(pace.left)} left"] if pace.left is not None else []
+    facts = [f"{number(task.speed)} steps/s"] if task.speed else []
     self._bars.update(
-      self._tasks[part],
-      completed=progress.step,
-      message=", ".join([*facts, message] if message else facts),
+      task.id, message=", ".join(filter(None, [*facts, task.fields["said"]]))
     )
 
   def _print(self, line: str) -> None:

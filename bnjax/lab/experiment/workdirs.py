@@ -1,5 +1,7 @@
 """The work directory of a run: whose it is, and its first files."""
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -21,6 +23,7 @@ RECORDS = (
   "probes.jsonl",
 )
 FOLDERS = ("params", "parts", "report")
+_OTHERS = ("checkpoints", "mlflow", "mlflow.json", "tensorboard", "wandb")
 _BEGUN = ("config.json", "rules.json", "environment.json")
 
 
@@ -45,7 +48,7 @@ def check(
     UserError: it holds other files, or an experiment with another config, or
       a link in the place of what a run writes.
   """
-  for name in (*RECORDS, *FOLDERS, *_BEGUN, "checkpoints", locks.NAME):
+  for name in (*RECORDS, *FOLDERS, *_BEGUN, *_OTHERS, locks.NAME):
     if os.path.islink(workdir / name):
       raise UserError(
         f"--workdir: {workdir / name} is a link, and a run follows none; "
@@ -157,12 +160,22 @@ def record_rules(workdir: Path, rules: results.Rules) -> None:
 
 
 def resume(
-  workdir: Path, rules: results.Rules, environment: Mapping[str, Any]
+  workdir: Path,
+  rules: results.Rules,
+  environment: Mapping[str, Any],
+  same: bool,
 ) -> None:
   """Notes in environment.json with what a stopped run goes on.
 
+  Args:
+    workdir: the work directory.
+    rules: how it is to be judged.
+    environment: of this process.
+    same: whether its checkpoint is of this config and these data.
+
   Raises:
-    UserError: the data are not those that it began with.
+    UserError: the data are not those that it began with, or files that say so
+      were changed.
   """
   try:
     old = results.read_json(workdir / "environment.json")
@@ -173,6 +186,12 @@ def resume(
     ) from None
   results.check_environment(old)
   check_data(workdir, old, environment)
+  if not same:
+    raise UserError(
+      f"--workdir: the checkpoint in {workdir} is of another config or other "
+      "data than config.json and environment.json say, so one of these was "
+      "changed; bring it back, or remove the directory to start afresh"
+    )
   record_rules(workdir, rules)
   old["resumed"] = [*(old.get("resumed") or []), environment]
   results.write_json(workdir / "environment.json", old)
@@ -202,6 +221,18 @@ def check_data(
         f"--workdir: {workdir} began with {name[0]} of {known[name][0]}, and "
         f"here it is {digest}; bring back the data, or name another directory"
       )
+
+
+def digest(
+  config: Mapping[str, Any],
+  arms: Mapping[str, Any],
+  environment: Mapping[str, Any],
+) -> str:
+  """The SHA-256 of what is trained, and of which data it is trained on."""
+  record = results.to_strict({"config": config, "arms": arms})
+  data = [_identity(dataset) for dataset in environment["datasets"]]
+  whole = json.dumps([trained(record), data], sort_keys=True)
+  return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _identity(dataset: Mapping[str, Any]) -> tuple[Any, Any]:

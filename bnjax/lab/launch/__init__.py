@@ -1,4 +1,4 @@
-"""Sweeps: one plan of networks, trained in parts wherever there is room.
+"""Sweeps: one plan of networks, trained in parts by local workers or Slurm.
 
 A sweep is a config with a grid or points. Its networks are divided into parts,
 each of one compiled program (`parts`); a launcher trains the parts in this

@@ -19,7 +19,7 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnjax.lab.config.text import Field, convert, lookup
@@ -31,7 +31,7 @@ _RANGE = re.compile(r"(?:(log|linear):)?([^:,]+?)\.\.([^:,]+?)(?::([^:,]+))?")
 
 
 class Range(NamedTuple):
-  """What `log:1e-4..1:12` says.
+  """A range such as `log:1e-4..1:12`, parsed.
 
   Attributes:
     spacing: "log" or "linear"; "" for whole numbers.
@@ -46,10 +46,8 @@ class Range(NamedTuple):
   number: int | None
 
 
-def read_axis(
-  text: str, config: Mapping[str, Any]
-) -> dict[str, tuple[Any, ...]]:
-  """An axis from the command line.
+def read_axis(text: str, config: Mapping[str, Any]) -> list[Point]:
+  """An axis from the command line: a point for each value.
 
   Args:
     text: `field=values`, see above; the field may begin with `config.`.
@@ -59,9 +57,9 @@ def read_axis(
     UserError: there is no such field, no value, or one of another type.
 
   >>> read_axis("config.l2=log:1e-4..1e-2:3", {"l2": 0.0})
-  {'l2': (0.0001, 0.001, 0.01)}
+  [{'l2': 0.0001}, {'l2': 0.001}, {'l2': 0.01}]
   >>> read_axis("seed=0..2", {"seed": 0})
-  {'seed': (0, 1, 2)}
+  [{'seed': 0}, {'seed': 1}, {'seed': 2}]
   """
   field, values = _split(text)
   known = lookup(config, field)
@@ -69,8 +67,9 @@ def read_axis(
   if found is None:
     listed = _listed(field, values, known)
     check_distinct(field, listed)
-    return {field: listed}
-  return {field: _spaced(field, found, known)}
+  else:
+    listed = _spaced(field, found, known)
+  return [{field: value} for value in listed]
 
 
 def read_zip(text: str, config: Mapping[str, Any]) -> list[Point]:
@@ -82,17 +81,13 @@ def read_zip(text: str, config: Mapping[str, Any]) -> list[Point]:
   >>> read_zip("l2=0.1,0.2;steps=5,6", {"l2": 0.0, "steps": 1})
   [{'l2': 0.1, 'steps': 5}, {'l2': 0.2, 'steps': 6}]
   """
-  axes: dict[str, tuple[Any, ...]] = {}
-  for part in text.split(";"):
-    axes |= read_axis(part, config)
-  lengths = {field: len(values) for field, values in axes.items()}
-  if len(set(lengths.values())) > 1:
-    said = ", ".join(f"{field} has {n}" for field, n in lengths.items())
+  axes = [read_axis(part, config) for part in text.split(";")]
+  if len({len(axis) for axis in axes}) > 1:
+    said = ", ".join(f"{next(iter(axis[0]))} has {len(axis)}" for axis in axes)
     raise UserError(
       f"--zip: axes that advance together are equally long; {said}"
     )
-  rows = zip(*axes.values(), strict=True)
-  return [dict(zip(axes, row, strict=True)) for row in rows]
+  return [_joined(row) for row in zip(*axes, strict=True)]
 
 
 def draw_points(
@@ -132,16 +127,6 @@ def draw_points(
   ]
 
 
-def product(axes: Mapping[str, Sequence[Any]]) -> list[Point]:
-  """Every combination of values; the last field changes fastest.
-
-  >>> product({"a": (1, 2), "b": (3,)})
-  [{'a': 1, 'b': 3}, {'a': 2, 'b': 3}]
-  """
-  rows = itertools.product(*axes.values())
-  return [dict(zip(axes, row, strict=True)) for row in rows]
-
-
 def cross(parts: Sequence[Sequence[Point]]) -> list[Point]:
   """Every combination of a point of each part.
 
@@ -155,8 +140,11 @@ def cross(parts: Sequence[Sequence[Point]]) -> list[Point]:
       raise UserError(f"{twice[0]}: is swept twice; leave one of them out")
     seen |= fields
   check_count(math.prod(map(len, parts)))
-  combined = itertools.product(*parts)
-  return [{k: v for point in row for k, v in point.items()} for row in combined]
+  return [_joined(row) for row in itertools.product(*parts)]
+
+
+def _joined(points: Iterable[Point]) -> Point:
+  return {field: value for point in points for field, value in point.items()}
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
 
 class Stand(NamedTuple):
-  """Where a sweep stands.
+  """The state of a sweep, for the display.
 
   Attributes:
     total: networks wanted.
@@ -55,7 +55,7 @@ class Stand(NamedTuple):
 
 
 class Board:
-  """Shows where a sweep stands while the context lasts.
+  """Shows the state of a sweep while the context lasts.
 
   Args:
     metric: says which setting is best.
@@ -82,7 +82,7 @@ class Board:
       self._live.stop()
 
   def tell(self, message: str) -> None:
-    """Says something that is to stay, such as an error, in one line."""
+    """Prints a message that stays, such as an error, in one line."""
     message = plain(message)
     if self._live is not None:
       self._console.print(Text(message))
@@ -92,7 +92,7 @@ class Board:
       )
 
   def show(self, stand: Stand) -> None:
-    """Shows where the sweep stands now."""
+    """Shows the present state."""
     now = len(stand.rows) + stand.failed
     if self._first is None:
       self._first = now
@@ -121,7 +121,7 @@ class Board:
     return text
 
   def _ranked(self, stand: Stand) -> Table | None:
-    """The best settings, made anew where there are more rows."""
+    """The best settings; computed anew when there are more rows."""
     if len(stand.rows) != self._best[0]:
       self._best = len(stand.rows), best_table(stand.rows, self._metric)
     return self._best[1]
@@ -143,7 +143,7 @@ class Board:
     return Group(*parts, *([to_rich(best)] if best else []), table)
 
   def _left(self, stand: Stand) -> str:
-    """How long the rest may take, by what was done until now."""
+    """The estimated time left, from what was done so far."""
     now = len(stand.rows) + stand.failed
     done = now - (self._first or 0)
     elapsed = self._seconds()

@@ -14,7 +14,8 @@ from typing import Any
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import workdirs
-from bnjax.lab.launch.parts import Part, network_key, steps_of
+from bnjax.lab.experiment.plan import Network
+from bnjax.lab.launch.parts import Part, last_step, network_key
 from bnjax.lab.results.rows import Table
 from bnjax.lab.results.workdir import FAILED
 
@@ -22,12 +23,14 @@ Row = dict[str, Any]
 METRICS, PROBES = "metrics.jsonl", "probes.jsonl"
 
 
-def final_rows(workdir: Path, steps: Mapping[str, int]) -> dict[str, Row]:
+def final_rows(
+  workdir: Path, networks: Mapping[str, Network]
+) -> dict[str, Row]:
   """The row of the last step of each network that is done.
 
   Args:
     workdir: of the sweep.
-    steps: the last step of each network of the plan, by `network_key`.
+    networks: of the plan, by `network_key`.
 
   Raises:
     UserError: the file is damaged.
@@ -35,7 +38,7 @@ def final_rows(workdir: Path, steps: Mapping[str, int]) -> dict[str, Row]:
   try:
     rows = results.read_rows(workdir / METRICS).rows
     Table.of_metrics(rows)  # which says what is wrong with one
-    return _finals(rows, steps)
+    return _finals(rows, networks)
   except FileNotFoundError:
     return {}
   except (ValueError, KeyError) as error:
@@ -58,10 +61,9 @@ def gather(
   Returns:
     The row of the last step of each network that was not done.
   """
-  steps = steps_of(part.networks)
   with contextlib.suppress(FileNotFoundError):
     rows = results.read_rows(part.run / METRICS).rows
-    new = {k: r for k, r in _finals(rows, steps).items() if k not in done}
+    new = _finals(rows, part.without(done).networks)
     if new:
       _add_datasets(part.run, workdir)
     if ended:
@@ -93,13 +95,13 @@ def write_failed(workdir: Path, failed: Collection[Row]) -> None:
 
 
 class Watch:
-  """Reads what a part records, while it does; nothing depends on it."""
+  """Follows what a part records while it is trained, for the display alone."""
 
   def __init__(self, part: Part):
     self.step = 0  # the last one that was recorded
     self.finals: dict[str, Row] = {}
     self._path = part.run / METRICS
-    self._steps = steps_of(part.networks)
+    self._networks = part.networks
     self._offset = 0
 
   def look(self) -> None:
@@ -115,15 +117,17 @@ class Watch:
         ):  # cut, begun anew
           row = json.loads(line)
           self.step = int(row["step"])
-          self.finals |= _finals([row], self._steps)
+          self.finals |= _finals([row], self._networks)
 
 
-def _finals(rows: Collection[Row], steps: Mapping[str, int]) -> dict[str, Row]:
-  keys = [network_key(row) for row in rows]
+def _finals(
+  rows: Collection[Row], networks: Mapping[str, Network]
+) -> dict[str, Row]:
   return {
     key: row
-    for key, row in zip(keys, rows, strict=True)
-    if row["step"] == steps.get(key)
+    for row in rows
+    if (key := network_key(row)) in networks
+    and row["step"] == last_step(networks[key])
   }
 
 

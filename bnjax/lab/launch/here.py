@@ -9,7 +9,7 @@ from bnjax.lab.launch.worker import train
 
 
 class Here:
-  """No process of its own: quickest to start, and what kills it kills all."""
+  """Trains in this process: starts fastest, but a crash ends the sweep."""
 
   def __init__(self, data_dir: str | None = None):
     self._data_dir = data_dir
@@ -41,5 +41,5 @@ class Here:
     self._left = []
 
   def hint(self) -> str:
-    """Of interrupting: nothing."""
+    """Nothing to add after Ctrl-C."""
     return ""

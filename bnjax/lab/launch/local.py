@@ -20,7 +20,7 @@ _GRACE = 8  # seconds that a worker has to save what it has
 
 
 class Ended(NamedTuple):
-  """A part that is no longer trained, and why."""
+  """A part whose training ended, and how."""
 
   part: Part
   status: Status
@@ -30,7 +30,7 @@ class Local:
   """Worker processes, each training a part after the other."""
 
   def __init__(self, workdir: Path, *, workers: int, data_dir: str | None):
-    """Starts nothing yet.
+    """Starts no process yet.
 
     Args:
       workdir: of the sweep; what workers print is kept in its `logs`.
@@ -77,11 +77,11 @@ class Local:
     return [w.part for w in self._workers if w.part is not None]
 
   def hint(self) -> str:
-    """Of interrupting: nothing."""
+    """Nothing to add after Ctrl-C."""
     return ""
 
   def stop(self) -> None:
-    """Ends the workers; what they are training can be gone on with."""
+    """Ends the workers; the parts that they train can be resumed."""
     for worker in self._workers:
       worker.process.send_signal(signal.SIGTERM)
       worker.finish()

@@ -1,4 +1,4 @@
-"""Parts of a plan: networks that one process trains, and where they are told.
+"""Parts of a sweep: networks that one process trains together, and their files.
 
 A part is a run of its own, by `bnjax.lab.experiment.run`, of networks that
 differ in numbers alone: they share its compiled program.
@@ -11,10 +11,9 @@ What it records is gathered in WORKDIR (see `bnjax.lab.launch.gather`), and the
 part is removed once all of it is there.
 """
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +23,7 @@ from bnjax.lab.experiment import plan
 from bnjax.lab.experiment.plan import Network
 
 PARTS = "parts"
-STOPPED = 75  # exit status: EX_TEMPFAIL, the same part can be gone on with
+STOPPED = 75  # exit status: EX_TEMPFAIL, the part can be resumed
 
 
 class Part(NamedTuple):
@@ -32,11 +31,11 @@ class Part(NamedTuple):
 
   Attributes:
     folder: where it is kept.
-    networks: in order.
+    networks: in order, by `network_key`.
   """
 
   folder: Path
-  networks: tuple[Network, ...]
+  networks: Mapping[str, Network]
 
   @property
   def run(self) -> Path:
@@ -46,7 +45,12 @@ class Part(NamedTuple):
   @property
   def steps(self) -> int:
     """How many steps its networks train for."""
-    return int(self.networks[0].spec["steps"])
+    return last_step(next(iter(self.networks.values())))
+
+  def without(self, done: Collection[str]) -> "Part":
+    """The part without the networks of these keys."""
+    left = {k: n for k, n in self.networks.items() if k not in done}
+    return self._replace(networks=left)
 
 
 class Status(NamedTuple):
@@ -64,6 +68,16 @@ def network_key(network: Network | Mapping[str, Any]) -> str:
   return f"{network['arm']} {network['seed']} {point}"
 
 
+def by_key(networks: Iterable[Network]) -> dict[str, Network]:
+  """Networks by `network_key`, in order."""
+  return {network_key(network): network for network in networks}
+
+
+def last_step(network: Network) -> int:
+  """The step at which a network is done."""
+  return int(network.spec["steps"])
+
+
 def make_parts(
   networks: Sequence[Network], workdir: Path, *, at_most: int = 0
 ) -> list[Part]:
@@ -77,9 +91,9 @@ def make_parts(
   parts = []
   for group in plan.groups(networks):
     for some in group.split(at_most) if at_most else [group]:
-      keys = "\n".join(map(network_key, some.networks))
-      name = hashlib.sha256(keys.encode()).hexdigest()[:12]
-      parts.append(Part(workdir / PARTS / name, some.networks))
+      own = by_key(some.networks)
+      name = hashlib.sha256("\n".join(own).encode()).hexdigest()[:12]
+      parts.append(Part(workdir / PARTS / name, own))
   return parts
 
 
@@ -102,7 +116,7 @@ def found_parts(
       keys = [network_key(n) for n in results.read_json(path)["networks"]]
     except (ValueError, KeyError, TypeError, OSError):  # as if there was none
       continue
-    own = tuple(networks[key] for key in keys if key in networks)
+    own = {key: networks[key] for key in keys if key in networks}
     if own:
       found.append((Part(path.parent, own), len(own) == len(keys)))
   return found
@@ -113,28 +127,27 @@ def is_saved(part: Part) -> bool:
   return any((part.run / "checkpoints").glob("[0-9]*.npz"))
 
 
-def write_part(part: Part, config: Mapping[str, Any]) -> None:
-  """Writes what a worker needs; leaves that of an earlier sweep as it is.
+def write_parts(parts: Iterable[Part], config: Mapping[str, Any]) -> None:
+  """Writes what workers need.
 
   Args:
-    part: of a plan.
+    parts: of a plan.
     config: the plan's.
   """
-  (part.folder / "status.json").unlink(missing_ok=True)
-  path = part.folder / "part.json"
-  with contextlib.suppress(FileNotFoundError, ValueError):
-    results.read_json(path)
-    return
-  named = {network.arm for network in part.networks}
-  arms = {arm: own for arm, own in config["arms"].items() if arm in named}
-  whole = {**config, "arms": arms, "grid": {}, "points": ()}
-  whole["predictions"] = False  # of some networks alone they say nothing
-  networks = [
-    {"arm": n.arm, "seed": n.seed, "point": n.point} for n in part.networks
-  ]
-  told = results.to_strict({"config": whole, "networks": networks})
-  part.folder.mkdir(parents=True, exist_ok=True)
-  path.write_text(json.dumps(told))  # unsynced: a torn one is written anew
+  common = {**config, "grid": {}, "points": ()}
+  common["predictions"] = False  # of some networks alone they say nothing
+  common = results.to_strict(common)
+  for part in parts:
+    own = part.networks.values()
+    arms = {n.arm: common["arms"][n.arm] for n in own}
+    networks = [{"arm": n.arm, "seed": n.seed, "point": n.point} for n in own]
+    told = {
+      "config": {**common, "arms": arms},
+      "networks": results.to_strict(networks),
+    }
+    part.folder.mkdir(parents=True, exist_ok=True)
+    # Unsynced: a torn one is written anew.
+    (part.folder / "part.json").write_text(json.dumps(told))
 
 
 def read_part(folder: Path) -> tuple[dict[str, Any], list[Network]]:
@@ -179,8 +192,3 @@ def _tuples(value: Any) -> Any:
   if isinstance(value, list):
     return tuple(_tuples(item) for item in value)
   return value
-
-
-def steps_of(networks: Iterable[Network]) -> dict[str, int]:
-  """The last step of each network, by `network_key`."""
-  return {network_key(n): int(n.spec["steps"]) for n in networks}

@@ -70,7 +70,7 @@ def make_networks(
   arms: Sequence[str] = (),
   data_dir: str | None = None,
 ) -> tuple[list[Network], list[Row]]:
-  """Every network of a plan, point by point, and those that cannot be.
+  """Every valid network of a plan, point by point, and the invalid ones.
 
   A point whose values do not fit stops no other, unless no point of its arm is
   any better.
@@ -151,7 +151,7 @@ def choose_arms(
 
 
 def _axes(points: Sequence[Point]) -> dict[str, tuple[Any, ...]] | None:
-  """The axes of a grid that has just these points; None if none has."""
+  """The axes of the grid with exactly these points; None if there is none."""
   fields = list(points[0])
   if any(set(point) != set(fields) for point in points):
     return None
@@ -167,7 +167,7 @@ def _axes(points: Sequence[Point]) -> dict[str, tuple[Any, ...]] | None:
 def _check(
   config: Mapping[str, Any], arms: Mapping[str, Any], point: Point
 ) -> None:
-  """Raises UserError for what would be wrong whatever the values are."""
+  """Raises UserError for a field that no point of a sweep may set."""
   for field in point:
     if field.partition(".")[0] in NOT_FOR_ARMS:
       raise UserError(f"{field}: belongs to the sweep as a whole, not a point")

@@ -11,7 +11,6 @@ from bnjax.lab.launch.axes import (
   Point,
   cross,
   draw_points,
-  product,
   read_axis,
   read_zip,
 )
@@ -29,7 +28,7 @@ def read_points(
   count: int = 0,
   seed: int = 0,
 ) -> list[Point]:
-  """Every combination of what is asked for.
+  """Every combination of the points that the file and the flags give.
 
   Args:
     config: has the fields.
@@ -49,8 +48,7 @@ def read_points(
   function = _sweep_of(Path(file), required) if file else None
   if function is not None:
     parts.append(collect(function, file or ""))
-  for text in grid:
-    parts.append(product(read_axis(text, config)))
+  parts += [read_axis(text, config) for text in grid]
   parts += [read_zip(text, config) for text in zips]
   if drawn:
     parts.append(draw_points(drawn, config, count=count, seed=seed))

@@ -1,4 +1,4 @@
-"""Runs a sweep: what is missing of its plan, in parts."""
+"""Runs a sweep: trains what is missing of its plan, in parts."""
 
 import contextlib
 import time
@@ -18,12 +18,12 @@ from bnjax.lab.launch.local import Ended
 from bnjax.lab.launch.parts import (
   Part,
   Status,
+  by_key,
   found_parts,
   is_saved,
   make_parts,
   network_key,
-  steps_of,
-  write_part,
+  write_parts,
 )
 from bnjax.lab.launch.planned import make_networks
 
@@ -43,10 +43,10 @@ class Launcher(Protocol):
     """The parts that are being trained, or queued."""
 
   def stop(self) -> None:
-    """Ends what is to be ended when the sweep is over or interrupted."""
+    """Ends what should not outlive the sweep."""
 
   def hint(self) -> str:
-    """What is printed of who stops, behind "the same command goes on"."""
+    """What is added to "the same command goes on" after Ctrl-C."""
 
 
 class Outcome(NamedTuple):
@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
   Attributes:
     rows: of the last step of the networks that are done, in the plan's order.
     failed: of those that could not be trained: arm, seed, point, error.
-    missing: networks that are neither: they can be gone on with.
+    missing: networks that are neither: they can be resumed.
   """
 
   rows: list[Row]
@@ -79,7 +79,7 @@ def run(
   Args:
     config: of `bnjax.lab.launch.planned`.
     workdir: gets what `bnjax.lab.experiment.run` leaves, but predictions; and
-      `failed.json`. An earlier sweep of the same arms is gone on with,
+      `failed.json`. An earlier sweep of the same arms is resumed,
       whatever its points were.
     launcher: trains parts.
     arms: those to train; all if empty.
@@ -123,7 +123,7 @@ def _begin(
   arms: Mapping[str, Any],
   rules: results.Rules,
 ) -> None:
-  """Writes the first files."""
+  """Writes config, rules and environment."""
   for name in ("summary.json", results.SUMS):
     (workdir / name).unlink(missing_ok=True)
   workdirs.record_rules(workdir, rules)
@@ -136,7 +136,7 @@ def _begin(
 
 
 class _Sweep:
-  """A sweep under way."""
+  """A running sweep."""
 
   def __init__(
     self,
@@ -149,9 +149,10 @@ class _Sweep:
   ):
     self._config, self._workdir = config, workdir
     self._launcher, self._board, self._check = launcher, board, check
-    self._networks = {network_key(n): n for n in networks}
-    self._done = gather.final_rows(workdir, steps_of(networks))
+    self._networks = by_key(networks)
+    self._done = gather.final_rows(workdir, self._networks)
     self._failed: dict[str, Row] = {}
+    self._listed = -1  # how many of these `failed.json` lists
     self._total = len(self._networks)
     self._watched: dict[Path, Watch] = {}
     self._waiting: dict[Path, Part] = {}
@@ -172,17 +173,14 @@ class _Sweep:
     """
     self._total += len(wrong)
     self._fail(wrong)
-    parts = self._take_up()
-    begun = {network_key(n) for part in parts for n in part.networks}
-    rest = [
-      network
-      for key, network in self._networks.items()
-      if key not in self._done and key not in begun
-    ]
-    parts += make_parts(rest, self._workdir, at_most=per_part)
+    begun = self._take_up()
+    taken = {key for part in begun for key in part.networks} | {*self._done}
+    rest = [n for key, n in self._networks.items() if key not in taken]
+    fresh = make_parts(rest, self._workdir, at_most=per_part)
+    write_parts(fresh, self._config)
+    parts = begun + fresh
     for part in parts:
-      write_part(part, self._config)
-      self._watched[part.folder] = Watch(part)
+      (part.folder / "status.json").unlink(missing_ok=True)
     self._waiting = {part.folder: part for part in parts}
     self._show()
     self._launcher.start(parts, self._show)
@@ -199,6 +197,7 @@ class _Sweep:
   def gather(self) -> None:
     """Takes over what parts that have not ended have done."""
     self._check()
+    self._list_failed()
     for part in self._waiting.values():
       self._done |= gather.gather(part, self._workdir, self._done, ended=False)
 
@@ -209,18 +208,18 @@ class _Sweep:
     return Outcome(rows, failed, self._total - len(rows) - len(failed))
 
   def _take_up(self) -> list[Part]:
-    """Gathers what an earlier sweep's parts have done; those to go on with."""
+    """Gathers what an earlier sweep's parts have done; the parts to resume."""
     taken = []
     for part, whole in found_parts(self._networks, self._workdir):
       queued = (part.folder / "job.json").exists()
       self._done |= gather.gather(
         part, self._workdir, self._done, ended=not queued
       )
-      left = [n for n in part.networks if network_key(n) not in self._done]
-      unbroken = len(left) == len(part.networks) or is_saved(part)
-      if whole and left and (queued or unbroken):
-        taken.append(part._replace(networks=tuple(left)))
-      elif whole and not (left and queued):
+      left = part.without(self._done)
+      unbroken = len(left.networks) == len(part.networks) or is_saved(part)
+      if whole and left.networks and (queued or unbroken):
+        taken.append(left)
+      elif whole and not (left.networks and queued):
         gather.remove(part)
     return taken
 
@@ -228,15 +227,15 @@ class _Sweep:
     """Takes over the records of a part that has ended."""
     self._check()
     del self._waiting[part.folder]
+    self._watched.pop(part.folder, None)
     self._done |= gather.gather(part, self._workdir, self._done, ended=True)
-    left = [n for n in part.networks if network_key(n) not in self._done]
-    if left:
+    if left := part.without(self._done).networks:
       error = status.error or f"{status.state} without its results"
       error = " ".join(error.split())
       self._fail(
         [
           {"arm": n.arm, "seed": n.seed, "point": n.point, "error": error}
-          for n in left
+          for n in left.values()
         ]
       )
     else:
@@ -244,25 +243,34 @@ class _Sweep:
 
   def _fail(self, rows: Sequence[Row]) -> None:
     self._failed |= {network_key(row): row for row in rows}
-    gather.write_failed(self._workdir, self._failed.values())
-    for error in dict.fromkeys(row["error"] for row in rows):
-      own = [row for row in rows if row["error"] == error]
+    alike: dict[str, list[Row]] = {}
+    for row in rows:
+      alike.setdefault(row["error"], []).append(row)
+    for error, own in alike.items():
       more = f" and {len(own) - 1} more" if len(own) > 1 else ""
       self._board.tell(f"failed: {describe(own[0])}{more}: {error}")
 
+  def _list_failed(self) -> None:
+    """Writes which networks failed, if more did since the last time."""
+    if self._listed != len(self._failed):
+      gather.write_failed(self._workdir, self._failed.values())
+      self._listed = len(self._failed)
+
   def _show(self, *, last: bool = False) -> None:
-    """Shows where the sweep stands, for a tenth of the time at most."""
+    """Updates the display, for a tenth of the time at most."""
     begun = time.monotonic()
     if begun < self._next_show and not last:
       return
+    self._list_failed()
     running = self._launcher.running()
     lines = []
     done = dict(self._done)
     for part in running:
-      watch = self._watched[part.folder]
+      watch = self._watched.get(part.folder) or Watch(part)
+      self._watched[part.folder] = watch
       watch.look()
       done |= watch.finals
-      lines.append(Line(part.networks, watch.step, part.steps))
+      lines.append(Line([*part.networks.values()], watch.step, part.steps))
     self._board.show(
       Stand(self._total, list(done.values()), len(self._failed), lines)
     )

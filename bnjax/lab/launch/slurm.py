@@ -95,7 +95,7 @@ class Job:
 
 
 class Slurm:
-  """A job array, a part a task."""
+  """Trains parts as a Slurm job array, a task for each part."""
 
   def __init__(self, workdir: Path, options: Options, data_dir: str | None):
     """Looks for Slurm.
@@ -240,7 +240,7 @@ def _job_of(part: Part) -> str:
 
 
 def _said(error: Exception) -> str:
-  """A command's complaint in one line."""
+  """A command's error message in one line."""
   text = getattr(error, "stderr", None) or str(error)
   if isinstance(text, bytes):
     text = text.decode(errors="replace")

@@ -25,7 +25,7 @@ def train(
   data_dir: str | None = None,
   tick: Callable[[], None] = lambda: None,
 ) -> Status:
-  """Trains a part, or goes on with it, and says how it ended.
+  """Trains or resumes a part; returns, and records, how it ended.
 
   Args:
     folder: of the part.
@@ -58,7 +58,7 @@ def train(
 
 
 def _serve(answers: IO[str]) -> int:
-  """Trains what standard input names."""
+  """Trains the parts whose folders standard input names."""
   folders: queue.SimpleQueue[str | None] = queue.SimpleQueue()
   busy = threading.Event()
 

@@ -2,7 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import flax.linen as nn
@@ -10,44 +11,71 @@ import flax.linen as nn
 from bnjax.lab.models.arguments import ACTIVATIONS
 from bnjax.lab.models.deep import Deep
 from bnjax.lab.models.deep_linear import DeepLinear
-from bnjax.lab.models.inception import BNInception, SmallInception, inception
+from bnjax.lab.models.inception import BNInception
 from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.lenet import LeNet
 from bnjax.lab.models.mlp import MLP
 from bnjax.lab.models.norms import NORMS
 
 
-def _entry(module: type[nn.Module]) -> Callable[..., Any]:
+def _entry(
+  module: type[nn.Module],
+  defaults: Mapping[str, Any] = MappingProxyType({}),
+  **fixed: Any,
+) -> Callable[..., Any]:
   """A module as configs name it: its field `initializer` is `model.init`.
 
   A field of that name would hide `flax.linen.Module.init`.
+
+  Args:
+    module: of Flax.
+    defaults: in the place of the module's.
+    **fixed: values of fields that are then no arguments.
   """
 
   @functools.wraps(module, updated=())
   def entry(**fields: Any) -> nn.Module:
     if "init" in fields:
       fields["initializer"] = fields.pop("init")
-    return module(**fields)
+    return module(**fixed, **{**defaults, **fields})
 
   entry.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
     [
       field.replace(
         name="init" if field.name == "initializer" else field.name,
         kind=field.KEYWORD_ONLY,
+        default=defaults.get(field.name, field.default),
       )
       for field in inspect.signature(module).parameters.values()
-      if field.name not in ("parent", "name")
+      if field.name not in ("parent", "name", *fixed)
     ]
   )
   return entry
 
 
-bn_inception = _entry(BNInception)
+# Images of 224x224, and all of Figure 5.
+_LARGE: dict[str, Any] = {
+  "width_factor": 1.0,
+  "blocks": (),
+  "small_images": False,
+}
+bn_inception = _entry(BNInception, **_LARGE)
 deep = _entry(Deep)
 deep_linear = _entry(DeepLinear)
+# What BN-Inception is compared with, with norm `none`: it has what the paper
+# removes thanks to batch norm. With batch norm it is BN-Baseline.
+inception = _entry(
+  BNInception,
+  **_LARGE,
+  dropout_rate=0.4,
+  local_response_norm=True,
+  per_activation_blocks=0,
+)
 lenet = _entry(LeNet)
 mlp = _entry(MLP)
-small_inception = _entry(SmallInception)
+small_inception = _entry(
+  BNInception, {"width_factor": 1 / 8}, small_images=True
+)
 
 MODELS: dict[str, Callable[..., Any]] = {
   "bn_inception": bn_inception,

@@ -1,17 +1,16 @@
-"""Many equal layers without a classifier: how far do signals reach?"""
+"""A deep stack of equal dense layers, to measure how signals propagate."""
 
 from typing import Annotated
 
 import flax.linen as nn
 import jax
 
-from bnjax.lab.errors import UserError, choice
+from bnjax.lab.errors import UserError
 from bnjax.lab.models import layers
-from bnjax.lab.models.arguments import ACTIVATIONS, Layers
-from bnjax.lab.models.initializers import INITIALIZERS
+from bnjax.lab.models.arguments import Layers, activation_of, check_model
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import Count, Range, Traced, check_fields, lookup
+from bnjax.lab.registry import Count, Range, Traced
 
 PLACEMENTS = ("after", "before")
 
@@ -64,15 +63,12 @@ class Deep(nn.Module):
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_fields("model", self)
+    check_model(self, placement=PLACEMENTS)
     if self.gradient_enters > self.depth:
       raise UserError(
         f"model.gradient_enters: {self.gradient_enters} is no layer; choose "
         f"one from 1 to {self.depth}, or 0 for the last"
       )
-    lookup("model.activation", self.activation, ACTIVATIONS)
-    lookup("model.init", self.initializer, INITIALIZERS)
-    choice("model.placement", self.placement, PLACEMENTS)
     super().__post_init__()
 
   @nn.compact
@@ -89,7 +85,6 @@ class Deep(nn.Module):
     Returns:
       The activation `[n, width]` of layer number `gradient_enters`.
     """
-    init = INITIALIZERS[self.initializer](self.init_scale)
     x = x.reshape(x.shape[0], -1)
     redraw = train and self.redraw
     noise = lambda x: jax.random.normal(
@@ -98,14 +93,12 @@ class Deep(nn.Module):
     x = Tap(name="input")(noise(x) if redraw else x)
     activations = []
     for i in range(self.depth):
-      dense = nn.Dense(
-        self.width, use_bias=False, kernel_init=init, name=f"dense_{i}"
-      )
+      dense = layers.dense(self, self.width, f"dense_{i}", use_bias=False)
       x = layers.finish(
         {f"norm_{i}": dense(x)},
         norm=self.norm,
         placement=self.placement,
-        activation=ACTIVATIONS[self.activation],
+        activation=activation_of(self),
         train=train,
         mask=mask,
         tap=Tap(name=f"preactivation_{i}"),

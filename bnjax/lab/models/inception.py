@@ -1,7 +1,8 @@
 """The Inception network of the 2015 paper, Figure 5, and one for small images.
 
-`BNInception` is the network with batch norm, `inception` its control, and
-`SmallInception` the same for images of 32x32.
+`bnjax.lab.models` makes three models of it: `bn_inception` with batch norm,
+`inception`, which that is compared with, and `small_inception` for images of
+32x32.
 """
 
 import math
@@ -14,8 +15,10 @@ import jax.numpy as jnp
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
-  ACTIVATIONS,
+  activation_of,
+  check_model,
   is_static_zero,
+  kernel_init_of,
 )
 from bnjax.lab.models.dropout import dropout, words_shape
 from bnjax.lab.models.inception_blocks import (
@@ -26,7 +29,6 @@ from bnjax.lab.models.inception_blocks import (
   scale_features,
   scale_row,
 )
-from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
@@ -36,19 +38,17 @@ from bnjax.lab.registry import (
   Range,
   Share,
   Traced,
-  check_fields,
-  lookup,
 )
 
 PLACEMENTS = ("before", "after")
-BIASES = ("auto", "always", "never")
+_BIASES = ("auto", "always", "never")
 # None: as the images and parameters are, which keeps float64.
-DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
+_DTYPES = {"float32": None, "bfloat16": jnp.bfloat16}
 _MULTIPLIER = 8  # filters for each color of the first convolution
 
 
 class BNInception(nn.Module):
-  """BN-Inception, for images of 224x224.
+  """BN-Inception, for images of 224x224 or of 32x32.
 
   Three convolutions, ten blocks, the mean over the image, and a linear
   classifier. Taps name what enters the activation of layer i,
@@ -61,6 +61,11 @@ class BNInception(nn.Module):
   all, where the paper says 13.6. BN-x5 and BN-x30 are this network with another
   learning rate, and the six of the ensemble this one with a larger
   `init_scale`, a `dropout_rate` of 0.05 or 0.1, or `per_activation_blocks`.
+
+  For small images there is one pool before the blocks, whose grids are 16x16,
+  8x8 and 4x4. With an eighth of the features it trains on a CPU: 162,442
+  parameters for 10 classes and 3 colors, 8.5 million multiplications an image.
+  On two CPU cores an epoch of 45,000 took two minutes.
 
   Attributes:
     num_classes: number of logits.
@@ -82,6 +87,13 @@ class BNInception(nn.Module):
       convolutional batch norm; the paper does not say how many.
     dtype: `float32`, or `bfloat16` for the activations; parameters and
       statistics are float32 either way.
+    width_factor: how many times the features of Figure 5 every convolution
+      has, rounded.
+    blocks: names of the blocks of Figure 5 to keep, in its order, such as
+      `("3a", "3c", "5b")`: compiled in a third of the time; () for all ten.
+    small_images: start with a 3x3 convolution and one pool, which halves the
+      image once, instead of a separable 7x7 one of stride 2 and two pools,
+      which halve it three times.
 
   Raises:
     UserError: a name is unknown, or a value out of its range.
@@ -101,36 +113,28 @@ class BNInception(nn.Module):
   local_response_norm: bool = False
   per_activation_blocks: Annotated[int, Range(0, len(FIGURE_5))] = 0
   dtype: str = "float32"
+  width_factor: Positive = 1.0
+  blocks: tuple[str, ...] = ()
+  small_images: bool = False
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_fields("model", self)
-    lookup("model.activation", self.activation, ACTIVATIONS)
-    lookup("model.init", self.initializer, INITIALIZERS)
-    choice("model.placement", self.placement, PLACEMENTS)
-    choice("model.bias", self.bias, BIASES)
-    choice("model.dtype", self.dtype, DTYPES)
+    names = [row.name for row in FIGURE_5]
+    chosen = [choice("model.blocks", name, names) for name in self.blocks]
+    in_order = [name for name in names if name in chosen]
+    if chosen != in_order:
+      raise UserError(
+        f"model.blocks: {', '.join(chosen)} is not in the order of Figure 5, "
+        f"each once: {', '.join(in_order)}"
+      )
+    check_model(self, placement=PLACEMENTS, bias=_BIASES, dtype=_DTYPES)
     super().__post_init__()
 
   @property
   def rows(self) -> tuple[Row, ...]:
     """The blocks."""
-    return FIGURE_5
-
-  @property
-  def width(self) -> float:
-    """How many times the features of Figure 5 every convolution has."""
-    return 1.0
-
-  @property
-  def is_small(self) -> bool:
-    """Whether images are 32x32.
-
-    They start with a 3x3 convolution and one pool, which halves the image once,
-    instead of a separable 7x7 one of stride 2 and two pools, which halve it
-    three times.
-    """
-    return False
+    kept = self.blocks or [row.name for row in FIGURE_5]
+    return tuple(row for row in FIGURE_5 if row.name in kept)
 
   @property
   def style(self) -> Style:
@@ -139,11 +143,11 @@ class BNInception(nn.Module):
     use_bias = {"auto": not redundant, "always": True, "never": False}
     return Style(
       norm=self.norm,
-      activation=ACTIVATIONS[self.activation],
-      kernel_init=INITIALIZERS[self.initializer](self.init_scale),
+      activation=activation_of(self),
+      kernel_init=kernel_init_of(self),
       placement=self.placement,
       use_bias=use_bias[self.bias],
-      dtype=DTYPES[self.dtype],
+      dtype=_DTYPES[self.dtype],
     )
 
   @nn.compact
@@ -169,7 +173,7 @@ class BNInception(nn.Module):
     first = len(self.rows) - self.per_activation_blocks
     for i, row in enumerate(self.rows):
       block = Block(
-        scale_row(row, self.width),
+        scale_row(row, self.width_factor),
         style,
         per_activation=i >= first,
         name=f"block_{row.name}",
@@ -195,7 +199,7 @@ class BNInception(nn.Module):
     self, style: Style, x: jax.Array, train: bool, mask: jax.Array | None
   ) -> jax.Array:
     """Applies what comes before the blocks."""
-    narrow, wide = (scale_features(f, self.width) for f in (64, 192))
+    narrow, wide = (scale_features(f, self.width_factor) for f in (64, 192))
 
     def finish(i: int, x: jax.Array) -> jax.Array:
       tap = Tap(name=f"preactivation_{i}")
@@ -203,7 +207,7 @@ class BNInception(nn.Module):
       y = style.finish(parts, train=train, mask=mask, tap=tap)
       return Tap(name=f"activation_{i}")(y)
 
-    if self.is_small:
+    if self.small_images:
       x = style.conv(x, narrow, "conv_0", 3)
     else:
       x = style.depthwise(x, _MULTIPLIER, "depthwise_0", 7, 2)
@@ -211,7 +215,7 @@ class BNInception(nn.Module):
     x = self._respond(max_pool(finish(0, x), window=3, stride=2))
     x = finish(1, style.conv(x, narrow, "conv_1"))
     x = self._respond(finish(2, style.conv(x, wide, "conv_2", 3)))
-    return x if self.is_small else max_pool(x, window=3, stride=2)
+    return x if self.small_images else max_pool(x, window=3, stride=2)
 
   def _respond(self, x: jax.Array) -> jax.Array:
     if not self.local_response_norm:
@@ -226,95 +230,15 @@ class BNInception(nn.Module):
         "model.name: an Inception takes images [n, height, width, channels], "
         f"and these examples are of shape {shape[1:]}"
       )
-    stem = 2 if self.is_small else 8
+    stem = 2 if self.small_images else 8
     smallest = stem * math.prod(row.stride for row in self.rows)
     if min(shape[1:3]) < smallest:
-      other = "" if self.is_small else " or model.name='small_inception'"
+      other = "" if self.small_images else " or model.name='small_inception'"
       raise UserError(
         f"model.name: images of {shape[1]}x{shape[2]} are too small, since the "
         f"network makes {smallest}x{smallest} one place; take larger images"
         f"{other}"
       )
-
-
-class SmallInception(BNInception):
-  """BN-Inception for images of 32x32, which trains on a CPU.
-
-  All blocks, with an eighth of the features, on grids of 16x16, 8x8 and 4x4:
-  162,442 parameters for 10 classes and 3 colors, 8.5 million multiplications an
-  image. On two CPU cores an epoch of 45,000 took two minutes.
-
-  Attributes:
-    width_factor: how many times the features of Figure 5 every convolution
-      has, rounded.
-    blocks: names of the blocks of Figure 5 to keep, in its order, such as
-      `("3a", "3c", "5b")`: compiled in a third of the time; () for all ten.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
-  """
-
-  width_factor: Positive = 1 / 8
-  blocks: tuple[str, ...] = ()
-
-  def __post_init__(self) -> None:
-    """Checks names and ranges."""
-    names = [row.name for row in FIGURE_5]
-    chosen = [choice("model.blocks", name, names) for name in self.blocks]
-    in_order = [name for name in names if name in chosen]
-    if chosen != in_order:
-      raise UserError(
-        f"model.blocks: {', '.join(chosen)} is not in the order of Figure 5, "
-        f"each once: {', '.join(in_order)}"
-      )
-    super().__post_init__()
-
-  @property
-  def rows(self) -> tuple[Row, ...]:
-    """The blocks."""
-    kept = self.blocks or [row.name for row in FIGURE_5]
-    return tuple(row for row in FIGURE_5 if row.name in kept)
-
-  @property
-  def width(self) -> float:
-    """How many times the features of Figure 5 every convolution has."""
-    return self.width_factor
-
-  @property
-  def is_small(self) -> bool:
-    """Images are 32x32."""
-    return True
-
-
-def inception(
-  *,
-  num_classes: int,
-  norm: Norm | None,
-  activation: str = "relu",
-  init: str = "he",
-  init_scale: Traced[float] = 1.0,
-  placement: str = "before",
-  bias: str = "auto",
-  dtype: str = "float32",
-) -> BNInception:
-  """Inception, what BN-Inception is compared with: `norm` is to be `none`.
-
-  It has what the paper removes thanks to batch norm: 40% dropout before the
-  classifier, and local response normalization. With batch norm as its `norm`
-  it is BN-Baseline. The arguments are those of `BNInception`.
-  """
-  return BNInception(
-    num_classes=num_classes,
-    norm=norm,
-    activation=activation,
-    initializer=init,
-    init_scale=init_scale,
-    placement=placement,
-    bias=bias,
-    dropout_rate=0.4,
-    local_response_norm=True,
-    dtype=dtype,
-  )
 
 
 def _at_least_float32(dtype: Any) -> Any:

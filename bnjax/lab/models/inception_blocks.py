@@ -1,4 +1,4 @@
-"""What an Inception network is built of."""
+"""The blocks of an Inception network, and their sizes in Figure 5."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,29 +5,35 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bnjax import linen
 from bnjax.lab.errors import UserError
-from bnjax.lab.models.norms import NoNorm, Norm, batch_norm
+from bnjax.lab.models.arguments import kernel_init_of
+from bnjax.lab.models.norms import NoNorm, Norm
 from bnjax.lab.models.tap import Tap
-
-
-def entry_of(norm: Norm) -> Callable[..., Any]:
-  """What a norm is a partial of."""
-  return norm.func if isinstance(norm, functools.partial) else norm
 
 
 def is_none(norm: Norm | None) -> bool:
   """Whether there is no normalization."""
-  return norm is None or entry_of(norm) is NoNorm
+  return norm is None or _module_of(norm) is NoNorm
 
 
 def is_batch_norm(norm: Norm | None) -> bool:
   """Whether it is `bnjax.linen.BatchNorm`, which can apply the relu itself."""
-  return norm is not None and entry_of(norm) in (batch_norm, linen.BatchNorm)
+  return norm is not None and _module_of(norm) is linen.BatchNorm
+
+
+def dense(
+  model: Any, features: int, name: str, *, use_bias: bool = True
+) -> nn.Dense:
+  """A dense layer with the kernels that the fields of its model ask for."""
+  return nn.Dense(
+    features, use_bias=use_bias, kernel_init=kernel_init_of(model), name=name
+  )
 
 
 def normalize(
@@ -128,11 +134,17 @@ def _join(parts: list[jax.Array]) -> jax.Array:
   return jnp.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
 
+def _module_of(norm: Norm) -> Callable[..., Any]:
+  """What a partial of an entry of `NORMS`, or of a module, makes."""
+  entry = norm.func if isinstance(norm, functools.partial) else norm
+  return inspect.unwrap(entry)
+
+
 def _takes_dtype(norm: Norm) -> bool:
-  """Whether dtype is a field that can be set and nobody did."""
+  """Whether the norm has a field `dtype` that is not set yet."""
   if isinstance(norm, functools.partial) and "dtype" in norm.keywords:
     return False
-  parameters = inspect.signature(inspect.unwrap(entry_of(norm))).parameters
+  parameters = inspect.signature(_module_of(norm)).parameters
   return "dtype" in parameters or any(
     p.kind is p.VAR_KEYWORD for p in parameters.values()
   )

@@ -8,15 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bnjax.lab.errors import UserError, choice
+from bnjax.lab.errors import UserError
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
-  ACTIVATIONS,
+  activation_of,
+  check_model,
   is_static_zero,
+  kernel_init_of,
 )
 from bnjax.lab.models.conv import PADDINGS, Conv
 from bnjax.lab.models.dropout import dropout, words_shape
-from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
@@ -26,8 +27,6 @@ from bnjax.lab.registry import (
   Range,
   Share,
   Traced,
-  check_fields,
-  lookup,
 )
 
 PLACEMENTS = ("after_pool", "after", "before")
@@ -89,11 +88,7 @@ class LeNet(nn.Module):
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_fields("model", self)
-    choice("model.padding", self.padding, PADDINGS)
-    choice("model.placement", self.placement, PLACEMENTS)
-    lookup("model.activation", self.activation, ACTIVATIONS)
-    lookup("model.init", self.initializer, INITIALIZERS)
+    check_model(self, padding=PADDINGS, placement=PLACEMENTS)
     super().__post_init__()
 
   @nn.compact
@@ -118,10 +113,11 @@ class LeNet(nn.Module):
     finish = functools.partial(
       layers.finish,
       placement=self.placement,
-      activation=ACTIVATIONS[self.activation],
+      activation=activation_of(self),
       train=train,
       mask=mask,
     )
+    dense = functools.partial(layers.dense, self)
     words = self._draw_words(x.shape[0]) if drop else []
     for i, features in enumerate(self.channels):
       x = finish(
@@ -135,14 +131,14 @@ class LeNet(nn.Module):
     first = len(self.channels)
     for i, features in enumerate(self.hidden, start=first):
       x = finish(
-        {f"norm_{i}": self._dense(features, self.use_bias, f"dense_{i}")(x)},
+        {f"norm_{i}": dense(features, f"dense_{i}", use_bias=self.use_bias)(x)},
         norm=self.norm if self.norm_dense else None,
         tap=Tap(name=f"preactivation_{i}"),
       )
       x = Tap(name=f"activation_{i}")(x)
       if drop:
         x = dropout(x, words[i - first], self.dropout_rate)
-    return self._dense(self.num_classes, True, "output")(x)
+    return dense(self.num_classes, "output")(x)
 
   @nn.nowrap
   def _pool(self, x: jax.Array) -> jax.Array:
@@ -157,13 +153,9 @@ class LeNet(nn.Module):
       (self.kernel_size, self.kernel_size),
       padding=self.padding,
       use_bias=self.use_bias,
-      kernel_init=INITIALIZERS[self.initializer](self.init_scale),
+      kernel_init=kernel_init_of(self),
       name=name,
     )
-
-  def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
-    init = INITIALIZERS[self.initializer](self.init_scale)
-    return nn.Dense(features, use_bias=use_bias, kernel_init=init, name=name)
 
   def _draw_words(self, n: int) -> list[jax.Array]:
     """Returns each dense layer's random words, all from one draw."""

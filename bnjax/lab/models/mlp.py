@@ -6,19 +6,19 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from bnjax.lab.errors import UserError, choice
+from bnjax.lab.errors import UserError
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import (
-  ACTIVATIONS,
   Layers,
+  activation_of,
+  check_model,
   is_static_zero,
 )
 from bnjax.lab.models.dropout import dropout, words_shape
-from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.published import Normalized, reroute_gradient
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import Count, Share, Traced, check_fields, lookup
+from bnjax.lab.registry import Count, Share, Traced
 
 PLACEMENTS = ("before", "after")
 DERIVATIVES = ("corrected", "as_published")
@@ -69,12 +69,8 @@ class MLP(nn.Module):
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_fields("model", self)
-    lookup("model.init", self.initializer, INITIALIZERS)
-    lookup("model.activation", self.activation, ACTIVATIONS)
-    choice("model.placement", self.placement, PLACEMENTS)
-    derivative = choice("model.derivative", self.derivative, DERIVATIVES)
-    published = derivative != "corrected"
+    check_model(self, placement=PLACEMENTS, derivative=DERIVATIVES)
+    published = self.derivative != "corrected"
     before = self.placement == "before"
     if published and not (before and layers.is_batch_norm(self.norm)):
       raise UserError(
@@ -104,7 +100,7 @@ class MLP(nn.Module):
       layers.finish,
       norm=self.norm,
       placement=self.placement,
-      activation=ACTIVATIONS[self.activation],
+      activation=activation_of(self),
       train=train,
       mask=mask,
       fuse=layers.is_batch_norm(self.norm)
@@ -120,7 +116,9 @@ class MLP(nn.Module):
       key = self.make_rng("dropout")
       words = jax.random.bits(key, (self.depth, *shape), jnp.uint32)
     for i in range(self.depth):
-      x = self._dense(self.width, self.use_bias, f"dense_{i}")(x)
+      x = layers.dense(self, self.width, f"dense_{i}", use_bias=self.use_bias)(
+        x
+      )
       if reroute:
         this = Normalized(x, **self.get_variable("params", f"norm_{i}"))
         if previous is not None:
@@ -135,11 +133,7 @@ class MLP(nn.Module):
       x = Tap(name=f"activation_{i}")(x)
       if drop:
         x = dropout(x, words[i], self.dropout_rate)
-    return self._dense(self.num_classes, True, "output")(x)
-
-  def _dense(self, features: int, use_bias: bool, name: str) -> nn.Dense:
-    init = INITIALIZERS[self.initializer](self.init_scale)
-    return nn.Dense(features, use_bias=use_bias, kernel_init=init, name=name)
+    return layers.dense(self, self.num_classes, "output")(x)
 
   @nn.nowrap
   def _reroute(

@@ -9,7 +9,7 @@ new norm is a line in `NORMS`, or any Flax module that is called like this.
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -18,11 +18,7 @@ from bnjax import linen, ops
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.registry import Count, NotNegative, Range, Share, Traced
 
-P = ParamSpec("P")
-Module = TypeVar("Module", bound=nn.Module)
 Norm = Callable[..., nn.Module]
-Epsilon = Traced[NotNegative]
-Decay = Traced[Share]
 
 
 class NoNorm(nn.Module):
@@ -40,58 +36,58 @@ class NoNorm(nn.Module):
     return x
 
 
-def _entry(function: Callable[P, Module]) -> Callable[P, Module]:
-  """Hides from configs that the function takes any field of its module."""
+class _Argument(NamedTuple):
+  """An argument of a config's group.
 
-  @functools.wraps(function)
-  def entry(*args: P.args, **kwargs: P.kwargs) -> Module:
-    return function(*args, **kwargs)
+  Attributes:
+    field: of the module that it sets.
+    kind: its type and range.
+    default: that of the field if left out.
+  """
 
-  own = inspect.signature(function)
-  named = [p for p in own.parameters.values() if p.kind is p.KEYWORD_ONLY]
-  signature = own.replace(parameters=named)
-  entry.__signature__ = signature  # type: ignore[attr-defined]
+  field: str
+  kind: Any
+  default: Any = inspect.Parameter.empty
+
+
+def _entry(make: Callable[..., nn.Module], **arguments: _Argument) -> Norm:
+  """A module as configs name it.
+
+  Args:
+    make: the module, or what makes it of its fields.
+    **arguments: what a config may set; models may set any other field.
+  """
+  fields = inspect.signature(make).parameters
+  defaults = {
+    name: fields[field].default
+    if default is inspect.Parameter.empty
+    else default
+    for name, (field, _, default) in arguments.items()
+  }
+
+  def entry(**given: Any) -> nn.Module:
+    whole = {**defaults, **given}
+    own = {arguments[name].field: whole.pop(name) for name in arguments}
+    return make(**own, **whole)
+
+  entry.__wrapped__ = make  # type: ignore[attr-defined]
+  entry.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+      inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=defaults[name],
+        annotation=argument.kind,
+      )
+      for name, argument in arguments.items()
+    ]
+  )
   return entry
 
 
-@_entry
-def batch_norm(
-  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
-) -> linen.BatchNorm:
-  """Batch normalization."""
-  return linen.BatchNorm(epsilon=epsilon, momentum=decay, **fields)
-
-
-@_entry
-def flax_batch_norm(
-  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
-) -> nn.BatchNorm:
-  """Flax's own batch normalization, to compare with."""
-  return nn.BatchNorm(epsilon=epsilon, momentum=decay, **fields)
-
-
-@_entry
-def ghost_batch_norm(
+def _batch_renorm(
   *,
-  epsilon: Epsilon = 1e-5,
-  decay: Decay = 0.99,
-  ghost_groups: Count = 4,
-  **fields: Any,
-) -> linen.GhostBatchNorm:
-  """Batch norm of groups of the batch; their number divides its size."""
-  return linen.GhostBatchNorm(
-    epsilon=epsilon, momentum=decay, groups=ghost_groups, **fields
-  )
-
-
-@_entry
-def batch_renorm(
-  *,
-  epsilon: Epsilon = 1e-5,
-  decay: Decay = 0.99,
-  r_max: Annotated[float, Range(least=1)] = 3.0,
-  d_max: NotNegative = 5.0,
-  renorm_start: Annotated[int, Range(least=0)] = 5_000,
+  renorm_start: int = 5_000,
   r_end: int = 40_000,
   d_end: int = 25_000,
   **fields: Any,
@@ -102,145 +98,19 @@ def batch_renorm(
       f"norm.renorm_start: {renorm_start} must come before norm.r_end {r_end} "
       f"and norm.d_end {d_end}"
     )
-  return linen.BatchRenorm(
-    epsilon=epsilon,
-    momentum=decay,
-    r_max=r_max,
-    d_max=d_max,
-    schedule=functools.partial(
-      ops.renorm_schedule, start=renorm_start, r_end=r_end, d_end=d_end
-    ),
-    **fields,
+  schedule = functools.partial(
+    ops.renorm_schedule, start=renorm_start, r_end=r_end, d_end=d_end
   )
+  return linen.BatchRenorm(schedule=schedule, **fields)
 
 
-@_entry
-def l1_batch_norm(
-  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
-) -> linen.L1BatchNorm:
-  """Batch norm by mean absolute deviation."""
-  return linen.L1BatchNorm(epsilon=epsilon, momentum=decay, **fields)
-
-
-@_entry
-def lp_batch_norm(
-  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, p: str = "1", **fields: Any
-) -> linen.LpBatchNorm:
+def _lp_batch_norm(*, p: str = "1", **fields: Any) -> linen.LpBatchNorm:
   """Batch norm by the mean lp norm of what is not centred: p 1, 2 or inf."""
   choice("norm.p", p, ("1", "2", "inf"))
-  return linen.LpBatchNorm(
-    epsilon=epsilon, momentum=decay, p=float(p), **fields
-  )
+  return linen.LpBatchNorm(p=float(p), **fields)
 
 
-@_entry
-def noisy_batch_norm(
-  *,
-  epsilon: Epsilon = 1e-5,
-  decay: Decay = 0.99,
-  dose: Traced[NotNegative] = 0.5,
-  stretch: Traced[Annotated[float, Range(least=1)]] = 1.25,
-  jitter: Traced[NotNegative] = 0.1,
-  **fields: Any,
-) -> linen.NoisyBatchNorm:
-  """Batch norm, then a shift up to `dose` and a factor, new at each step."""
-  return linen.NoisyBatchNorm(
-    epsilon=epsilon,
-    momentum=decay,
-    dose=dose,
-    stretch=stretch,
-    jitter=jitter,
-    **fields,
-  )
-
-
-@_entry
-def evonorm_b0(
-  *, epsilon: Epsilon = 1e-5, decay: Decay = 0.99, **fields: Any
-) -> linen.EvoNormB0:
-  """EvoNorm-B0, an activation, too: take model.activation='identity'."""
-  return linen.EvoNormB0(epsilon=epsilon, momentum=decay, **fields)
-
-
-@_entry
-def whitening(
-  *,
-  epsilon: Epsilon = 1e-5,
-  decay: Decay = 0.99,
-  group_size: Count | None = 16,
-  **fields: Any,
-) -> linen.Whitening:
-  """Whitening by the covariance's root, in groups of so many features."""
-  return linen.Whitening(
-    epsilon=epsilon, momentum=decay, group_size=group_size, **fields
-  )
-
-
-@_entry
-def iter_norm(
-  *,
-  epsilon: Epsilon = 1e-5,
-  decay: Decay = 0.99,
-  group_size: Count | None = 16,
-  newton_steps: Annotated[int, Range(least=0, most=1000)] = 5,
-  **fields: Any,
-) -> linen.IterNorm:
-  """Whitening by Newton's iteration."""
-  return linen.IterNorm(
-    epsilon=epsilon,
-    momentum=decay,
-    group_size=group_size,
-    steps=newton_steps,
-    **fields,
-  )
-
-
-@_entry
-def evonorm_s0(
-  *, epsilon: Epsilon = 1e-5, groups: Count | None = None, **fields: Any
-) -> linen.EvoNormS0:
-  """EvoNorm-S0, an activation, too: take model.activation='identity'."""
-  return linen.EvoNormS0(epsilon=epsilon, num_groups=groups, **fields)
-
-
-@_entry
-def group_norm(
-  *, epsilon: Epsilon = 1e-6, groups: Count | None = None, **fields: Any
-) -> linen.GroupNorm:
-  """Group normalization; without `groups` as many as fit, at most 32."""
-  return linen.GroupNorm(epsilon=epsilon, num_groups=groups, **fields)
-
-
-@_entry
-def filter_response_norm(
-  *, epsilon: Epsilon = 1e-6, **fields: Any
-) -> linen.FilterResponseNorm:
-  """An activation, too: take model.activation='identity'."""
-  return linen.FilterResponseNorm(epsilon=epsilon, **fields)
-
-
-@_entry
-def instance_norm(
-  *, epsilon: Epsilon = 1e-6, **fields: Any
-) -> linen.InstanceNorm:
-  """Instance normalization, for convolutions."""
-  return linen.InstanceNorm(epsilon=epsilon, **fields)
-
-
-@_entry
-def layer_norm(*, epsilon: Epsilon = 1e-6, **fields: Any) -> linen.LayerNorm:
-  """Layer normalization."""
-  return linen.LayerNorm(epsilon=epsilon, **fields)
-
-
-@_entry
-def rms_norm(*, epsilon: Epsilon = 1e-6, **fields: Any) -> linen.RMSNorm:
-  """Division by the root mean square."""
-  return linen.RMSNorm(epsilon=epsilon, **fields)
-
-
-@_entry
-def feature_norm(
+def _feature_norm(
   *, derivative: str = "corrected", **fields: Any
 ) -> linen.FeatureNorm:
   """The 2018 post's norm, `corrected` or `as_published`."""
@@ -248,30 +118,66 @@ def feature_norm(
   return linen.FeatureNorm(derivative=derivative, **fields)
 
 
+_EPSILON = {"epsilon": _Argument("epsilon", Traced[NotNegative])}
+_RUNNING = {**_EPSILON, "decay": _Argument("momentum", Traced[Share])}
+_GROUPS = {"groups": _Argument("num_groups", Count | None, None)}
+_WHITENING = {
+  **_RUNNING,
+  "group_size": _Argument("group_size", Count | None),
+}
+
 NORMS: dict[str, Norm] = {
   "none": NoNorm,
-  **{
-    function.__name__: function
-    for function in (
-      batch_norm,
-      flax_batch_norm,
-      # Of the batch, with running statistics.
-      batch_renorm,
-      evonorm_b0,
-      ghost_batch_norm,
-      iter_norm,
-      l1_batch_norm,
-      lp_batch_norm,
-      noisy_batch_norm,
-      whitening,
-      # Of each example.
-      evonorm_s0,
-      feature_norm,
-      filter_response_norm,
-      group_norm,
-      instance_norm,
-      layer_norm,
-      rms_norm,
-    )
-  },
+  # Of the batch, with running statistics.
+  "batch_norm": _entry(linen.BatchNorm, **_RUNNING),
+  "flax_batch_norm": _entry(nn.BatchNorm, **_RUNNING),  # to compare with
+  "batch_renorm": _entry(
+    _batch_renorm,
+    epsilon=_Argument("epsilon", Traced[NotNegative], 1e-5),
+    decay=_Argument("momentum", Traced[Share], 0.99),
+    r_max=_Argument("r_max", Annotated[float, Range(least=1)], 3.0),
+    d_max=_Argument("d_max", NotNegative, 5.0),
+    renorm_start=_Argument("renorm_start", Annotated[int, Range(least=0)]),
+    r_end=_Argument("r_end", int),
+    d_end=_Argument("d_end", int),
+  ),
+  # Also an activation: take model.activation='identity'.
+  "evonorm_b0": _entry(linen.EvoNormB0, **_RUNNING),
+  "ghost_batch_norm": _entry(
+    linen.GhostBatchNorm,
+    **_RUNNING,
+    ghost_groups=_Argument("groups", Count, 4),
+  ),
+  "iter_norm": _entry(
+    linen.IterNorm,
+    **_WHITENING,
+    newton_steps=_Argument("steps", Annotated[int, Range(0, 1000)]),
+  ),
+  "l1_batch_norm": _entry(linen.L1BatchNorm, **_RUNNING),
+  "lp_batch_norm": _entry(
+    _lp_batch_norm,
+    epsilon=_Argument("epsilon", Traced[NotNegative], 1e-5),
+    decay=_Argument("momentum", Traced[Share], 0.99),
+    p=_Argument("p", str),
+  ),
+  # Shifted up to `dose` and stretched up to `stretch`, anew at each step.
+  "noisy_batch_norm": _entry(
+    linen.NoisyBatchNorm,
+    **_RUNNING,
+    dose=_Argument("dose", Traced[NotNegative]),
+    stretch=_Argument("stretch", Traced[Annotated[float, Range(least=1)]]),
+    jitter=_Argument("jitter", Traced[NotNegative]),
+  ),
+  "whitening": _entry(linen.Whitening, **_WHITENING),
+  # Of each example; the first and the third are activations, too.
+  "evonorm_s0": _entry(linen.EvoNormS0, **_EPSILON, **_GROUPS),
+  "feature_norm": _entry(
+    _feature_norm, derivative=_Argument("derivative", str)
+  ),
+  "filter_response_norm": _entry(linen.FilterResponseNorm, **_EPSILON),
+  # Without `groups` as many as fit, at most 32.
+  "group_norm": _entry(linen.GroupNorm, **_EPSILON, **_GROUPS),
+  "instance_norm": _entry(linen.InstanceNorm, **_EPSILON),
+  "layer_norm": _entry(linen.LayerNorm, **_EPSILON),
+  "rms_norm": _entry(linen.RMSNorm, **_EPSILON),
 }

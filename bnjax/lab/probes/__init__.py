@@ -1,4 +1,4 @@
-"""What happens inside a network: measures of arrays, and where to take them.
+"""Probes: measures of the outputs, gradients and parameters of any layer.
 
 `MEASURES` are functions of an array (those of `whole`: of an update, or of the
 loss as a function), `capture` shows what flows through any
@@ -41,13 +41,9 @@ from bnjax.lab.probes.moments import (
   variance as variance,
   zero_fraction as zero_fraction,
 )
-from bnjax.lab.probes.names import natural_key as natural_key
 from bnjax.lab.probes.probe import Probe as Probe, make_probes as make_probes
 from bnjax.lab.probes.rows import to_rows as to_rows
-from bnjax.lab.probes.run import (
-  check_probes as check_probes,
-  run_probes as run_probes,
-)
+from bnjax.lab.probes.run import run_probes as run_probes
 from bnjax.lab.probes.shift import (
   Shift as Shift,
   gradient_shifts as gradient_shifts,

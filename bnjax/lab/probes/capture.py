@@ -1,4 +1,4 @@
-"""What flows through a Flax model, forward and back, without its help.
+"""Outputs and gradients of every layer of any Flax model.
 
 An interceptor of Flax's sees every call of every module. It stores what comes
 out in the collection `intermediates`, where Flax's own tools store it too, and

@@ -1,4 +1,4 @@
-"""How the numbers of an array are distributed: percentiles and histograms."""
+"""Percentiles and histograms of an array."""
 
 import math
 import operator

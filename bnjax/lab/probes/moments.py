@@ -1,4 +1,4 @@
-"""Averages of an array: how large, how spread, how many zeros.
+"""Mean, variance, norms, and the shares of zeros and of saturated numbers.
 
 Every function takes an array of any real type and returns a scalar of at least
 float32, NaN of an empty array. None of them squares a number as it is, so what

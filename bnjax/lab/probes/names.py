@@ -1,22 +1,12 @@
-"""Names of layers and parameters: their order, and patterns of them."""
+"""Layers and parameters by patterns of their names."""
 
-import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.results.order import natural
 
 Patterns = str | Sequence[str]
-
-
-def natural_key(name: str) -> tuple[tuple[str, int], ...]:
-  """Returns a key to sort by: numbers in names count as numbers.
-
-  >>> sorted(["layer_10", "layer_2", "layer"], key=natural_key)
-  ['layer', 'layer_2', 'layer_10']
-  """
-  parts = re.findall(r"([^0-9]*)([0-9]*)", name)
-  return tuple((text, int(digits or -1)) for text, digits in parts)
 
 
 def select(field: str, patterns: Patterns, names: Iterable[str]) -> list[str]:
@@ -34,7 +24,7 @@ def select(field: str, patterns: Patterns, names: Iterable[str]) -> list[str]:
     >>> select("layers", "dense_*", ["dense_10", "dense_9", "output"])
     ['dense_9', 'dense_10']
   """
-  names = sorted(names, key=natural_key)
+  names = sorted(names, key=natural)
   patterns = [patterns] if isinstance(patterns, str) else list(patterns)
   for pattern in patterns:
     if not any(fnmatchcase(name, pattern) for name in names):

@@ -145,7 +145,7 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
 
 
 def _check(field: str, probe: Probe) -> None:
-  """Tries the probe on an array that is not there."""
+  """Traces the probe on an abstract array: its arguments fit, or an error."""
   unit = probe.unit
   if unit is not None and (type(unit) is not int or unit < 0):
     raise UserError(f"{field}.unit: {unit!r} is not a unit's index, 0 or more")

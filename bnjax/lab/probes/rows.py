@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bnjax.lab.probes.names import natural_key
+from bnjax.lab.results.order import natural
 
 
 def to_rows(results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -27,8 +27,8 @@ def to_rows(results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
   """
   return [
     {"probe": probe, "layer": layer, **_fields(results[probe][layer])}
-    for probe in sorted(results, key=natural_key)
-    for layer in sorted(results[probe], key=natural_key)
+    for probe in sorted(results, key=natural)
+    for layer in sorted(results[probe], key=natural)
   ]
 
 

@@ -1,7 +1,7 @@
-"""Runs probes on a model: what they measure, or whether they can."""
+"""Runs probes on a model."""
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -137,68 +137,6 @@ def run_probes(
   }
 
 
-def check_probes(
-  probes: Collection[Probe],
-  model: nn.Module,
-  variables: Any,
-  x: Any,
-  *,
-  train: bool | None = None,
-  rngs: Sequence[str] = ("dropout", "noise"),
-  **kwargs: Any,
-) -> dict[str, list[str]]:
-  """Says what probes would measure, without computing anything.
-
-  Args:
-    probes: see `make_probes`.
-    model: any Flax linen module.
-    variables: of one network: a tree of arrays or of their shapes, such as
-      `jax.eval_shape` of `model.init` returns.
-    x: the model's first argument: its shape (of float32), or anything with a
-      shape and a dtype.
-    train: passed on to the model unless None.
-    rngs: names of the random keys that the model needs.
-    **kwargs: of the model, too.
-
-  Returns:
-    Probe name -> the names of its layers or parameters, in natural order.
-
-  Raises:
-    UserError: a pattern matches no layer, or a unit is out of range.
-
-  Example:
-    >>> from bnjax.lab.probes import make_probes
-    >>> model = nn.Sequential([nn.Dense(2), nn.Dense(3)])
-    >>> shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.ones((1, 4)))
-    >>> group = {"spread": {"measure": "variance", "layers": "layers_1"}}
-    >>> check_probes(make_probes(group), model, shapes, (8, 4))
-    {'spread': ['layers_1']}
-    >>> group["spread"]["layers"] = "layer_1"
-    >>> check_probes(make_probes(group), model, shapes, (8, 4))
-    Traceback (most recent call last):
-    bnjax.lab.errors.UserError: probes.spread.layers: 'layer_1' matches nothing;
-    there are __call__, layers_0, layers_1
-  """
-  if isinstance(x, tuple):
-    x = jax.ShapeDtypeStruct(x, jnp.float32)
-
-  def see(variables: Any, x: Any) -> dict[str, Arrays]:
-    seen = capture(
-      model,
-      variables,
-      x,
-      rngs={name: jax.random.key(0) for name in rngs},
-      **_given(kwargs, train=train),
-    )
-    # Gradients are of the shapes of what they are with respect to.
-    outputs, parameters = map(_floating, (seen.outputs, seen.parameters))
-    back = {"output_gradient": outputs, "gradient": parameters}
-    values = {**_by_kind(seen), **back, "update": parameters}
-    return {**values, **_stand_ins(values)}
-
-  return _select(probes, jax.eval_shape(see, variables, x))
-
-
 def _given(kwargs: dict[str, Any], **optional: Any) -> dict[str, Any]:
   """Returns the arguments of the model: those of bnjax only where given."""
   given = {name: x for name, x in optional.items() if x is not None}
@@ -220,9 +158,10 @@ def _apply(
 
 def _stand_ins(values: Mapping[str, Arrays]) -> dict[str, Arrays]:
   """Returns arrays with the names of what is measured of no array."""
+  real = lambda x: jnp.issubdtype(x.dtype, jnp.floating)
   return {
-    "drift": _floating(values["output"]),
-    "shift": _floating(values["parameter"]),
+    "drift": {k: x for k, x in values["output"].items() if real(x)},
+    "shift": {k: x for k, x in values["parameter"].items() if real(x)},
     "loss": {"loss": jnp.zeros(())},
   }
 
@@ -243,14 +182,6 @@ def _gradient(params: Any, seen: Captured) -> Any:
     for name, value in flatten(params).items()
   ]
   return jax.tree.unflatten(jax.tree.structure(params), leaves)
-
-
-def _floating(arrays: Arrays) -> Arrays:
-  return {
-    name: x
-    for name, x in arrays.items()
-    if jnp.issubdtype(x.dtype, jnp.floating)
-  }
 
 
 def _select(

@@ -1,4 +1,4 @@
-"""Measures of a layer's units together: dead ones, numerical rank."""
+"""Measures of a layer's units: the share of dead ones, the effective rank."""
 
 import jax
 import jax.numpy as jnp

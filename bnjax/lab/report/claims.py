@@ -26,34 +26,22 @@ def claims_table(summary: Mapping[str, Any]) -> Table:
   quoted = any(claim.get("published") for claim in claims)
   rows, notes = [], []
   for claim in claims:
-    rows.append(
-      (
-        statement(claim),
-        compared(claim),
-        rule_text(claim),
-        measured_text(claim),
-        p_text(claim),
-        *([str(claim["seeds"])] if several else []),
-        *([claim.get("published") or NONE] if quoted else []),
-        claim["verdict"],
-      )
-    )
+    row = {
+      "claim": statement(claim),
+      "compared": compared(claim),
+      "rule": rule_text(claim),
+      "measured [95% interval]": measured_text(claim),
+      "p, Holm": p_text(claim),
+    }
+    if several:
+      row["seeds"] = str(claim["seeds"])
+    if quoted:
+      row["published"] = claim.get("published") or NONE
+    rows.append(row | {"verdict": claim["verdict"]})
     if claim["reason"]:
       notes.append(f"{claim['verdict']}: {statement(claim)}: {claim['reason']}")
-  columns = [
-    "claim",
-    "compared",
-    "rule",
-    "measured [95% interval]",
-    "p, Holm",
-    *(["seeds"] if several else []),
-    *(["published"] if quoted else []),
-    "verdict",
-  ]
   notes += [text] if (text := holm_text(claims)) else []
-  return Table(
-    "Claims, judged seed by seed", tuple(columns), tuple(rows), tuple(notes)
-  )
+  return Table.of("Claims, judged seed by seed", rows, notes)
 
 
 def statement(claim: Mapping[str, Any]) -> str:
@@ -120,6 +108,16 @@ def measured_text(claim: Mapping[str, Any]) -> str:
   return format_difference(
     claim["metric"], difference, claim["interval"], bound
   )
+
+
+def details(claim: Mapping[str, Any]) -> str:
+  """What was measured for a claim, beside its rule, in a sentence."""
+  text = f"{compared(claim)}: {measured_text(claim)}, rule {rule_text(claim)}"
+  if claim.get("p_holm") is not None:
+    text += f", p {p_text(claim)}"
+  if claim.get("published"):
+    text += f"; published: {claim['published']}"
+  return f"{text}; {claim['reason']}" if claim["reason"] else text
 
 
 def tally(judged: Iterable[Mapping[str, Any]]) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import urllib.parse
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -18,8 +17,9 @@ from bnjax.lab.report.page import (
   read_experiment,
 )
 from bnjax.lab.report.page.experiment import read_records
-from bnjax.lab.report.render import Table, escape_markdown, to_markdown
+from bnjax.lab.report.render import Table
 from bnjax.lab.report.run import read_run
+from bnjax.lab.report.templating import markdown
 from bnjax.lab.results.rules import Rules
 
 _LEAST, _MOST = 2.5, 12.0  # inches
@@ -135,17 +135,6 @@ def write_figures(
 
 
 def _markdown(one: Experiment, figures: Iterable[pathlib.Path]) -> str:
-  lines = [f"# {escape_markdown(one.title)}", ""]
-  lines += [f"> **{escape_markdown(line)}**\n" for line in one.notices]
-  lines += ["\n".join(map(to_markdown, one.tables))]
-  lines += [
-    f"![{escape_markdown(path.stem)}]({urllib.parse.quote(path.name)})\n"
-    for path in figures
-    if path.suffix == ".png"
-  ]
-  lines += ["## How it was made", ""]
-  lines += [
-    f"- {escape_markdown(name)}: {escape_markdown(text)}"
-    for name, text in one.facts.items()
-  ]
-  return "\n".join(lines) + "\n"
+  pictures = [path for path in figures if path.suffix == ".png"]
+  template = markdown().get_template("report.md")
+  return template.render(one=one, pictures=pictures)

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Iterator
 
 from bnjax.lab.errors import UserError
-from bnjax.lab.results.records import replacing
+from bnjax.lab.results.records import read_bytes, replacing
 
 
 @contextlib.contextmanager
@@ -39,6 +39,15 @@ def told(folder: pathlib.Path, flag: str = "") -> Iterator[None]:
     raise UserError(f"{before}{path}: {error.strerror}") from None
   except ValueError as error:
     raise UserError(f"{before}{folder}: {error}") from None
+
+
+def read_own(path: pathlib.Path) -> bytes:
+  """A file's content; empty if there is none, or it is a link.
+
+  Raises:
+    ValueError: it cannot be read; `told` says it as of any other record.
+  """
+  return read_bytes(path) if is_own(path) else b""
 
 
 def is_own(path: pathlib.Path) -> bool:
@@ -80,7 +89,7 @@ def refuse_other(path: pathlib.Path, mark: str) -> None:
     path: the file.
     mark: what is in each of ours.
   """
-  there = is_own(path) and path.read_text(encoding="utf-8", errors="replace")
+  there = read_own(path).decode(errors="replace")
   if there and mark not in there:
     raise UserError(f"{path} is no page of bnjax: it is not replaced")
 

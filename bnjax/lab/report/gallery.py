@@ -2,33 +2,43 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from bnjax.lab.errors import UserError
+from markupsafe import Markup
+
+from bnjax.lab.errors import UserError, plain
+from bnjax.lab.report.claims import by_luck, measured_text, p_text, statement
 from bnjax.lab.report.collection import Collection
-from bnjax.lab.report.files import refuse_other, replace, told
-from bnjax.lab.report.gallery_sections import contents, honest, section
+from bnjax.lab.report.files import is_own, refuse_other, replace, told
+from bnjax.lab.report.grid_tables import grid_tables
+from bnjax.lab.report.numbers import (
+  format_compared,
+  format_margin,
+  format_published,
+  format_ratio,
+  format_result,
+)
 from bnjax.lab.report.page.experiment import (
   FINDING,
   Experiment,
   read_experiment,
 )
-from bnjax.lab.report.render import TIMES
+from bnjax.lab.report.render import Table
+from bnjax.lab.report.tables import (
+  beside,
+  layer_tables,
+  reasons,
+  shown_entries,
+  sources,
+)
+from bnjax.lab.report.templating import markdown
+from bnjax.lab.report.wording import sentence, span
+from bnjax.lab.results.names import words
+from bnjax.lab.results.verdicts import HOLDS
 
-HEADING = """# Results
-
-Every experiment with what was published beside what was measured, and a
-verdict that follows from a rule in its config file: *holds* where the 95%
-interval of the difference lies within the margin, *does not hold* where it lies
-outside, *undecided* where it lies on both sides, or *cannot be compared*.
-Margins, unless a rule says another: one point of accuracy, a tenth of other
-numbers. `bnjax/lab/results/verdicts.py` says how. Numbers are mean ± standard
-deviation over seeds; {times} is a ratio of two arms, or of ours to what is
-published. A claim or published number counts once, however many settings it
-was tried at. This page is made from the records beside it by
-`python scripts/report.py --gallery={folder}`.
-"""
-
+Entry = Mapping[str, Any]
 
 _OURS = "is made from the records beside it by\n`python scripts/report.py"
 
@@ -60,12 +70,124 @@ def write_gallery(folder: str | os.PathLike[str]) -> Collection:
   if not found:
     raise UserError(f"--gallery: {root} holds no experiments")
   with told(page, "--gallery"):
-    replace(page, _page(found, root.as_posix()))
+    template = markdown().get_template("gallery.md")
+    sections = [_section(one) for one in found]
+    replace(
+      page, template.render(found=sections, folder=Markup(root.as_posix()))
+    )
   return Collection(page, len(found), notices)
 
 
-def _page(found: Sequence[Experiment], folder: str) -> str:
-  parts = [HEADING.format(folder=folder, times=TIMES), contents(found)]
-  parts += [section(experiment) for experiment in found]
-  parts.append(honest(found))
-  return "\n".join(parts).rstrip() + "\n"
+def _section(one: Experiment) -> dict[str, Any]:
+  """What the template shows of an experiment."""
+  command = str(one.records.environment.get("command", ""))
+  return {
+    "one": one,
+    "published": [e for e in one.summary["entries"] if e["published"]],
+    "finding": Markup(one.finding.strip()),
+    "tables": _tables(one.summary),
+    "layers": layer_tables(one.summary),
+    "pictures": _pictures(one),
+    "command": plain(re.sub(r" --(workdir|data_dir)[= ]\S+", "", command)),
+    "how": _how(one),
+    "doubts": list(_doubts(one)),
+  }
+
+
+def _pictures(one: Experiment) -> list[str]:
+  """Its figures: as the rules list them, any others after them."""
+  there = [p.stem for p in sorted(one.folder.glob("*.png")) if is_own(p)]
+  asked = [name for name in one.asked if name in there]
+  return list(dict.fromkeys([*asked, *there]))
+
+
+def _tables(summary: Mapping[str, Any]) -> list[Table]:
+  """A narrow table a metric: ours, published, verdict."""
+  groups: dict[str, list[Entry]] = {}
+  for entry in shown_entries(summary):
+    groups.setdefault(entry["metric"].partition("@")[0], []).append(entry)
+  tables = [_beside(metric, group) for metric, group in groups.items()]
+  if summary.get("grids"):
+    tables += grid_tables(summary)
+  return tables
+
+
+def _beside(metric: str, entries: Sequence[Entry]) -> Table:
+  published = any(entry["published"] for entry in entries)
+  rows = [
+    {
+      "arm": _setting(entry, entries),
+      "ours": _ours(entry),
+      **(beside(entry) if published else {}),
+    }
+    for entry in entries
+  ]
+  seeds = [entry["seeds"] for entry in entries]
+  many = "s" * (max(seeds) > 1)
+  title = f"{sentence(words(metric))}, {span(seeds)} seed{many}"
+  return Table.of(title, rows, [*reasons(entries), *sources(entries)])
+
+
+def _ours(entry: Entry) -> str:
+  if entry["published"] and entry["published"].get("relative_to"):
+    return format_ratio(entry["ratio"], entry["ratio_interval"])
+  return format_result(entry)
+
+
+def _setting(entry: Entry, entries: Sequence[Entry]) -> str:
+  """The arm, and what else tells this entry from the others."""
+  rule = entry["published"] or {}
+  parts = [rule["setting"]] if rule.get("setting") else []
+  if "@" in entry["metric"]:
+    parts.append(words(entry["metric"]).partition(" at ")[2])
+  if len({other["step"] for other in entries}) > 1:
+    parts.append(f"step {entry['step']:,}")
+  return entry["arm"] + (f" ({', '.join(parts)})" if parts else "")
+
+
+def _how(one: Experiment) -> str:
+  """What it took, and on what."""
+  environment = one.records.environment
+  parts = [f"{environment.get('cpus')} CPU cores"]
+  if environment.get("backend") not in (None, "cpu"):
+    parts.insert(0, ", ".join(map(str, environment.get("devices") or [])))
+  seconds = one.summary.get("seconds")
+  took = f"{_duration(seconds)} on " if seconds is not None else "On "
+  versions = f"jax {environment.get('jax')}, {environment.get('platform')}"
+  when = str(environment.get("started", ""))[:10]
+  return f"{took}{', '.join(parts)}; {versions}; {when}".rstrip("; ")
+
+
+def _duration(seconds: float) -> str:
+  if seconds < 120:
+    return f"{seconds:.0f} s"
+  return f"{seconds / 60:.0f} min"
+
+
+def _doubts(one: Experiment) -> Iterator[tuple[str, str]]:
+  """All that does not hold, is undecided or cannot be compared, in words."""
+  for entry in one.summary["entries"]:
+    if entry["published"] and entry["verdict"] != HOLDS:
+      yield entry["verdict"], _reasoned(_doubt(entry), entry["reason"])
+  for claim in one.summary["claims"]:
+    verdict, reason = claim["verdict"], claim["reason"]
+    if by_luck(claim):
+      verdict, reason = f"{HOLDS} alone", f"p with Holm's {p_text(claim)}"
+    if verdict != HOLDS:
+      text = f"{statement(claim)}: {measured_text(claim)}"
+      yield verdict, _reasoned(text, reason)
+  for notice in one.summary["notices"]:
+    yield "unfinished", notice
+
+
+def _reasoned(text: str, reason: str) -> str:
+  return f"{text} ({reason})" if reason else text
+
+
+def _doubt(entry: Entry) -> str:
+  rule, metric = entry["published"], entry["metric"]
+  return (
+    f"{_setting(entry, [entry])}, {words(metric)}: ours {_ours(entry)}, "
+    f"published {format_published(metric, rule)}, difference "
+    f"{format_compared(entry)}, margin {format_margin(entry)}"
+  )

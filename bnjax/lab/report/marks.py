@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+SHORT = 6  # characters of a name that has room beside the narrowest panel
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Axis:
@@ -88,6 +90,11 @@ class Line(_Mark):
   dashed: bool = False
   label: str = ""
   width: float = 1.0
+
+  @property
+  def every(self) -> int:
+    """Of how many points one has its symbol: of many about eight have."""
+    return 1 if self.dashed or len(self.x) <= 20 else len(self.x) // 8
 
 
 @dataclasses.dataclass(frozen=True)

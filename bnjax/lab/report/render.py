@@ -7,7 +7,7 @@ escapes what it would take for markup.
 import dataclasses
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from rich import box, console, measure, padding, table, text
@@ -52,6 +52,18 @@ class Table:
   notes: tuple[str, ...] = ()
   verdicts: ClassVar[Mapping[str, str]] = STYLES
 
+  @classmethod
+  def of(
+    cls,
+    title: str,
+    rows: Sequence[Mapping[str, str]],
+    notes: Iterable[str] = (),
+  ) -> "Table":
+    """A table of rows by column: {heading: cell}, alike in their order."""
+    columns = tuple(dict.fromkeys(name for row in rows for name in row))
+    cells = (tuple(row.get(name, NONE) for name in columns) for row in rows)
+    return cls(title, columns, tuple(cells), tuple(notes))
+
   def is_number(self, column: int) -> bool:
     """Whether a column is aligned to the right: it holds numbers."""
     cells = [row[column] for row in self.rows]
@@ -77,13 +89,17 @@ def escape_markdown(value: str) -> str:
 
 def to_markdown(tab: Table) -> str:
   """The table in GitHub's Markdown, its title as a heading."""
+  return f"### {escape_markdown(tab.title)}\n\n{markdown_rows(tab)}\n"
+
+
+def markdown_rows(tab: Table) -> str:
+  """The table in GitHub's Markdown, and its notes; not its title."""
   rule = ["--:" if tab.is_number(i) else "---" for i in range(len(tab.columns))]
-  lines = [f"### {escape_markdown(tab.title)}", ""]
   escaped = [[escape_markdown(c) for c in row] for row in tab.rows]
-  for cells in ([*map(escape_markdown, tab.columns)], rule, *escaped):
-    lines.append("| " + " | ".join(cells) + " |")
+  rows = [[*map(escape_markdown, tab.columns)], rule, *escaped]
+  lines = [f"| {' | '.join(cells)} |" for cells in rows]
   lines += ["", *(f"- {escape_markdown(note)}" for note in tab.notes)]
-  return "\n".join(lines).rstrip() + "\n"
+  return "\n".join(lines).rstrip()
 
 
 def to_rich(tab: Table) -> table.Table:

@@ -31,6 +31,7 @@ NIGHT = {
   TEXT: "#e6e9ed", SOFT: "#a3acb8", GRID: "#2c333d", FRAME: "#3a424d",
   PAGE: "#161a20", PANEL: "#1f252d",
 }  # fmt: skip
+BAND, RIDGE = 0.16, 0.75  # opacity of a line's band, and of a histogram
 _CONTRAST = 4.0
 
 

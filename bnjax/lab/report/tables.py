@@ -18,6 +18,7 @@ from bnjax.lab.report.numbers import (
   format_value,
 )
 from bnjax.lab.report.render import NONE, TIMES, Table
+from bnjax.lab.report.wording import plural, span
 from bnjax.lab.results.names import words
 
 Summary = Mapping[str, Any]
@@ -96,12 +97,11 @@ def _last(summary: Summary, entry: Mapping[str, Any]) -> int:
 
 
 def _title(summary: Summary) -> str:
-  steps = sorted({entry["step"] for entry in shown_entries(summary)})
-  steps = steps or sorted({grid["step"] for grid in summary.get("grids") or []})
+  steps = [entry["step"] for entry in shown_entries(summary)]
+  steps = steps or [grid["step"] for grid in summary.get("grids") or []]
   if not steps:
     return str(summary["title"])
-  span = " to ".join(f"{s:,}" for s in dict.fromkeys((steps[0], steps[-1])))
-  return f"{summary['title']} (after {span} steps)"
+  return f"{summary['title']} (after {span(steps)} steps)"
 
 
 def _notes(summary: Summary) -> list[str]:
@@ -110,9 +110,9 @@ def _notes(summary: Summary) -> list[str]:
   seeds = sorted({entry["seeds"] for entry in summary["entries"]})
   if not seeds:
     return notes
-  text = f"{seeds[0]} seed{'s' if seeds[-1] > 1 else ''}"
+  many = plural(seeds[0], "seed") if len(seeds) == 1 else "seeds"
   notes.append(
-    f"mean ± standard deviation over {text if len(seeds) == 1 else 'seeds'} "
+    f"mean ± standard deviation over {many} "
     "(divided by n, as published); brackets: 95% Student t interval; diverged "
     "runs are among the seeds"
   )
@@ -128,28 +128,40 @@ def _results(summary: Summary) -> Table:
   headline = headline_metric(summary)
   entries = shown_entries(summary)
   several = any(entry["metric"] != headline for entry in entries)
-  steps = len({entry["step"] for entry in entries}) > 1
-  columns = ["arm", *(["metric"] if several else [])]
-  columns += ["step"] if steps else []
-  columns += [
-    "result" if several or not headline else words(headline),
-    "95% interval",
-  ]
-  optional = {
+  published = any(entry["published"] for entry in entries)
+  result = "result" if several or not headline else words(headline)
+  shown = {
+    "metric": several,
+    "step": len({entry["step"] for entry in entries}) > 1,
     "seeds": len({entry["seeds"] for entry in entries}) > 1,
     "diverged": any(entry["diverged"]["count"] for entry in entries),
-    "published": any(entry["published"] for entry in entries),
   }
-  columns += [name for name, shown in optional.items() if shown]
-  if optional["published"]:
-    columns += ["difference", "margin", "verdict"]
-  cells = [_result_row(entry) for entry in entries]
-  for row, entry in zip(cells, entries, strict=True):
-    row[columns[1 + several + steps]] = _result(entry)
-  rows = tuple(tuple(row[name] for name in columns) for row in cells)
+  rows = []
+  for entry in entries:
+    row = {
+      "arm": entry["arm"],
+      "metric": words(entry["metric"]),
+      "step": f"{entry['step']:,}",
+      result: _result(entry),
+      "95% interval": format_interval(entry["metric"], entry["interval"]),
+      "seeds": str(entry["seeds"]),
+      "diverged": str(entry["diverged"]["count"]),
+      **(beside(entry) if published else {}),
+    }
+    rows.append({k: cell for k, cell in row.items() if shown.get(k, True)})
   notes = [*_what_happened(entries), *bound_notes(entries)]
-  notes += [*reasons(entries), *sources(entries)]
-  return Table("", tuple(columns), rows, tuple(notes))
+  return Table.of("", rows, [*notes, *reasons(entries), *sources(entries)])
+
+
+def beside(entry: Mapping[str, Any]) -> dict[str, str]:
+  """What is published of an entry, and how ours compares with it."""
+  metric, published = entry["metric"], entry["published"]
+  return {
+    "published": format_published(metric, published) if published else NONE,
+    "difference [95%]": format_compared(entry),
+    "margin": format_margin(entry),
+    "verdict": entry["verdict"] or NONE,
+  }
 
 
 def _result(entry: Mapping[str, Any]) -> str:
@@ -158,22 +170,6 @@ def _result(entry: Mapping[str, Any]) -> str:
   if other.get("relative_to") is None or entry["ratio"] is None:
     return text
   return f"{text}: {format_ratio(entry['ratio'], entry['ratio_interval'])}"
-
-
-def _result_row(entry: Mapping[str, Any]) -> dict[str, str]:
-  metric, published = entry["metric"], entry["published"]
-  return {
-    "arm": entry["arm"],
-    "metric": words(metric),
-    "step": f"{entry['step']:,}",
-    "95% interval": format_interval(metric, entry["interval"]),
-    "seeds": str(entry["seeds"]),
-    "diverged": str(entry["diverged"]["count"]),
-    "published": format_published(metric, published) if published else NONE,
-    "difference": format_compared(entry),
-    "margin": format_margin(entry),
-    "verdict": entry["verdict"] or NONE,
-  }
 
 
 def _what_happened(entries: Entries) -> list[str]:
@@ -217,21 +213,18 @@ def layer_tables(summary: Summary) -> list[Table]:
   tables = []
   for found in summary.get("layers") or []:
     probe = found["probe"]
-    rows = tuple(
-      (
-        layer,
-        *(format_value(probe, own[place]) for own in found["arms"].values()),
-      )
+    arms = found["arms"]
+    rows = [
+      (layer, *(format_value(probe, own[place]) for own in arms.values()))
       for place, layer in enumerate(found["layers"])
-    )
+    ]
     mean = "geometric mean" if found["geometric"] else "mean"
-    seeds = f"{found['seeds']} seed{'s' if found['seeds'] != 1 else ''}"
-    notes = [f"{mean} of {seeds}"]
+    notes = [f"{mean} of {plural(found['seeds'], 'seed')}"]
     title = found["title"] or words(probe)
     if found["step"] is not None:
       title += f" (step {found['step']:,})"
-    columns = ("layer", *found["arms"])
-    tables.append(Table(title, columns, rows, tuple(notes)))
+    # An arm may have any name, also one of another column's.
+    tables.append(Table(title, ("layer", *arms), tuple(rows), tuple(notes)))
   return tables
 
 
@@ -243,16 +236,17 @@ def _curves(summary: Summary) -> list[Table]:
       continue  # A short run reached none of the published steps.
     metric = line["metric"]
     parts = [p for p in ("data_loss", "l2_loss") if p in line["points"][0]]
-    rows = tuple(
-      (
-        f"{point['step']:,}",
-        format_spread(metric, point["ours"], point["std"]),
-        format_value(metric, point["published"]),
-        *(format_value(metric, point[part]) for part in parts),
-      )
+    rows = [
+      {
+        "step": f"{point['step']:,}",
+        f"{words(metric)}, ours": format_spread(
+          metric, point["ours"], point["std"]
+        ),
+        "published": format_value(metric, point["published"]),
+        **{words(part): format_value(metric, point[part]) for part in parts},
+      }
       for point in line["points"]
-    )
-    heads = ("step", f"{words(metric)}, ours", "published", *map(words, parts))
+    ]
     notes = [f"published: {line['source']}"] if line["source"] else []
     if line["dataset"] and line["dataset"] != line["measured_on"]:
       notes.append(
@@ -262,5 +256,5 @@ def _curves(summary: Summary) -> list[Table]:
     if parts:
       notes.append("loss = data loss + L2 loss, as published")
     title = f"{line['arm']}: {words(metric)} beside the published one"
-    tables.append(Table(title, heads, rows, tuple(notes)))
+    tables.append(Table.of(title, rows, notes))
   return tables

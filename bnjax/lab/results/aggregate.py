@@ -11,10 +11,10 @@ import pandas as pd
 from bnjax.lab.results.rows import Row, Table
 
 # The times that add up to what a run took.
-SPENT = ("compile_seconds", "train_seconds", "evaluate_seconds")
+_SPENT = ("compile_seconds", "train_seconds", "evaluate_seconds")
 
 # Metrics are listed in this order, any others after them by name.
-ORDER = (
+_ORDER = (
   "test_accuracy",
   "population_test_accuracy",
   "validation_accuracy",
@@ -147,7 +147,7 @@ def curves(
 
   Returns:
     Curves by (arm, metric): arms in the order they first appear, metrics in
-    the order of `ORDER`.
+    the order of `_ORDER`.
 
   Raises:
     ValueError: a row is not as it should be, see `Table`; or an arm has rows of
@@ -173,7 +173,7 @@ def curves(
 
 def ranked_names(names: Iterable[str]) -> list[str]:
   """Metrics in the order they are listed in."""
-  rank = {name: index for index, name in enumerate(ORDER)}
+  rank = {name: index for index, name in enumerate(_ORDER)}
   return sorted(set(names), key=lambda name: (rank.get(name, len(rank)), name))
 
 
@@ -193,11 +193,11 @@ def diverged_steps(rows: Iterable[Row]) -> dict[str, dict[int, int]]:
 def total_seconds(rows: Iterable[Row]) -> float | None:
   """What all runs took together; None without any times.
 
-  `SPENT` are running totals of a run, its share of what was spent on several
+  `_SPENT` are running totals of a run, its share of what was spent on several
   at once. Any other time, such as that of a step, is no part of the whole.
   """
   frame = Table.of_metrics(rows).frame
-  names = [name for name in SPENT if name in frame]
+  names = [name for name in _SPENT if name in frame]
   runs = frame[names].replace(np.inf, np.nan).groupby(
     [frame["arm"], frame["seed"], frame["point"]], observed=True, dropna=False
   )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Finds rules that ask for what a run does not have, before it is trained."""
+"""Checks rules against a config: arms, metrics, probes, points of the grid."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -37,7 +37,7 @@ def check_rules(
       field.
   """
   if grid_axes(config):
-    _check_recorded("grid_metric", rules.grid_metric, metrics)
+    _check_recorded("grid_metric: ", rules.grid_metric, metrics)
   arms = list(config.get("arms") or {})
   for path, arm in _named_arms(rules):
     if arm not in arms:
@@ -48,7 +48,7 @@ def check_rules(
   for name, figure in drawn.items():
     for metric in figure.recorded_metrics():
       if isinstance(parse_name(metric), Metric):
-        _check_recorded(f"figures.{name}", metric, metrics)
+        _check_recorded(f"figures.{name}: ", metric, metrics)
   probes = list(config.get("probes") or {})
   for path, probe in _named_probes(rules):
     if probe not in probes:
@@ -169,17 +169,14 @@ def _check_metric(
         f"{_example(metric, axes)}, or one of {', '.join(derived)}, "
         f"{BEST}{metric}"
       )
-  if metrics and metric not in metrics:
-    raise ValueError(
-      f"no run has {metric!r}; valid: {', '.join(sorted(metrics))}"
-    )
+  _check_recorded("", metric, metrics)
 
 
 def _check_recorded(path: str, metric: str, metrics: Collection[str]) -> None:
   """Checks the name of a metric of the rows themselves."""
   if metrics and metric not in metrics:
     raise ValueError(
-      f"{path}: no run has {metric!r}; valid: {', '.join(sorted(metrics))}"
+      f"{path}no run has {metric!r}; valid: {', '.join(sorted(metrics))}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether a claim holds; `verdicts` says what the words mean."""
+"""Judges claims by paired t tests over seeds; see `verdicts`."""
 
 import itertools
 import math

@@ -8,6 +8,7 @@ from typing import Any
 
 from bnjax.lab.results.figure_kinds import Custom, Field, Figure, HeatMap
 from bnjax.lab.results.grids import Grid
+from bnjax.lab.results.names import words
 from bnjax.lab.results.points import grid_axes, is_number, short_names
 from bnjax.lab.results.rules import Rules
 
@@ -86,7 +87,12 @@ def of_grid(grid: Grid) -> dict[str, Figure]:
     values = [value for value in grid.axis(field) if value is not None]
     log = all(is_number(value) and value > 0 for value in values)
     wide = log and max(values) >= 10 * min(values)
-    shown = (grid.metric,)
+    title = f"{words(grid.metric).capitalize()} by {name.replace('_', ' ')}"
     fit = re.sub(r"[^\w .,=+-]", "_", name).strip(" .,=+-")[:60]
-    found[fit or "grid"] = Field(x=field, metrics=shown, log_x=wide)
+    found[fit or "grid"] = Field(
+      x=field,
+      metrics=(grid.metric,),
+      log_x=wide,
+      title=title if len(fields) > 1 else "",
+    )
   return found

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bnjax.lab.results.grids import Grid
+from bnjax.lab.results.intervals import estimate
 
 
 def grid_summary(grid: Grid) -> dict[str, Any]:
@@ -23,10 +24,13 @@ def grid_summary(grid: Grid) -> dict[str, Any]:
     found = grid.stack(name)
     if not found.steps:
       continue
-    values, present = found.values[:, :, -1], found.present[:, :, -1]
     step = max(step, found.steps[-1])
-    seeds = np.maximum(seeds, present.sum(axis=1)).tolist()
-    metrics[name] = _moments(np.where(present, values, np.nan))
+    seeds = np.maximum(seeds, found.present[:, :, -1].sum(axis=1)).tolist()
+    over = [estimate(values) for values in found.values[:, :, -1]]
+    metrics[name] = {
+      "mean": [own.mean for own in over],
+      "std": [own.std for own in over],
+    }
   return {
     "arm": grid.arm,
     "metric": grid.metric,
@@ -38,12 +42,3 @@ def grid_summary(grid: Grid) -> dict[str, Any]:
     "diverged": [len(runs) for runs in grid.diverged],
     "metrics": metrics,
   }
-
-
-def _moments(values: np.ndarray) -> dict[str, list[float | None]]:
-  means, stds = [], []
-  for row in values:
-    finite = row[np.isfinite(row)]
-    means.append(float(finite.mean()) if finite.size else None)
-    stds.append(float(finite.std()) if finite.size > 1 else None)
-  return {"mean": means, "std": stds}

@@ -29,7 +29,7 @@ import pandas as pd
 from bnjax.lab.results.aggregate import (
   Curve,
   Stack,
-  curves,
+  curve_of,
   ranked_names,
   stacked,
 )
@@ -87,20 +87,19 @@ class Grid:
     return tuple(np.unique(self.frame["seed"][recorded]).tolist())
 
   @functools.cached_property
-  def _rows(self) -> list[Table]:
-    """The rows of each point."""
-    whole = self.frame.groupby(self.places)
-    return [Table(whole.get_group(p)) for p in range(len(self.points))]
+  def _rows(self) -> Mapping[Any, np.ndarray]:
+    """Where the rows of each point are."""
+    return self.frame.groupby(self.places).indices
 
-  def curves_at(self, place: int) -> dict[str, Curve]:
-    """The curves of one of the points, by metric."""
-    found = curves(self._rows[place], times=True)
-    return {name: curve for (_, name), curve in found.items()}
-
-  @functools.cached_property
-  def curves(self) -> tuple[dict[str, Curve], ...]:
-    """For each point, its curves by metric."""
-    return tuple(map(self.curves_at, range(len(self.points))))
+  def curve(self, place: int, metric: str) -> Curve | None:
+    """A metric at one of the points; None where it was not recorded."""
+    if metric not in self.metrics:
+      return None
+    own = self.frame.iloc[self._rows[place]]
+    seeds, steps, numbers = (
+      own[n].to_numpy() for n in ("seed", "step", metric)
+    )
+    return curve_of(self.arm, metric, seeds, steps, numbers)
 
   @functools.cached_property
   def diverged(self) -> tuple[dict[int, int], ...]:
@@ -128,7 +127,7 @@ class Grid:
       for place, point in enumerate(self.points)
       if matches(tuple(zip(self.fields, point, strict=True)), wanted)
     ]
-    return self.curves_at(found[0]).get(metric) if len(found) == 1 else None
+    return self.curve(found[0], metric) if len(found) == 1 else None
 
   def stack(self, metric: str) -> Stack:
     """A metric at every point."""
@@ -162,9 +161,10 @@ class Grid:
     if name not in fields:
       return None
     place = self.fields.index(fields[name])
-    axis = np.array([point[place] for point in self.points])
-    if not all(is_number(value) for value in axis.tolist()):
+    found = [point[place] for point in self.points]
+    if not all(map(is_number, found)):
       return None
+    axis = np.array(found)
     return self._over_points(
       name, self.metric, lambda values, at: self._largest(axis, values)
     )

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 
 Interval = tuple[float, float]
 
@@ -54,13 +54,13 @@ class Estimate(NamedTuple):
   finite: int
 
 
-def t_quantile(degrees: float) -> float:
+def _t_quantile(degrees: float) -> float:
   """The two-sided 95% quantile of Student's t.
 
-  >>> round(t_quantile(4), 3)
+  >>> round(_t_quantile(4), 3)
   2.776
   """
-  return float(special.stdtrit(degrees, 0.5 + CONFIDENCE / 2))
+  return float(special.stdtrit(degrees, 0.5 + _CONFIDENCE / 2))
 
 
 def to_sample_std(std: float, n: int) -> float:
@@ -72,7 +72,7 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
   """The 95% interval of the mean of two or more finite values."""
   array = np.asarray(values, np.float64)
   mean, error = float(array.mean()), float(array.std(ddof=1))
-  half = t_quantile(array.size - 1) * error / math.sqrt(array.size)
+  half = _t_quantile(array.size - 1) * error / math.sqrt(array.size)
   return mean - half, mean + half
 
 
@@ -94,7 +94,7 @@ def welch_interval(a: Sample, b: Sample) -> Interval:
   # As shares of the whole, so that tiny variances do not underflow.
   share_a, share_b = square_a / square, square_b / square
   degrees = 1 / (share_a**2 / (a.n - 1) + share_b**2 / (b.n - 1))
-  half = t_quantile(degrees) * math.sqrt(square)
+  half = _t_quantile(degrees) * math.sqrt(square)
   return difference - half, difference + half
 
 

@@ -1,4 +1,4 @@
-"""The numbers that rules look at, kept whole, so that they can be judged again.
+"""The numbers that rules use, kept in full so that a run can be judged again.
 
     [{"arm", "name": a metric, or PROBE/LAYER[INDEX], ["point": {field: value}],
       "seeds": [...], "steps": [...], "values": [[of each step] of each seed]}]
@@ -43,7 +43,7 @@ def judged(measured: Measured) -> list[dict[str, Any]]:
   found: list[dict[str, Any]] = []
   for (arm, leaf), at in steps.items():
     point = _point(measured, arm, leaf)
-    curve = _curve(measured, arm, leaf)
+    curve = measured.find(arm, leaf)
     if curve is None or point is None:
       continue
     columns = [
@@ -51,7 +51,7 @@ def judged(measured: Measured) -> list[dict[str, Any]]:
       for place, step in enumerate(curve.steps)
       if step in at or (arm, leaf) in whole
     ]
-    found += _entries(curve, columns, _text(leaf), point)
+    found += _entries(curve, columns, leaf.metric, point)
   return found
 
 
@@ -119,21 +119,6 @@ def _point(measured: Measured, arm: str, leaf: _Leaf) -> dict[str, Any] | None:
   pairs = [tuple(zip(grid.fields, own, strict=True)) for own in grid.points]
   found = [own for own in pairs if leaf.point and matches(own, leaf.point)]
   return dict(found[0]) if len(found) == 1 else None
-
-
-def _curve(measured: Measured, arm: str, leaf: _Leaf) -> Curve | None:
-  if isinstance(leaf, Probe):
-    return measured.probes.curve(arm, leaf)
-  if grid := measured.grids.get(arm):
-    return grid.at(leaf.point, leaf.metric)
-  return measured.plain.get((arm, leaf.metric))
-
-
-def _text(leaf: _Leaf) -> str:
-  """A name without its point."""
-  if isinstance(leaf, Metric):
-    return leaf.metric
-  return f"{leaf.probe}/{leaf.layer}" + "".join(f"[{i}]" for i in leaf.index)
 
 
 def _entries(

@@ -116,23 +116,24 @@ class Measured:
     """
     key = arm, name
     if key not in self._found:
-      self._found[key] = self._curve(arm, parse_name(name), name)
+      self._found[key] = self.find(arm, parse_name(name), name)
     return self._found[key]
 
-  def _curve(self, arm: str, name: Name, text: str) -> Curve | None:
+  def find(self, arm: str, name: Name, text: str = "") -> Curve | None:
+    """As `curve`, of a name that is parsed; `text` is the curve's."""
     match name:
       case Metric():
         return self._metric(arm, name)
       case Probe():
         return self.probes.curve(arm, name)
       case StepsTo():
-        if inner := self._curve(arm, name.of, text):
+        if inner := self.find(arm, name.of, text):
           return derived.steps_to(
             inner, name.threshold, at_least=name.at_least, name=text
           )
         return None
       case Extreme():
-        inner = self._curve(arm, name.of, text)
+        inner = self.find(arm, name.of, text)
         return inner and derived.extreme(inner, name.kind, name=text)
       case Growth():
         found = [self.probes.curve(arm, layer) for layer in name.layers]

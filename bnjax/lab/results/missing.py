@@ -1,4 +1,4 @@
-"""What an unfinished run lacks."""
+"""Notices about an unfinished run: arms, points, seeds and steps it lacks."""
 
 from typing import Any
 

@@ -20,7 +20,7 @@ import dataclasses
 import re
 from typing import Any
 
-EXTREMES = ("max", "min", "range")
+_EXTREMES = ("max", "min", "range")
 
 _STEPS_TO = re.compile(r"(?P<of>.+?)(?P<sign>>=|<=)(?P<threshold>[^<>=]+)")
 _GROWTH = re.compile(
@@ -46,6 +46,12 @@ class Probe:
   layer: str
   index: tuple[int, ...] = ()
   point: tuple[tuple[str, Any], ...] = ()
+
+  @property
+  def metric(self) -> str:
+    """Its name without the point."""
+    index = "".join(f"[{place}]" for place in self.index)
+    return f"{self.probe}/{self.layer}{index}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,11 +110,11 @@ def parse_name(text: str) -> Name:
       raise ValueError(f"{text!r}: write steps_to:METRIC>=NUMBER, or <=")
     of, at_least = parse_name(found["of"]), found["sign"] == ">="
     return StepsTo(of, float(threshold), at_least)
-  if kind in EXTREMES:
+  if kind in _EXTREMES:
     return Extreme(kind, parse_name(rest))
   if kind == "growth":
     return _growth(text, rest)
-  kinds = ", ".join((*EXTREMES, "steps_to", "growth"))
+  kinds = ", ".join((*_EXTREMES, "steps_to", "growth"))
   raise ValueError(
     f"{text!r}: {kind!r} is unknown before a colon; valid: {kinds}"
   )

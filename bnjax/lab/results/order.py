@@ -1,4 +1,4 @@
-"""The order of names: as they were given, and numbers in them by size."""
+"""The order of names: as given, or by the numbers in them."""
 
 import re
 from collections.abc import Iterable
@@ -10,14 +10,12 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
   >>> sorted(["layer_10", "layer_9", "input"], key=natural)
   ['input', 'layer_9', 'layer_10']
   """
-  parts = re.split(r"(\d+)", name)
-  return [
-    (part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts
-  ]
+  parts = enumerate(re.split(r"(\d+)", name))  # every other one is a number
+  return [(n % 2 == 1, int(part) if n % 2 else 0, part) for n, part in parts]
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-  """Names as they were given; by their numbers where that was by letters.
+  """Names as given; by the numbers in them if given in alphabetical order.
 
   A config sorts the names in it by letters, whatever their order in the file.
 

@@ -78,7 +78,7 @@ def short_names(fields: Iterable[str]) -> dict[str, str]:
 
 
 def is_number(value: Any) -> bool:
-  """Whether a value is a finite number, and no truth value."""
+  """Whether a value is a finite number, and not a boolean."""
   return (
     isinstance(value, int | float)
     and not isinstance(value, bool)

@@ -97,7 +97,6 @@ class Probes:
     Raises:
       ValueError: the index does not lead to one number.
     """
-    text = name.probe + "/" + name.layer + "".join(f"[{i}]" for i in name.index)
     own = self.seen(arm, name.probe, name.layer, name.point)
     numbers = []
     for seen in own:
@@ -107,11 +106,13 @@ class Probes:
         value = seen.values
       if np.ndim(value):
         shape = list(seen.values.shape)
-        raise ValueError(f"{text} is not one number: the probe's is {shape}")
+        raise ValueError(
+          f"{name.metric} is not one number: the probe's is {shape}"
+        )
       numbers.append(value)
     values = np.array(numbers, np.float64)
     seeds, steps = (
       np.array([seen[i] for seen in own], np.int64) for i in (0, 1)
     )
     recorded = np.where(np.isfinite(values), values, np.inf)
-    return curve_of(arm, text, seeds, steps, recorded)
+    return curve_of(arm, name.metric, seeds, steps, recorded)

@@ -18,7 +18,7 @@ from bnjax.lab.results.checked import Checked
 from bnjax.lab.results.names import is_fraction, parse_name
 
 POINT = 0.01  # of accuracy: how far ours may be, if a rule does not say
-TENTH = 1.1  # likewise of what is no fraction: a factor
+_TENTH = 1.1  # likewise of what is no fraction: a factor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class PublishedNumber(Checked):
   def of_range(
     cls, low: float, high: float, *, relative_to: str | None = None, **rule: Any
   ) -> "PublishedNumber":
-    """Any number between two will do, and what lies within the margin of them.
+    """A published range, widened by the margin on either side.
 
     Args:
       low: the least.
@@ -118,13 +118,13 @@ class PublishedNumber(Checked):
     low = self.mean if self.low is None else self.low
     high = self.mean if self.high is None else self.high
     if self.on_logs:
-      own = math.log(self.factor or TENTH)
+      own = math.log(self.factor or _TENTH)
       middle = math.log(self.mean)
       return math.log(low) - middle - own, math.log(high) - middle + own
     margin = self.margin
     if margin is None:
       fraction = is_fraction(self.metric)
-      margin = POINT if fraction else abs(self.mean) * (TENTH - 1)
+      margin = POINT if fraction else abs(self.mean) * (_TENTH - 1)
     return low - self.mean - margin, high - self.mean + margin
 
   def check(self) -> None:

@@ -38,7 +38,7 @@ class Recorded(NamedTuple):
 
 
 def digest(rules: Rules) -> str:
-  """The sha256 of what the rules are in JSON: it names them.
+  """The SHA-256 of the rules as JSON.
 
   >>> digest(Rules())[:8]
   '44136fa3'
@@ -147,7 +147,7 @@ def _dropped(rules: Rules, first: Rules) -> list[str]:
 
 
 def of_first(number: PublishedNumber, first: Rules) -> PublishedNumber | None:
-  """What was published of the same thing when training began, if anything."""
+  """The published number of the same metric when training began, if any."""
   same = [p for p in first.numbers if _key(p) == _key(number)]
   return number if number in same else next(iter(same), None)
 

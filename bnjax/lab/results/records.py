@@ -108,7 +108,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
-  """A file to read; where the system does not, that is a ValueError."""
+  """Opens a file for reading; ValueError if the system cannot read it."""
   try:
     with open_regular(path) as file:
       yield file

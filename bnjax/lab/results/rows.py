@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 
 # What a row holds beside metrics; times end in `_seconds` and are listed with
 # metrics only where a rule names them.
-KEYS = ("arm", "seed", "step", "point", "diverged_step")
+_KEYS = ("arm", "seed", "step", "point", "diverged_step")
 _PROBE = ("probe", "layer", "values")
 _CHUNK = 20_000  # rows that are held as dictionaries at a time
 
@@ -76,7 +76,7 @@ class Table(Sequence[Row]):
   @property
   def metrics(self) -> list[str]:
     """The metrics and times that any row holds."""
-    return [name for name in self.frame.columns if name not in KEYS]
+    return [name for name in self.frame.columns if name not in _KEYS]
 
   @property
   def points(self) -> list[Point]:

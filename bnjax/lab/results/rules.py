@@ -19,7 +19,7 @@ ValueError: Claim.margin is -1, but should be at least 0
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from bnjax.lab.results.checked import Checked
 from bnjax.lab.results.figure_kinds import Figure, Layers, check_file_name
@@ -31,11 +31,9 @@ from bnjax.lab.results.published import (
   check_name,
 )
 
-Direction = Literal[
+_Direction = Literal[
   "greater", "less", "within", "ratio_greater", "ratio_less", "ratio_within"
 ]
-DIRECTIONS: tuple[str, ...] = get_args(Direction)
-RATIOS = ("ratio_greater", "ratio_less", "ratio_within")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,7 +66,7 @@ class Claim(Checked):
   arm: str
   versus: str | float | None = None
   versus_metric: str | None = None
-  direction: Direction = "greater"
+  direction: _Direction = "greater"
   margin: float = 0.0
   step: int | None = None
   dataset: str | None = None
@@ -103,7 +101,7 @@ class Claim(Checked):
   @property
   def is_ratio(self) -> bool:
     """Whether it is about a ratio rather than a difference."""
-    return self.direction in RATIOS
+    return self.direction.startswith("ratio_")
 
   @property
   def versus_arm(self) -> str | None:
@@ -173,7 +171,16 @@ def greater(
     times: more than so many times as much; more by any difference if None.
     **fields: further fields of `Claim`.
   """
-  return _claim("greater", text, arm, versus, metric, times, fields)
+  if times is not None:
+    fields["margin"] = times
+  return Claim(
+    text=text,
+    metric=metric,
+    arm=arm,
+    versus=versus,
+    direction="greater" if times is None else "ratio_greater",
+    **fields,
+  )
 
 
 def less(
@@ -186,7 +193,10 @@ def less(
   **fields: Any,
 ) -> Claim:
   """The claim that `arm` has less of a metric than `versus`: see `greater`."""
-  return _claim("less", text, arm, versus, metric, times, fields)
+  claim = greater(text, arm, versus, metric, times=times, **fields)
+  return dataclasses.replace(
+    claim, direction="less" if times is None else "ratio_less"
+  )
 
 
 def within(
@@ -210,28 +220,13 @@ def within(
     ratio: whether the margin is a factor.
     **fields: further fields of `Claim`.
   """
-  if ratio:
-    return _claim("within", text, arm, versus, metric, margin, fields)
-  fields["margin"] = margin
-  return _claim("within", text, arm, versus, metric, None, fields)
-
-
-def _claim(
-  direction: Any,
-  text: str,
-  arm: str,
-  versus: str | float | None,
-  metric: str,
-  times: float | None,
-  fields: dict[str, Any],
-) -> Claim:
-  if times is not None:
-    direction = f"ratio_{direction}"
-    fields["margin"] = times
-  own: dict[str, Any] = {
-    "text": text,
-    "metric": metric,
-    "arm": arm,
-    "versus": versus,
-  }
-  return Claim(direction=direction, **own, **fields)
+  direction: _Direction = "ratio_within" if ratio else "within"
+  return Claim(
+    text=text,
+    metric=metric,
+    arm=arm,
+    versus=versus,
+    direction=direction,
+    margin=margin,
+    **fields,
+  )

@@ -1,4 +1,4 @@
-"""What readers of records rely on: the types of the fields that they look at.
+"""Types of the fields of records, checked as they are read.
 
 A file that somebody changed, or that was damaged, is then told in one line.
 """

@@ -1,4 +1,4 @@
-"""What a config asks of each arm."""
+"""The fields of a config as each arm has them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -152,8 +152,19 @@ def _entry(
   ours = estimate(list(values.numbers.values()))
   dataset = setting(measured.config, arm, "dataset", "name")
   signs = list(values.bounds.values())
-  bounds = {"at_least": signs.count(1), "at_most": signs.count(-1)}
-  entry = {
+  judged, published, room, changed = verdicts.Verdict(""), None, None, ""
+  if rule is not None:
+    theirs = None
+    if rule.relative_to is not None:
+      theirs = measured.values(rule.relative_to, metric, step)
+    judged = verdicts.judge_published(
+      values, rule, dataset=dataset, theirs=theirs
+    )
+    published = dataclasses.asdict(rule)
+    del published["arm"], published["metric"]
+    room = exps(rule.room) if rule.on_logs else rule.room
+    changed = change(rule, of_first(rule, first))
+  return {
     "arm": arm,
     "metric": metric,
     "step": step,
@@ -164,44 +175,19 @@ def _entry(
     "interval": _one_sided(ours.interval, values),
     "seeds": ours.n,
     "finite": ours.finite,
-    "bounds": bounds,
+    "bounds": {"at_least": signs.count(1), "at_most": signs.count(-1)},
     "diverged": _diverged(arm, measured),
-    "published": None,
-    "difference": None,
-    "difference_interval": None,
-    "room": None,
-    "ratio": None,
-    "ratio_interval": None,
-    "verdict": None,
-    "needed": None,
-    "reason": "",
-    "changed": "",
+    "published": published,
+    "difference": judged.difference,
+    "difference_interval": _listed(judged.interval),
+    "room": _listed(room),
+    "ratio": judged.ratio,
+    "ratio_interval": _listed(judged.ratio_interval),
+    "verdict": judged.verdict or None,
+    "needed": judged.needed,
+    "reason": judged.reason,
+    "changed": changed,
   }
-  if rule is not None:
-    theirs = None
-    if rule.relative_to is not None:
-      theirs = measured.values(rule.relative_to, metric, step)
-    judged = verdicts.judge_published(
-      values, rule, dataset=dataset, theirs=theirs
-    )
-    published = dataclasses.asdict(rule)
-    entry |= {
-      "published": {
-        key: value
-        for key, value in published.items()
-        if key not in ("arm", "metric")
-      },
-      "difference": judged.difference,
-      "difference_interval": _listed(judged.interval),
-      "room": _listed(exps(rule.room) if rule.on_logs else rule.room),
-      "ratio": judged.ratio,
-      "ratio_interval": _listed(judged.ratio_interval),
-      "verdict": judged.verdict,
-      "needed": judged.needed,
-      "reason": judged.reason,
-      "changed": change(rule, of_first(rule, first)),
-    }
-  return entry
 
 
 def _diverged(arm: str, measured: Measured) -> dict[str, Any]:

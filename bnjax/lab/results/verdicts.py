@@ -46,7 +46,7 @@ INCOMPARABLE = "cannot be compared"
 # Differences below this, relative to what is compared, are rounding of float64
 # means, not findings.
 ROUNDING = 1e-12
-MOST_SEEDS = 10_000
+_MOST_SEEDS = 10_000
 
 
 class Verdict(NamedTuple):
@@ -177,16 +177,16 @@ def seeds_to_decide(now: int, judge: Callable[[int], str]) -> int | None:
     judge: the verdict of so many seeds, if mean and spread stayed.
   """
   decided = lambda n: judge(n) != UNDECIDED
-  if not decided(MOST_SEEDS):
+  if not decided(_MOST_SEEDS):
     return None
-  numbers = range(MOST_SEEDS + 1)
+  numbers = range(_MOST_SEEDS + 1)
   return bisect.bisect_left(numbers, True, lo=now, key=decided)
 
 
 def said(needed: int | None) -> str:
   """What `seeds_to_decide` gives, in words."""
   if needed is None:
-    return f"not even {MOST_SEEDS:,} seeds like these would decide"
+    return f"not even {_MOST_SEEDS:,} seeds like these would decide"
   return f"about {needed:,} seeds like these would decide"
 
 

@@ -1,9 +1,10 @@
 """Which run of another program is a network's, kept in the work directory."""
 
-import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from bnjax.lab import results
 from bnjax.lab.writers.writer import About
 
 
@@ -16,12 +17,9 @@ def run_id(path: Path, about: About, make: Callable[[str | None], str]) -> str:
     make: from the id that is kept, None if there is none or it is of an earlier
       run, to the one that is used.
   """
-  known = json.loads(path.read_text()) if path.exists() else {}
+  known = results.read_json(path) if os.path.lexists(path) else {}
   kept = known.get(about.name) if about.first_step else None
   used = make(kept)
   if used != kept:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".new")
-    aside.write_text(json.dumps(known | {about.name: used}, indent=1))
-    aside.replace(path)
+    results.write_json(path, known | {about.name: used})
   return used

@@ -238,8 +238,8 @@ def test_a_measure_is_a_function_of_an_array():
   ],
 )
 def test_what_is_unset_is_swept(text, values):
-  axis = read_axis(text, _config())
-  (found,) = axis.values()
+  points = read_axis(text, _config())
+  found = [value for point in points for value in point.values()]
   assert [(type(v), v) for v in found] == [(type(v), v) for v in values]
 
 

@@ -88,6 +88,6 @@ def test_what_is_wrong_with_it_is_one_line(name, said):
 
 def test_it_is_not_streamed():
   with pytest.raises(UserError, match="returns all of its data at once"):
-    data.check_streamed("data_outside:good", "none", 0)
-  with pytest.raises(UserError, match="only loaded as a whole"):
+    data.check_streamed("data_outside:good")
+  with pytest.raises(UserError, match="returns all of its data at once"):
     data.open_records("data_outside:good", "train")

@@ -109,7 +109,7 @@ def test_what_is_only_loaded_whole():
   with pytest.raises(errors.UserError) as caught:
     data.open_records("digits", "train")
   assert str(caught.value) == (
-    "dataset.name: 'digits' is small and only loaded as a whole; what can be"
+    "stream: 'digits' is small and only loaded as a whole; what can be"
     " read while it is used: cifar10, cifar10_jpeg, imagenet2012, mnist"
   )
 

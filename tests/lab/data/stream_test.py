@@ -220,6 +220,20 @@ def test_damaged_data_are_one_line(records, tmp_path, monkeypatch, workers):
 
 
 @needs_grain
+def test_a_label_of_no_class_is_one_line(records, monkeypatch):
+  monkeypatch.setattr(Records, "check", lambda self: None)
+  most = int(LABELS.max())
+  fewer = dataclasses.replace(records, classes=most)
+  line = rf"1\.0\.0 has train labels from \d to {most}, and {most} classes; rem"
+  with (
+    Stream(Batches(fewer, SIZE, 0), workers=1) as found,
+    pytest.raises(errors.UserError, match=line) as error,
+  ):
+    next(found)
+  assert "\n" not in str(error.value)
+
+
+@needs_grain
 def test_threads_need_no_flags(records):
   from absl import flags
 

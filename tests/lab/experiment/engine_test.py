@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bnjax.lab import experiment, results
-from bnjax.lab.config import base
+from bnjax.lab.config import base, complete, resolve_arms
 from bnjax.lab.errors import UserError
 from bnjax.lab.literature import number
 from bnjax.lab.results import Custom, Layers, Rules, greater
@@ -210,6 +210,20 @@ def test_another_config_in_the_work_directory_is_refused(done):
   with pytest.raises(UserError, match=r"another config \(.*steps.*75.*30"):
     experiment.run(CONFIG | {"steps": 30}, workdir)
   assert (workdir / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_directory_that_another_run_took_while_data_was_read(tmp_path):
+  config = {**CONFIG, "arms": {"batch_norm": {}}, "probes": {}}
+  arms = resolve_arms(complete({**config, "steps": 30}))
+
+  def take(progress):
+    if progress.message.startswith("reading"):
+      results.write_json(
+        tmp_path / "config.json", {"config": config, "arms": arms}
+      )
+
+  with pytest.raises(UserError, match=r"with another config \(arms.*30 there"):
+    experiment.run(config, tmp_path, report_progress=take)
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path):

@@ -15,7 +15,6 @@ import jax
 import numpy as np
 import pytest
 from jax.experimental import multihost_utils
-from jax.experimental.compilation_cache import compilation_cache
 
 from bnjax.lab import experiment
 from bnjax.lab.errors import UserError
@@ -24,6 +23,7 @@ from bnjax.lab.experiment import params, processes
 WORKER = pathlib.Path(__file__).with_name("processes_worker.py")
 ROOT = WORKER.parents[3]
 STEPS = 40
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @functools.cache  # its flags can be defined once
@@ -70,25 +70,6 @@ def _start(workdir, count, steps, log):
 def _rows(workdir):
   lines = (workdir / "metrics.jsonl").read_text().splitlines()
   return [json.loads(line) for line in lines]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-  """Where programs are kept between the runs."""
-  options = {
-    "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("cache")),
-    "jax_persistent_cache_min_compile_time_secs": 0.0,
-  }
-  before = {name: getattr(jax.config, name) for name in options}
-  for name, value in options.items():
-    jax.config.update(name, value)
-    os.environ[name.upper()] = str(value)
-  compilation_cache.reset_cache()
-  yield
-  for name, value in before.items():
-    jax.config.update(name, value)
-    del os.environ[name.upper()]
-  compilation_cache.reset_cache()
 
 
 @pytest.fixture(scope="module")

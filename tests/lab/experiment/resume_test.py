@@ -1,12 +1,9 @@
-"""A run killed at any moment ends as one that was never killed."""
+"""A run that was stopped ends as one that never was."""
 
 import json
-import multiprocessing
 import os
-import random
 import shutil
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -18,8 +15,6 @@ from bnjax.lab.experiment import checkpoints, params
 from bnjax.lab.signals import Preempted
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
-
-KILLS = 5
 
 
 def _config():
@@ -43,22 +38,6 @@ def _config():
 
 
 CONFIG = _config()
-
-
-def _run(workdir, cache, seconds=0.05):
-  """The run of the tests, in a process of its own or in this one."""
-  import jax
-
-  jax.config.update("jax_platforms", "cpu")
-  jax.config.update("jax_compilation_cache_dir", str(cache))
-  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-  jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-  experiment.run(CONFIG, workdir, checkpoint_seconds=seconds)
-
-
-# A server that has imported what a run needs: its children begin at once.
-SPAWN = multiprocessing.get_context("forkserver")
-SPAWN.set_forkserver_preload(["bnjax.lab.experiment.engine"])
 
 
 def _without_seconds(path):
@@ -88,63 +67,14 @@ def _assert_same_tree(ours, theirs):
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-  return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def reference(tmp_path_factory, cache):
   workdir = tmp_path_factory.mktemp("reference")
-  child = SPAWN.Process(target=_run, args=(workdir, cache, 0.0))
-  child.start()
-  child.join()
-  assert child.exitcode == 0
+  experiment.run(CONFIG, workdir, checkpoint_seconds=0.0)
   return workdir
 
 
-def _finish(workdir, cache):
-  """Runs to the end; the seconds that this took."""
-  start = time.monotonic()
-  child = SPAWN.Process(target=_run, args=(workdir, cache))
-  child.start()
-  child.join()
-  assert child.exitcode == 0
-  return time.monotonic() - start
-
-
-def test_killed_at_random_moments(reference, cache, tmp_path, capsys):
-  rng = random.Random(0)
-  whole = _finish(tmp_path / "whole", cache)
-  _assert_same(tmp_path / "whole", reference)
-  kills, resumed, workdir = 0, 0, tmp_path / "killed-0"
-  while kills < KILLS:
-    child = SPAWN.Process(target=_run, args=(workdir, cache))
-    child.start()
-    child.join(rng.uniform(0.2, 1.0) * whole)
-    if child.exitcode is None:
-      os.kill(child.pid, signal.SIGKILL)
-      child.join()
-      kills += 1
-      continue
-    assert child.exitcode == 0
-    _assert_same(workdir, reference)
-    resumed += _resumptions(workdir)
-    workdir = tmp_path / f"killed-{kills}"
-  _finish(workdir, cache)
-  _assert_same(workdir, reference)
-  resumed += _resumptions(workdir)
-  assert resumed > 0  # else every kill came before the first checkpoint
-  with capsys.disabled():
-    print(f"\n{kills} kills, went on {resumed} times; differences: none")
-
-
-def _resumptions(workdir):
-  environment = json.loads((workdir / "environment.json").read_text())
-  return len(environment.get("resumed", []))
-
-
 @pytest.fixture(scope="module")
-def asked_to_stop(tmp_path_factory):
+def asked_to_stop(tmp_path_factory, cache):
   """What a run left that was asked to stop: two checkpoints, for one thing."""
   workdir = tmp_path_factory.mktemp("stopped")
 

@@ -3,7 +3,6 @@ import io
 from rich.console import Console
 
 from bnjax.lab.experiment import terminal
-from bnjax.lab.experiment.meter import Meter, Pace
 from bnjax.lab.experiment.progress import Progress
 
 
@@ -21,36 +20,44 @@ def _progress(step, message="", *, part=0, parts=1, networks=1, steps=100):
   return Progress("a", step, steps, message, networks, part, parts)
 
 
+def _lines(*told):
+  """The lines of progress at times, without their stamps."""
+  clock, lines = Clock(), []
+  show = terminal.Lines(lines.append, clock)
+  for clock.now, progress in told:
+    show(progress)
+  return [line.partition("] ")[2] for line in lines]
+
+
 def test_the_rate_leaves_out_what_was_compiled_before():
-  clock = Clock()
-  meter = Meter(clock)
-  assert meter.update(_progress(0)) == Pace(None, None, 0)
-  clock.now = 30.0  # compilation, and 10 steps
-  assert meter.update(_progress(10)) == Pace(None, None, 30)
-  clock.now = 32.0
-  assert meter.update(_progress(30)) == Pace(10, 7, 32)
-  clock.now = 42.0
-  assert meter.update(_progress(50)) == Pace(40 / 12, 15, 42)
+  assert _lines(
+    (0.0, _progress(0)),
+    (30.0, _progress(10)),  # compilation, and 10 steps
+    (32.0, _progress(30)),
+    (42.0, _progress(50, "accuracy 0.9")),
+    (43.0, _progress(100, networks=5)),
+  ) == [
+    "a 0/100",
+    "a 10/100",
+    "a 30/100: 10 steps/s, 7 s left",
+    "a 50/100: accuracy 0.9, 3.33 steps/s, 15 s left",
+    "a 100/100: accuracy 0.9, 5 networks, done in 43 s",
+  ]
 
 
 def test_each_part_has_a_rate_of_its_own():
-  clock = Clock()
-  meter = Meter(clock)
-  for part in (0, 1):
-    assert meter.update(_progress(10, part=part)).rate is None
-  clock.now = 1.0
-  assert meter.update(_progress(20, part=0)).rate == 10
-  assert meter.update(_progress(60, part=1)).rate == 50
-
-
-def test_a_line_says_how_far_how_well_and_how_long():
-  pace = Pace(812.3, 61.0, 3.0)
-  told = _progress(10, part=1, parts=3, networks=5)
-  assert terminal.describe(told, pace, "accuracy 0.9") == (
-    "2/3 a 10/100: accuracy 0.9, 5 networks, 812 steps/s, 1 min 01 s left"
-  )
-  assert terminal.describe(_progress(100), pace, "") == "a 100/100: done in 3 s"
-  assert terminal.describe(_progress(0), Pace(None, None, 0), "") == "a 0/100"
+  first = {"part": 0, "parts": 2, "steps": 10**5}
+  second = first | {"part": 1}
+  assert _lines(
+    (0.0, _progress(10, **first)),
+    (0.5, _progress(10, **second)),
+    (1.5, _progress(813, **second)),
+    (11.0, _progress(20, **first)),
+  ) == [
+    "1/2 a 10/100000",
+    "2/2 a 813/100000: 803 steps/s, 2 min 04 s left",
+    "1/2 a 20/100000: 0.909 steps/s, 30 h 32 min left",
+  ]
 
 
 def test_lines_come_at_most_once_a_second_but_every_end_is_told():

@@ -9,7 +9,6 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.launch.axes import (
   cross,
   draw_points,
-  product,
   read_axis,
   read_zip,
 )
@@ -43,8 +42,8 @@ CONFIG = {
 )
 def test_values(text, field, values):
   axis = read_axis(text, CONFIG)
-  assert axis == {field: values}
-  assert [type(v) for v in axis[field]] == [type(v) for v in values]
+  assert axis == [{field: value} for value in values]
+  assert [type(p[field]) for p in axis] == [type(v) for v in values]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_random_points_depend_on_the_seed_alone():
 
 
 def test_parts_are_crossed():
-  parts = [product({"l2": (0.1, 0.2)}), [{"seed": 1}, {"seed": 2}]]
+  parts = [[{"l2": 0.1}, {"l2": 0.2}], [{"seed": 1}, {"seed": 2}]]
   assert cross(parts) == [
     {"l2": 0.1, "seed": 1},
     {"l2": 0.1, "seed": 2},

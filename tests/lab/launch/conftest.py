@@ -22,7 +22,9 @@ class Watched(Here):
     self.given = []
 
   def start(self, parts, tick):
-    self.given += [[(n.point, n.seed) for n in p.networks] for p in parts]
+    self.given += [
+      [(n.point, n.seed) for n in part.networks.values()] for part in parts
+    ]
     super().start(parts, tick)
 
   def ended(self, seconds):

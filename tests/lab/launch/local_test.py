@@ -8,8 +8,9 @@ import time
 import pytest
 
 from bnjax.lab.errors import UserError
+from bnjax.lab.launch import local
 from bnjax.lab.launch.local import Local, default_workers, visible_gpus
-from bnjax.lab.launch.parts import make_parts, read_status, write_part
+from bnjax.lab.launch.parts import make_parts, read_status, write_parts
 from bnjax.lab.launch.planned import make_networks, planned
 from bnjax.lab.launch.run import run
 
@@ -27,14 +28,14 @@ def _until(condition, seconds=120):
 
 
 def test_a_killed_worker_fails_its_part_alone_and_a_stopped_one_goes_on(
-  config, tmp_path
+  config, tmp_path, monkeypatch
 ):
+  monkeypatch.setattr(local, "_GRACE", 120)  # the machine may be busy
   config |= {"steps": 10**6, "eval_every": 10, "seeds": 1}
   plan = planned(config, [{"model.width": w} for w in (4, 5)])
   launcher = Local(tmp_path, workers=2, data_dir=None)
   parts = make_parts(make_networks(plan)[0], tmp_path)
-  for part in parts:
-    write_part(part, plan)
+  write_parts(parts, plan)
   launcher.start(parts, lambda: None)
   for part in parts:
     _until(lambda part=part: (part.run / "metrics.jsonl").exists())

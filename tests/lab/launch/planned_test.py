@@ -16,12 +16,12 @@ from bnjax.lab.experiment import dry_run
 from bnjax.lab.experiment.plan import groups, replace
 from bnjax.lab.launch.parts import (
   Status,
+  by_key,
   found_parts,
   make_parts,
-  network_key,
   read_part,
   read_status,
-  write_part,
+  write_parts,
   write_status,
 )
 from bnjax.lab.launch.planned import make_networks, planned
@@ -176,7 +176,7 @@ def test_the_guilty_one_alone_fails(config, field, values, guilty):
   # What a worker is given says nothing of the others.
   (part,) = make_parts(good, Path())
   assert complete({**plan, "points": (), "grid": {}})
-  assert {n.seed for n in part.networks} == {n.seed for n in good}
+  assert {n.seed for n in part.networks.values()} == {n.seed for n in good}
 
 
 def test_fields_that_leave_shapes_alone_share_a_part(config, tmp_path):
@@ -193,14 +193,14 @@ def test_fields_that_leave_shapes_alone_share_a_part(config, tmp_path):
   points = [{f: v} for f, values in same.items() for v in values]
   found = _networks(config, points, ["batch_norm"])
   (part,) = make_parts(found, tmp_path)
-  assert list(part.networks) == found
+  assert list(part.networks.values()) == found
   apart = _networks(
     config, [{"model.width": w} for w in (8, 9)], ["batch_norm"]
   )
   assert [len(p.networks) for p in make_parts(apart, tmp_path)] == [2, 2]
   parts = make_parts(found, tmp_path, at_most=4)
   assert max(len(p.networks) for p in parts) <= 4
-  assert [n for p in parts for n in p.networks] == found
+  assert [n for p in parts for n in p.networks.values()] == found
 
 
 def test_a_part_is_read_as_it_was_written(config, tmp_path):
@@ -208,18 +208,18 @@ def test_a_part_is_read_as_it_was_written(config, tmp_path):
   plan = planned(config, points, ["batch_norm"])
   found = make_networks(plan, arms=["batch_norm"])[0]
   (part,) = make_parts(found, tmp_path)
-  write_part(part, plan)
+  write_parts([part], plan)
   json.loads((part.folder / "part.json").read_text())  # and nothing else
   read, networks = read_part(part.folder)
   assert (read["grid"], read["points"]) == ({}, ())
   assert list(read["arms"]) == ["batch_norm"]
   assert networks == found
   assert len(groups(networks)) == 1
-  every = {network_key(n): n for n in found}
+  every = by_key(found)
   assert found_parts(every, tmp_path) == [(part, True)]
   some = dict(list(every.items())[1:])
   ((left, whole),) = found_parts(some, tmp_path)
-  assert (list(left.networks), whole) == (found[1:], False)
+  assert (list(left.networks.values()), whole) == (found[1:], False)
   assert found_parts({}, tmp_path) == []
   (part.folder / "part.json").write_text("{")
   assert found_parts(every, tmp_path) == []

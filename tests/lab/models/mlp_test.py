@@ -137,3 +137,14 @@ def test_masked_rows_do_not_count():
 def test_what_is_wrong_is_named(arguments, message):
   with pytest.raises(UserError, match=message):
     _init(**arguments)
+
+
+def test_activation_and_initializer_may_come_from_outside():
+  model, variables = _init(activation="tanh")
+  outside = {"activation": "jax.numpy:tanh"}
+  outside["init"] = "bnjax.lab.models.initializers:he"
+  same, theirs = _init(**outside)
+  jax.tree.map(np.testing.assert_array_equal, theirs, variables)
+  np.testing.assert_array_equal(
+    same.apply(theirs, X, train=False), model.apply(variables, X, train=False)
+  )

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bnjax.lab.models import mlp
-from bnjax.lab.models.norms import batch_norm
+from bnjax.lab.models import NORMS, mlp
 
 EPSILON = 1e-8
 N, WIDTH, FEATURES, CLASSES = 12, 5, 7, 3
@@ -67,7 +66,7 @@ def test_gradient_is_the_one_named(derivative, masked):
   with jax.enable_x64(True):
     model = mlp(
       num_classes=CLASSES,
-      norm=functools.partial(batch_norm, epsilon=EPSILON),
+      norm=functools.partial(NORMS["batch_norm"], epsilon=EPSILON),
       width=WIDTH,
       derivative=derivative,
     )
@@ -109,7 +108,7 @@ def test_the_value_is_the_same_to_the_bit():
   for derivative in ("corrected", "as_published"):
     model = mlp(
       num_classes=CLASSES,
-      norm=batch_norm,
+      norm=NORMS["batch_norm"],
       width=WIDTH,
       init="randn",
       derivative=derivative,

@@ -10,11 +10,11 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.probes import (
   histogram,
   log10_histogram,
-  natural_key,
   percentiles,
   to_rows,
 )
 from bnjax.lab.probes.names import select
+from bnjax.lab.results.order import natural
 
 
 def test_rows_are_json_in_natural_order():
@@ -48,8 +48,18 @@ def test_rows_are_json_in_natural_order():
 
 
 def test_numbers_in_names_are_numbers():
-  names = ["b_2/d_10", "b_10/d_1", "b_2/d_9", "b", "b_2", "a_3x", "a_3", "7"]
-  assert sorted(names, key=natural_key) == [
+  names = [
+    "b_2/d_10",
+    "b_10/d_1",
+    "b_2/d_9",
+    "b",
+    "b_2",
+    "a_3x",
+    "a_3",
+    "7",
+    "²",
+  ]
+  assert sorted(names, key=natural) == [
     "7",
     "a_3",
     "a_3x",
@@ -58,6 +68,7 @@ def test_numbers_in_names_are_numbers():
     "b_2/d_9",
     "b_2/d_10",
     "b_10/d_1",
+    "²",
   ]
 
 

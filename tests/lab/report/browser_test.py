@@ -3,6 +3,7 @@
 import csv
 import itertools
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -216,16 +217,26 @@ def test_arms_and_seeds_are_hidden_with_the_keyboard(shown):
     "batch_norm", "batch_norm, published",
   }  # fmt: skip
   assert [trace["name"] for trace in traces(loss)] == ["batch_norm"]
-  press(found, "button", "every seed")
+  part = shown.locator("#experiment-2 [data-part='accuracy']")
+  part.locator("summary").press("Enter")
+  each = part.get_by_label("a line each")
+  each.press(" ")
   assert [t["y"] for t in traces(found)[:2]] == [
     [0.2, 0.3, 0.4], [0.3, 0.4, 0.5],
   ]  # fmt: skip
-  press(found, "button", "1")
+  part.get_by_label("0", exact=True).press(" ")
+  assert part.locator("output").inner_text() == "1 of 2"
   assert traces(found)[0]["y"] == [0.3, 0.4, 0.5]
-  press(found, "button", "mean", " ")
+  each.press(" ")
   press(found, "button", NASTY)
-  assert traces(found)[0]["y"] == [0.25, 0.35, 0.45]
-  assert len(traces(found)) == 3
+  means = traces(found)
+  assert [mean["y"] for mean in means[:2]] == [[0.3, 0.4, 0.5]] * 2
+  assert means[0]["text"][1] == " (0.4 to 0.4)"
+  part.get_by_role("button", name="All or none").press("Enter")
+  means = traces(found)
+  assert means[0]["y"] == pytest.approx([0.25, 0.35, 0.45])
+  assert means[0]["text"][1] == " (0.3 to 0.4)"
+  assert len(means) == 3
 
 
 def test_axes_are_linear_or_logarithmic(shown):
@@ -264,6 +275,54 @@ def test_a_map_has_values_on_hover_and_steps(shown):
   )
   press(found, "slider", "Step", "ArrowLeft")
   assert traces(found)[0]["z"] == [[0, 0], [0, 0]]
+
+
+def test_points_are_chosen_by_settings_and_by_a_box(shown):
+  found = shown.locator("#experiment-1 .sweep")
+  parallel, curves = found.locator(".chart").all()
+  curves.scroll_into_view_if_needed()
+  status = found.get_by_role("status")
+  assert status.inner_text() == "8 of 8 points"
+  y = lambda node: [trace["y"] for trace in traces(node)]
+  # Learning rate 1 ends at 1, .1 at .1: one trace an arm, nulls between lines.
+  one_arm = [0, 0.1, None, 0, 0.1, None, 0, 1, None, 0, 1, None]
+  assert y(curves) == [one_arm, one_arm]
+  rate = found.get_by_label(re.compile("^learning rate"))
+  rate.select_option(label="0.1")
+  assert status.inner_text() == "4 of 8 points"
+  assert y(curves) == [one_arm[:6]] * 2
+  rate.select_option(label="any")
+  found.get_by_label("Colour by").select_option(label="init scale")
+  mean = found.get_by_label("mean and range of each colour")
+  mean.check()
+  assert y(curves) == [pytest.approx([0, 0.55])] * 2
+  mean.uncheck()
+  found.get_by_label("Colour by").select_option(label="arm")
+  # A box around the upper end of the last axis, which is the metric.
+  parallel.scroll_into_view_if_needed()
+  box = parallel.bounding_box()
+  x, high, low = parallel.evaluate(
+    """({_fullLayout: {xaxis, yaxis}}) => [xaxis._offset + xaxis.c2p(3),
+      yaxis._offset + yaxis.c2p(1.03), yaxis._offset + yaxis.c2p(0.6)]"""
+  )
+  shown.mouse.move(box["x"] + x - 30, box["y"] + high)
+  shown.mouse.down()
+  shown.mouse.move(box["x"] + x, box["y"] + (high + low) / 2, steps=3)
+  shown.mouse.move(box["x"] + x + 30, box["y"] + low, steps=3)
+  shown.mouse.up()
+  settle(shown)
+  assert status.inner_text() == "4 of 8 points"
+  assert y(curves) == [one_arm[6:]] * 2
+  with shown.expect_download() as download:
+    found.get_by_role("button", name="Download 2-grid-points.csv").click()
+  text = pathlib.Path(download.value.path()).read_text()
+  rows = list(csv.reader(text.splitlines()))
+  assert rows[0] == [
+    "arm", "learning rate", "init scale", "Test accuracy", "Loss",
+  ]  # fmt: skip
+  assert rows[1:] == [
+    [arm, "1", scale, "1", "3"] for arm in "ab" for scale in ("0.5", "1")
+  ]
 
 
 def test_everything_else_is_folded_away(shown):
@@ -361,7 +420,11 @@ def test_printing_shows_every_chart(shown):
   drawn = "document.querySelectorAll('.chart .main-svg').length > 0 &&"
   drawn += " [...document.querySelectorAll('.chart')].every((x) => x.drawn)"
   assert shown.evaluate(drawn)
+  widest = "Math.max(...[...document.querySelectorAll('.chart .main-svg')]"
+  widest += ".map((x) => x.getBoundingClientRect().width))"
+  assert shown.evaluate(widest) == 680  # of a sheet of paper
   shown.evaluate("dispatchEvent(new Event('afterprint'))")
+  assert shown.evaluate(widest) > 900
 
 
 def test_without_plotly_tables_and_predictions_are_there(

@@ -118,6 +118,7 @@ def test_curves_of_chosen_arms_on_chosen_axes():
   [
     ((0.95, 0.93), 0.9, 1.002),  # within a tenth: what is seen after a quarter
     ((0.95, 0.75), 0.0, 1.02),
+    ((0.55, 0.44), 0.4, 0.604),  # or little more than that
     ((0.45, 0.44), 0.4, 0.502),  # and to the tenth above all
     ((0.2, 0.1), 0.0, 0.306),
   ],
@@ -135,7 +136,7 @@ def test_the_axis_of_accuracies_follows_arms_within_a_tenth(ends, low, high):
 def test_limits_that_all_values_are_beyond_are_passed_over():
   at = lambda low: panels(kinds.Curves(metrics=("test_accuracy",), low=low))
   assert at(0.5)[0].y.low == 0.5
-  assert at(0.9)[0].y.low == 0
+  assert at(0.9)[0].y == at(None)[0].y
 
 
 def test_curves_over_epochs_count_each_arms_own_minibatches():
@@ -439,6 +440,19 @@ def test_histograms_of_magnitudes_have_powers_of_ten_and_their_zeros():
   (panel,) = panels(kinds.Histograms(probe="v"), seen=seen, **config)
   assert panel.x.powers
   assert panel.marks[0].note == "25% zero"
+
+
+def test_a_histogram_whose_numbers_are_in_no_bin_says_so():
+  edges = {"edges": [-4.0, -2.0, 0.0]}
+  seen = [probe("batch_norm", "h_1", [1, 3], **edges),
+          probe("no_batch_norm", "h_1", [0, 0], zero_fraction=0.5, **edges),
+          probe("batch_norm", "h_2", [0, 0], zero_fraction=1.0, **edges),
+          probe("no_batch_norm", "h_2", [0, 0], **edges)]  # fmt: skip
+  figure = make(run(seen=seen), kinds.Histograms(probe="v"))
+  assert [mark.note for mark in figure.marks(Ridge)] == [
+    "", "50% zero, the rest off this axis", "100% zero", "all off this axis",
+  ]  # fmt: skip
+  assert figure.marks(Ridge)[1].density.tolist() == [0, 0]
 
 
 # Style and words

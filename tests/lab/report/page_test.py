@@ -9,8 +9,10 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.report.page import plotly, read_experiment
 from bnjax.lab.report.page.charts import charts
 from bnjax.lab.report.page.differences import differences
-from bnjax.lab.report.page.document import embed
+from bnjax.lab.report.page.points import points
 from bnjax.lab.report.page.predictions import predictions
+from bnjax.lab.report.render import NONE
+from bnjax.lab.report.templating import embed
 
 NUMBER = results.PublishedNumber(
   arm="a", metric="test_accuracy", mean=0.6, std=0.1, seeds=5, step=20,
@@ -140,6 +142,34 @@ def test_a_grid_has_curves_at_each_of_its_points(tmp_path):
     "l2 0, x 1": [1, 21], "l2 0, x he": [1, 21],
     "l2 0.5, x 1": [1.5, 21.5], "l2 0.5, x he": [1.5, 21.5],
   }  # fmt: skip
+
+
+def test_points_that_set_other_fields_are_lines_too(tmp_path):
+  decay = "norm.decay"
+  at = [{decay: 0.9, "seed": 3}, {"norm.name": "none"}, {decay: 0.5},
+        {"model.channels": [4, 8]}]  # fmt: skip
+  losses = [2.0, None, 20.0, 200.0]
+  config = {"steps": 1, "arms": {"a": {}}}
+  results.write_rules(tmp_path, results.Rules(title="x"))
+  results.write_json(tmp_path / "config.json", {"config": config})
+  results.write_json(tmp_path / "environment.json", {})
+  results.append_rows(tmp_path / "metrics.jsonl", [
+    {"arm": "a", "seed": 0, "step": 1, "point": point, "loss": loss}
+    for point, loss in zip(at, losses, strict=True)])  # fmt: skip
+  found = points(read_experiment(tmp_path).run)
+  fields = {own["name"]: own for own in found["fields"]}
+  assert {name: own["says"] for name, own in fields.items()} == {
+    "channels": ["(4, 8)", NONE, NONE, NONE],
+    "decay": [NONE, "0.5", "0.9", NONE],
+    "norm": [NONE, NONE, NONE, "none"], "seed": [NONE, NONE, "3", NONE],
+  }  # fmt: skip
+  # Numbers in their order, then what does not set the field.
+  assert fields["decay"]["texts"] == ["0.5", "0.9", NONE]
+  assert fields["decay"]["at"] == fields["decay"]["group"] == [2, 0, 1, 2]
+  (loss,) = found["metrics"]
+  assert loss["last"] == [200, 20, 2, None]
+  assert loss["at"] == pytest.approx([2.30103, 1.30103, 0.30103, None])
+  assert (loss["ticks"], loss["texts"]) == ([1, 2], ["10", "100"])
 
 
 def test_where_there_are_only_rows_the_first_has_a_legend(tmp_path):

@@ -14,7 +14,6 @@ from hypothesis import given, settings, strategies as st
 from bnjax.lab import report, results
 from bnjax.lab.errors import UserError
 from bnjax.lab.report import on_paper
-from bnjax.lab.report.end_labels import spread
 from bnjax.lab.report.figures import draw_figures
 from bnjax.lab.report.marks import (
   Axis,
@@ -29,6 +28,7 @@ from bnjax.lab.report.marks import (
   Ridge,
 )
 from bnjax.lab.report.on_page import short, spaced, to_plotly
+from bnjax.lab.report.on_paper.end_labels import spread
 from bnjax.lab.report.run import read_run
 from bnjax.lab.results import Curves, Final, Rules, StepsTo
 from bnjax.lab.results.recorded import Recorded
@@ -193,18 +193,12 @@ def test_traces_have_the_numbers_and_no_markup():
   assert drawn["layout"]["yaxis"]["title"]["text"] == plain
 
 
-def test_buttons_switch_axes_and_seeds():
-  x, y, seeds = to_plotly(CURVES)["layout"]["updatemenus"]
+def test_buttons_switch_axes():
+  x, y = to_plotly(CURVES)["layout"]["updatemenus"]
   assert [menu["buttons"][0]["label"] for menu in (x, y)] == ["log x", "log y"]
   assert y["buttons"][0]["args"][0]["yaxis.type"] == "linear"
   assert y["buttons"][0]["args2"][0]["yaxis.type"] == "log"
   assert (x["active"], y["active"]) == (-1, -1)
-  labels = [button["label"] for button in seeds["buttons"]]
-  assert labels == ["mean", "every seed", "0", "7"]
-  update, places = seeds["buttons"][3]["args"]
-  assert places == [0, 1, 2, 3, 4]
-  assert update["opacity"] == [0, 0, 1.0, 0, 0]
-  assert update["hoverinfo"] == ["skip", "skip", "all", "skip", "skip"]
 
 
 def test_a_slider_leads_through_frames():

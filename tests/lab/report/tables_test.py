@@ -15,13 +15,13 @@ from bnjax.lab.report.numbers import (
   format_spread,
   format_value,
 )
-from bnjax.lab.report.page.document import templates
 from bnjax.lab.report.render import (
   NONE,
   TIMES,
   escape_markdown,
   to_markdown,
 )
+from bnjax.lab.report.templating import html
 from bnjax.lab.results import (
   PublishedCurve,
   PublishedNumber,
@@ -82,7 +82,7 @@ def rows():
 
 
 def to_html(table):
-  macros = templates().get_template("parts.html").module
+  macros = html().get_template("parts.html").module
   return macros.table(table, table.title, "x", 2)
 
 
@@ -95,7 +95,7 @@ def test_results_table_holds_the_literal_numbers():
   assert results.title == "A test (after 20 steps)"
   assert results.columns == (
     "arm", "test accuracy", "95% interval", "diverged", "published",
-    "difference", "margin", "verdict",
+    "difference [95%]", "margin", "verdict",
   )  # fmt: skip
   # 0.91 +- 12.7062 * 0.01; Welch: 0.0247 +- t(3.56) * sqrt(.01^2 + .0079^2/4)
   assert results.rows[0][:5] == (
@@ -318,7 +318,7 @@ def test_a_ratio_to_another_arm_is_shown_as_one():
   results = summary_tables(summary([line]))[0]
   assert results.columns[-4:] == (
     "published",
-    "difference",
+    "difference [95%]",
     "margin",
     "verdict",
   )

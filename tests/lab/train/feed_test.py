@@ -17,7 +17,7 @@ from bnjax.lab.signals import Preempted
 
 for module in ("tensorflow_datasets", "array_record", "grain"):
   pytest.importorskip(module, reason=f"needs {module}, an extra of bnjax")
-sys.path.append(str(pathlib.Path(__file__).with_name("data")))
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "data"))
 import tiny_tfds  # noqa: E402
 
 SHAPE = (6, 6, 1)

@@ -6,6 +6,8 @@ import pytest
 from rows import NETWORKS, row
 
 from bnjax.lab import writers
+from bnjax.lab.writers.run_ids import run_id
+from bnjax.lab.writers.writer import About
 
 
 def _tell(name, workdir, *steps):
@@ -41,6 +43,45 @@ def test_mlflow_has_a_run_a_network_in_a_file_store(tmp_path, monkeypatch):
     (10, 10.0),
     (20, 20.0),
   ]
+
+
+def test_work_directories_of_one_name_have_runs_of_their_own(
+  tmp_path, monkeypatch
+):
+  mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
+  place = (tmp_path / "store").as_uri()
+  monkeypatch.setenv("MLFLOW_TRACKING_URI", place)
+  monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+  monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+  first, second = tmp_path / "a" / "run", tmp_path / "b" / "run"
+  for workdir in (first, second):
+    _tell("mlflow", workdir, 0)
+  for workdir, step in ((first, 10), (second, 20)):
+    _tell("mlflow", workdir, step)  # goes on
+  client = mlflow.MlflowClient(place)
+  found = {}
+  for workdir in (first, second):
+    (run,) = json.loads((workdir / "mlflow.json").read_text()).values()
+    history = client.get_metric_history(run, "loss")
+    found[workdir] = sorted({metric.step for metric in history})
+  assert found == {first: [0, 10], second: [0, 20]}
+
+
+def test_the_file_of_ids_is_no_link_to_another(tmp_path):
+  """Nor does what is written aside go through one."""
+  about = About("e", "a", "a/seed_0", {}, {}, 5)
+  (tmp_path / "elsewhere").write_text("{}")
+  path = tmp_path / "run" / "mlflow.json"
+  assert run_id(path, about, lambda kept: "one") == "one"
+  assert run_id(path, about, lambda kept: kept or "two") == "one"
+  path.unlink()
+  for name in ("mlflow.new", "mlflow.json"):
+    (path.parent / name).symlink_to(tmp_path / "elsewhere")
+  with pytest.raises(ValueError, match=r"mlflow\.json is a link"):
+    run_id(path, about, lambda kept: "three")
+  path.unlink()
+  run_id(path, about, lambda kept: "three")
+  assert (tmp_path / "elsewhere").read_text() == "{}"
 
 
 def test_mlflow_goes_where_its_variable_says(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bnjax.lab.experiment.dry_run.estimate import DryRun, Estimate, Program
-from bnjax.lab.experiment.meter import duration
+from bnjax.lab.experiment.progress import duration
 from bnjax.lab.report.render import Table, plain
 
 

@@ -78,8 +78,10 @@ def _of_grid(
   for value in grid.axis(field):
     found = [
       curve.at(at)
-      for point, own in zip(grid.points, grid.curves, strict=True)
-      if point[place] == value and (curve := own.get(metric)) and curve.at(at)
+      for number, point in enumerate(grid.points)
+      if point[place] == value
+      and (curve := grid.curve(number, metric))
+      and curve.at(at)
     ]
     if found:
       numbers[value] = max(found, key=lambda own: _rank(own, sign))

@@ -58,7 +58,7 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
           own.edges,
           _density(own),
           log=options.log_counts,
-          note=f"{own.zeros:.0%} zero" if (own.zeros or 0) > 0.005 else "",
+          note=_note(own),
         )
         for row, arm in enumerate(arms)
         if (own := found.get((arm, layer)))
@@ -88,7 +88,16 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
 
 def _density(own: _Pooled) -> np.ndarray:
   widths = np.diff(own.edges)
-  return own.counts / np.where(widths > 0, widths, 1) / own.counts.sum()
+  total = own.counts.sum() or 1.0
+  return own.counts / np.where(widths > 0, widths, 1) / total
+
+
+def _note(own: _Pooled) -> str:
+  """The share of zeros, and whether all else is in no bin."""
+  zeros = f"{own.zeros:.0%} zero" if (own.zeros or 0) > 0.005 else ""
+  if own.counts.sum() > 0 or (own.zeros or 0) >= 1:
+    return zeros
+  return f"{zeros}, the rest off this axis" if zeros else "all off this axis"
 
 
 def _at_step(seen: Sequence[Seen], step: int | None) -> _Pooled | None:
@@ -102,9 +111,11 @@ def _at_step(seen: Sequence[Seen], step: int | None) -> _Pooled | None:
   own = [
     (one.values, one.edges, one.zero_fraction)
     for one in seen
-    if one.step == at and one.edges is not None and one.values.sum() > 0
+    if one.step == at and one.edges is not None
     and np.isfinite(one.edges).all()
   ]  # fmt: skip
+  # Edges of a network without any number mean nothing beside others'.
+  own = [one for one in own if one[0].sum() > 0] or own
   if not own:
     return None
   if any(edges.size != values.size + 1 for values, edges, _ in own):

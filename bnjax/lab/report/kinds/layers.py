@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bnjax.lab.report.kinds.over_seeds import band_caption
 from bnjax.lab.report.marks import Axis, Figure, Line, Panel
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import SOFT
-from bnjax.lab.report.wording import plural, sentence, span
+from bnjax.lab.report.wording import sentence, span
 from bnjax.lab.results import figure_kinds
 from bnjax.lab.results.layers import Profile, profiles
 from bnjax.lab.results.names import words
@@ -35,8 +36,7 @@ def layers(run: Run, options: figure_kinds.Layers) -> Figure | None:
       )
     ],
     caption=[
-      f"line: {'geometric ' * log}mean of {plural(seeds, 'seed')}",
-      "band: smallest to largest" if seeds > 1 else "",
+      *band_caption(seeds, "geometric " * log + "mean"),
       f"at training step {span(profile.step for profile in found)}",
       *(f"dashed: {line.name}" for line in dashed),
       "a line ends where a value is 0" if zeros else "",

@@ -10,7 +10,7 @@ from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import Look
 from bnjax.lab.report.wording import plural
 
-_TENTH = 0.1
+_NEAR = 0.15  # fractions whose ends are no further apart are looked at closely
 
 
 def mean_line(
@@ -53,13 +53,17 @@ def mean_line(
 
 
 def seeds_caption(panels: Iterable[Panel]) -> list[str]:
-  """Says what lines and bands are."""
+  """Says what lines and bands are, of panels whose lines have their seeds."""
   marks = [mark for panel in panels for mark in panel.marks]
-  most = max(len(m.seeds) for m in marks if isinstance(m, Line)) or 1
-  return [
-    f"line: mean of {plural(most, 'seed')}",
-    "band: smallest to largest" if most > 1 else "",
-  ]
+  return band_caption(
+    max(len(m.seeds) for m in marks if isinstance(m, Line)) or 1
+  )
+
+
+def band_caption(seeds: int, mean: str = "mean") -> list[str]:
+  """Says what lines and bands are."""
+  band = ["band: smallest to largest"] if seeds > 1 else []
+  return [f"line: {mean} of {plural(seeds, 'seed')}", *band]
 
 
 def arm_rows(run: Run, arms: Sequence[str]) -> Axis:
@@ -84,7 +88,7 @@ def fraction_axis(lines: Sequence[Line], label: str) -> Axis:
   """The axis of fractions over steps.
 
   It is from 0 to 1, or to the tenth above all values; where the ends of all
-  lines lie within a tenth it follows what they do after the first quarter of
+  lines lie near one another it follows what they do after the first quarter of
   the steps, and they come up from below.
   """
   last = max(float(line.x[-1]) for line in lines)
@@ -97,7 +101,7 @@ def fraction_axis(lines: Sequence[Line], label: str) -> Axis:
     [b[line.x >= last / 4] for line, b in zip(lines, bottoms, strict=True)]
   )
   low = 0.0
-  if ends and max(ends) - min(ends) <= _TENTH and np.isfinite(late).any():
+  if ends and max(ends) - min(ends) <= _NEAR and np.isfinite(late).any():
     least = float(np.nanmin(late))
     low = max(0.0, math.floor(20 * least - 0.2) / 20) if least > 0.3 else 0.0
   return Axis(

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
@@ -15,9 +14,11 @@ from bnjax.lab.report import claims
 from bnjax.lab.report.page.charts import charts
 from bnjax.lab.report.page.differences import differences
 from bnjax.lab.report.page.experiment import Experiment
+from bnjax.lab.report.page.points import points
 from bnjax.lab.report.page.predictions import predictions
-from bnjax.lab.report.render import Table, plain
+from bnjax.lab.report.render import Table
 from bnjax.lab.report.style import KNOWN, NIGHT, looks, night_colors
+from bnjax.lab.report.templating import html
 from bnjax.lab.results import to_strict
 
 GENERATOR = '<meta name="generator" content="bnjax">'  # of a page of ours
@@ -48,7 +49,7 @@ def make_page(experiments: Sequence[Experiment], title: str = "") -> str:
   colors = {*NIGHT, *KNOWN.values()}
   most = max(60, *(len(one.run.looks) for one in found))
   colors |= {look.color for look in looks(map(str, range(most))).values()}
-  return templates().get_template("page.html").render(
+  return html().get_template("page.html").render(
     generator=Markup(GENERATOR),
     title=title or found[0].title,
     several=bool(title),
@@ -69,34 +70,6 @@ def plotly() -> str:
   return str(get_plotlyjs())
 
 
-@functools.cache
-def templates() -> jinja2.Environment:
-  """What the page is made from; all text in it is escaped."""
-  loader = jinja2.PackageLoader("bnjax.lab.report", "templates")
-  found = jinja2.Environment(
-    loader=loader,
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-    finalize=lambda value: plain(value) if type(value) is str else value,
-  )
-  source = lambda name: Markup(loader.get_source(found, name)[0])
-  found.globals |= {"source": source, "claims": claims}
-  found.filters |= {"embed": embed, "one_line": plain}
-  return found
-
-
-def embed(value: Any) -> Markup:
-  r"""JSON that may stand in a script element, whatever strings are in it.
-
-  >>> embed({"arm": "</script>"})
-  Markup('{"arm":"\\u003c/script>"}')
-  """
-  text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-  return Markup(text.replace("<", "\\u003c"))
-
-
 def _section(one: Experiment, name: str) -> dict[str, Any]:
   """What the template shows of an experiment."""
   drawn = charts(one.run, one.summary) if plotly() else []
@@ -104,6 +77,7 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
   data = {
     "charts": {chart.name: chart.plotly for chart in drawn},
     "predictions": seen,
+    "points": points(one.run) if drawn else None,
   }
   tables = _tables(one)
   finding = MarkdownIt("commonmark", {"html": False}).render(one.finding)
@@ -125,6 +99,7 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
     "results": tables[0] if tables else None,
     "tables": tables[1:],
     "predictions": seen,
+    "points": data["points"],
     "sprite": _base64(one.picture) if seen else "",
     "differences": differences(one.records.config),
     "config": escape(

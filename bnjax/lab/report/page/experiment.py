@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnjax.lab import results
-from bnjax.lab.report.files import is_own
+from bnjax.lab.report.files import read_own
 from bnjax.lab.report.render import Table
 from bnjax.lab.report.run import Run, read_run
 from bnjax.lab.report.tables import summary_tables
@@ -149,7 +149,6 @@ def read_experiment(
   if kept:  # drawn as it was thinned out, not where rules look alone
     rows = results.thick(results.read_json(folder / METRICS)).rows
     run = run._replace(rows=rows, probes=[])
-  finding = folder / FINDING
   predictions, more = results.read_predictions(folder)
   notices += more
   return Experiment(
@@ -161,12 +160,12 @@ def read_experiment(
     notices=notices,
     predictions=predictions,
     picture=_png(folder / "predictions.png"),
-    finding=finding.read_text(encoding="utf-8") if is_own(finding) else "",
+    finding=read_own(folder / FINDING).decode("utf-8"),
     pictures=pictures,
   )
 
 
 def _png(path: pathlib.Path) -> bytes:
   """A picture; empty if there is none, or it is another kind of file."""
-  content = path.read_bytes() if is_own(path) else b""
+  content = read_own(path)
   return content if content.startswith(_PNG) else b""

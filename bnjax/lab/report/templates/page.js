@@ -7,6 +7,7 @@ const night = JSON.parse(document.getElementById("night").textContent);
 const look = JSON.parse(document.getElementById("look").textContent);
 const day = Object.fromEntries(Object.entries(night).map(([a, b]) => [b, a]));
 const root = document.documentElement;
+const PAPER = 680; // pixels of a line on A4 and on Letter
 let ready = false; // whether Plotly has been run
 
 function dataOf(node) {
@@ -33,6 +34,10 @@ const plain = (text) => String(text).replaceAll("&", "&amp;")
 function fit({data: traces, layout}, width) {
   const own = layout.meta;
   const narrow = width < 560;
+  if (!own) { // Of one panel without axes, which knows its own height.
+    Object.assign(layout, {width, autosize: false});
+    return;
+  }
   const columns = Math.max(1, Math.min(own.columns,
     Math.floor((width - 90) / own.least)));
   const rows = Math.ceil(own.panels / columns);
@@ -49,16 +54,9 @@ function fit({data: traces, layout}, width) {
   const high = own.height || side;
   const plot = rows * (high + gap[1]) - gap[1];
   const menus = layout.updatemenus ?? [];
-  const seeds = menus.some((menu) => menu.name === "seeds");
-  const stacked = narrow && seeds && menus.length > 1;
-  margin.t = 12 + 22 * own.titled + 46 * (menus.length > 0) + 38 * stacked;
+  margin.t = 12 + 22 * own.titled + 46 * (menus.length > 0);
   margin.b = 62 + legend + 96 * Boolean(layout.sliders);
-  for (const menu of menus) {
-    const above = stacked && menu.name === "seeds";
-    menu.pad.b = 8 + 22 * own.titled + 38 * above;
-    if (stacked) Object.assign(menu,
-      {x: (8 - margin.l) / inner, xanchor: "left"});
-  }
+  for (const menu of menus) menu.pad.b = 8 + 22 * own.titled;
   if (layout.sliders) layout.sliders[0].pad = {t: 62 + legend, l: 4};
   Object.assign(layout, {width, margin, showlegend: legend > 0, autosize: false,
     height: plot + margin.t + margin.b, dragmode: narrow ? false : "zoom"});
@@ -82,25 +80,28 @@ function fit({data: traces, layout}, width) {
 }
 
 /** Draws a chart, or draws it again where it is drawn. */
-function draw(node) {
-  const width = node.clientWidth;
-  if (!ready || !width) return;
-  if (node.drawn) {
+function draw(node, width = node.clientWidth) {
+  if (!ready || !width || node.hidden) return;
+  if (node.drawn && !node.make) {
     fit({data: node.data, layout: node.layout}, width);
     Plotly.redraw(node);
     return;
   }
-  const figure = dataOf(node).charts[node.dataset.chart];
+  const figure = node.make?.() ?? dataOf(node).charts[node.dataset.chart];
   figure.layout.template = {layout: structuredClone(look)};
   if (root.dataset.theme === "dark") recolour(figure, night);
   fit(figure, width);
+  Plotly.react(node, figure.data, figure.layout,
+    {displayModeBar: false, responsive: false});
+  if (node.drawn) return;
   node.drawn = true;
   node.style.minHeight = 0;
-  Plotly.newPlot(node, figure.data, figure.layout,
-    {displayModeBar: false, responsive: false});
+  node.watch?.();
+  if (node.make) return;
   if (figure.frames.length) Plotly.addFrames(node, figure.frames);
   reach(node);
   node.on("plotly_afterplot", () => reach(node));
+  node.on("plotly_animated", () => showSeeds(node));
   node.on("plotly_restyle", ([update]) => {
     if ("visible" in update) hideAlike(node);
   });
@@ -111,7 +112,7 @@ function hideAlike(source) {
   const seen = new Map(source.data.filter((own) => own.showlegend)
     .map((own) => [own.legendgroup, own.visible ?? true]));
   for (const node of source.closest(".experiment").querySelectorAll(".chart")) {
-    if (node === source || !node.drawn) continue;
+    if (node === source || !node.drawn || node.make) continue;
     // What is so already is left alone: each change calls this again.
     const found = node.data.map((own, i) => [seen.get(own.legendgroup), i])
       .filter(([now, i]) => now !== undefined
@@ -120,6 +121,66 @@ function hideAlike(source) {
       Plotly.restyle(node, {visible: found.map(([now]) => now)},
         found.map(([, i]) => i));
   }
+}
+
+/** The area between two lines, in pieces where either has no value. */
+function outline(x, low, high) {
+  const pieces = [[]];
+  low.forEach((end, i) => {
+    if (end === null) pieces.push([]);
+    else pieces.at(-1).push(i);
+  });
+  const around = (ahead, back) => pieces.filter((own) => own.length)
+    .flatMap((own) => [...own.map((i) => ahead[i]),
+      ...[...own].reverse().map((i) => back[i]), null]);
+  return {x: around(x, x), y: around(low, high)};
+}
+
+/** Shows the mean and the range of the chosen seeds, or the line of each. */
+function showSeeds(node) {
+  const host = node.closest("section").querySelector(".seeds");
+  if (!host || !node.drawn) return;
+  const boxes = [...host.querySelectorAll("[value]")];
+  const chosen = boxes.filter((box) => box.checked).map((box) => +box.value);
+  const each = host.querySelector("[name=each]").checked;
+  host.querySelector("output").textContent = chosen.length === boxes.length
+    ? `all ${boxes.length}` : `${chosen.length} of ${boxes.length}`;
+  const lines = new Map(); // panel and arm -> its seeds, mean and band
+  node.data.forEach((own, place) => {
+    const meta = own.meta ?? {};
+    if (!("seed" in meta || meta.over)) return;
+    const key = `${own.xaxis} ${own.legendgroup}`;
+    lines.set(key, [...lines.get(key) ?? [], {own, place, meta}]);
+  });
+  const update = {x: [], y: [], customdata: [], opacity: [], hoverinfo: []};
+  const places = [];
+  const set = ({own, place}, change) => {
+    places.push(place);
+    for (const [key, values] of Object.entries(update))
+      values.push(change[key] ?? own[key]);
+  };
+  for (const parts of lines.values()) {
+    const [mean, band] = ["mean", "band"].map((over) =>
+      parts.find(({meta}) => meta.over === over));
+    const seeds = parts.filter(({meta}) => "seed" in meta);
+    const kept = seeds.filter(({meta}) => chosen.includes(meta.seed));
+    const at = mean.own.x.map((_, i) =>
+      kept.map(({own}) => own.y[i]).filter(Number.isFinite));
+    const over = (reduce) => at.map((own) => own.length ? reduce(own) : null);
+    const low = over((own) => Math.min(...own));
+    const high = over((own) => Math.max(...own));
+    for (const seed of seeds) {
+      const on = each && kept.includes(seed);
+      set(seed, {opacity: on ? 0.8 : 0, hoverinfo: on ? "all" : "skip"});
+    }
+    set(mean, {opacity: each ? 0 : 1, hoverinfo: each ? "skip" : "all",
+      y: over((own) => own.reduce((a, b) => a + b) / own.length),
+      customdata: at.map((own, i) => own.length
+        ? ` (${+low[i].toPrecision(4)} to ${+high[i].toPrecision(4)})` : "")});
+    if (band) set(band, {opacity: each ? 0 : 0.16,
+      ...outline(mean.own.x, low, high)});
+  }
+  Plotly.restyle(node, update, places);
 }
 
 /** Makes Plotly's legend, buttons and slider reachable by the keyboard. */
@@ -201,6 +262,7 @@ const actions = {
     const host = button.closest("section, .table");
     const [chart, table] = [".chart", "table"].map((x) => host.querySelector(x));
     const rows = host.matches(".predictions") ? predictionRows(dataOf(host))
+      : host.matches(".sweep") ? host.rows()
       : chart ? rowsOf(chart.drawn ? {data: chart.data, layout: chart.layout,
         frames: dataOf(chart).charts[chart.dataset.chart].frames}
         : dataOf(chart).charts[chart.dataset.chart])
@@ -222,6 +284,12 @@ const actions = {
       button.textContent = "Selected";
     }
   },
+  seeds(button) {
+    const boxes = [...button.parentElement.querySelectorAll("[value]")];
+    const on = !boxes.every((box) => box.checked);
+    for (const box of boxes) box.checked = on;
+    showSeeds(button.closest("section").querySelector(".chart"));
+  },
   dark() { setTheme(root.dataset.theme !== "dark", true); },
 };
 
@@ -233,6 +301,10 @@ function setTheme(dark, keep) {
   root.dataset.theme = dark ? "dark" : "light";
   document.querySelector("[data-do=dark]").setAttribute("aria-pressed", dark);
   for (const node of charts) if (change && node.drawn) {
+    if (node.make) {
+      draw(node);
+      continue;
+    }
     recolour(node.data, dark ? night : day);
     recolour(node.layout, dark ? night : day);
     Plotly.redraw(node);
@@ -260,6 +332,10 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-do]");
   if (button) actions[button.dataset.do](button);
 });
+document.addEventListener("change", ({target}) => {
+  if (target.closest(".seeds"))
+    showSeeds(target.closest("section").querySelector(".chart"));
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
   (event) => setTheme(event.matches, false));
 let width = innerWidth;
@@ -268,19 +344,26 @@ addEventListener("resize", () => {
   if (innerWidth === width) return; // A phone's address bar came or went.
   width = innerWidth;
   clearTimeout(timer);
-  timer = setTimeout(() => charts.filter((x) => x.drawn).forEach(draw), 150);
+  timer = setTimeout(() => {
+    for (const node of charts) if (node.drawn) draw(node);
+  }, 150);
 });
 let wasDark = false;
 addEventListener("beforeprint", () => {
   wasDark = root.dataset.theme === "dark";
   setTheme(false, false);
   for (const fold of document.querySelectorAll(".more-charts")) fold.open = true;
-  for (const node of charts) if (!node.drawn) draw(node);
+  for (const node of charts) draw(node, PAPER);
 });
-addEventListener("afterprint", () => setTheme(wasDark, false));
+addEventListener("afterprint", () => {
+  setTheme(wasDark, false);
+  for (const node of charts) draw(node);
+});
 setTheme(root.dataset.theme === "dark", false);
 for (const host of document.querySelectorAll(".predictions"))
   showPredictions(host, dataOf(host));
+for (const host of document.querySelectorAll(".sweep"))
+  showPoints(host, dataOf(host).points, draw);
 performance.mark("bnjax:interactive");
 setTimeout(() => {
   loadPlotly();

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
+from scipy import optimize
 
-from bnjax.lab.report.marks import Line, Panel, Points
+from bnjax.lab.report.marks import SHORT, Line, Panel, Points
 
-_SHORT = 6  # characters of a name that has room beside a narrow panel
 _LONG = 40
 
 
@@ -19,9 +19,8 @@ def spread(
 ) -> list[float]:
   """Moves places on a line apart, each as little as that takes.
 
-  Runs of places that would overlap become one block around their own mean, a
-  gap apart. Where all together have no room between the bounds, the gap is
-  what fits.
+  It is a regression whose values increase by a gap at least. Where all together
+  have no room between the bounds, the gap is what fits.
 
   Args:
     places: where each would like to be.
@@ -35,30 +34,16 @@ def spread(
   >>> spread([0.5, 0.5], 0.25)
   [0.375, 0.625]
   """
+  if not len(places):
+    return []
   gap = min(gap, (high - low) / max(len(places) - 1, 1))
-  # Blocks of [wished centre, members], joined while neighbours overlap.
-  blocks: list[tuple[float, list[int]]] = []
-  for index in sorted(range(len(places)), key=lambda index: places[index]):
-    wish, members = places[index], [index]
-    while True:
-      half = gap * (len(members) - 1) / 2
-      wish = min(max(wish, low + half), high - half)
-      if not blocks:
-        break
-      before, others = blocks[-1]
-      if wish - half - (before + gap * (len(others) - 1) / 2) >= gap - 1e-12:
-        break
-      blocks.pop()
-      total = len(members) + len(others)
-      wish = (wish * len(members) + before * len(others)) / total
-      members = others + members
-    blocks.append((wish, members))
-  result = [0.0] * len(places)
-  for centre, members in blocks:
-    start = centre - gap * (len(members) - 1) / 2
-    for rank, index in enumerate(members):
-      result[index] = start + rank * gap
-  return result
+  order = np.argsort(places, kind="stable")
+  shifts = gap * np.arange(order.size)
+  wishes = np.asarray(places, np.float64)[order] - shifts
+  found = optimize.isotonic_regression(wishes).x
+  moved = np.empty(order.size)
+  moved[order] = found.clip(low, max(low, high - shifts[-1])) + shifts
+  return [float(place) for place in moved]
 
 
 def label_lines(
@@ -84,7 +69,7 @@ def label_lines(
   longest = max((len(m.label) for own in labelled for m in own), default=0)
   if not longest:
     return
-  if below and longest > _SHORT:
+  if below and longest > SHORT:
     once = {mark.label: mark for own in labelled for mark in own}
     _label_below(grid[-1], list(once.values()))
     return

@@ -1,0 +1,1 @@
+"""Attacks on a small run, and what came of them: right, refused, or wrong."""
