@@ -61,13 +61,14 @@ def test_along_the_gradient_of_a_quadratic():
   np.testing.assert_allclose(seen.cosines, cosine)
 
 
-# The last two have fewer distinct eigenvalues than steps: invariant spaces.
+# All but the first have fewer distinct eigenvalues than steps.
 @pytest.mark.parametrize(
   ("values", "tolerance"),
   [
     ([9.0, 4, 1, 0.5, *np.linspace(-1, 0.1, 56)], 1e-6),
     ([-1.0] * 8, 1e-12),
     ([2.0, 2, *[0] * 8], 1e-12),
+    ([0.0] * 8, 1e-12),
   ],
 )
 def test_lanczos_finds_the_largest_eigenvalues(values, tolerance):
