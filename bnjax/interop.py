@@ -7,7 +7,7 @@ a model, and back into one of PyTorch's:
   variables = {name: from_torch(state, name) for name in torch_norms(state)}
 
   tensors = {k: torch.from_numpy(v) for k, v in to_torch(variables).items()}
-  torch_norm.load_state_dict(tensors)
+  torch_norm.load_state_dict(tensors)  # or of a model, with strict=False
 
 | PyTorch               | Flax                 |                              |
 |-----------------------|----------------------|------------------------------|
@@ -111,19 +111,21 @@ def to_torch(
   *,
   num_batches_tracked: int | None = None,
 ) -> dict[str, np.ndarray]:
-  """Returns the variables of one norm as PyTorch state-dict entries.
+  """Returns the variables of one norm, or of all norms of a model, for PyTorch.
 
   Args:
-    variables: {"params": {...}, "batch_stats": {...}} of one `BatchNorm`; of
-      a linen model, the two dicts found under its name. Either collection and
-      either parameter may be missing, as in layers made without them.
+    variables: {"params": {...}, "batch_stats": {...}} of one `BatchNorm`, where
+      either collection and either parameter may be missing, as in layers made
+      without them. Or those of a whole linen model: every module in it that has
+      running statistics is a norm, and all else is left out.
     prefix: to put before the names, with or without its last dot.
     num_batches_tracked: PyTorch counts batches and reads the count only with
       momentum=None. By default the `weight` of `cumulative()`, 0 of averages
       that count nothing.
 
   Returns:
-    Names to arrays, copied, in PyTorch's order. A lone scale gets a bias of
+    Names to arrays, copied, in PyTorch's order; those of a model begin with the
+    names of its modules, joined by dots. A lone scale gets a bias of
     zeros and a lone bias a weight of ones, since PyTorch has both or none.
 
   Raises:
@@ -138,18 +140,32 @@ def to_torch(
     >>> stats = {"mean": np.zeros(1), "var": np.ones(1)}
     >>> sorted(to_torch({"batch_stats": stats}, "bn"))
     ['bn.num_batches_tracked', 'bn.running_mean', 'bn.running_var']
+    >>> sorted(to_torch({"batch_stats": {"stem": {"bn": stats}}}))
+    ['stem.bn.num_batches_tracked', 'stem.bn.running_mean',
+     'stem.bn.running_var']
   """
   prefix = _dotted(prefix)
+  if paths := _norms(variables.get("batch_stats", {})):
+    state: dict[str, np.ndarray] = {}
+    for path in paths:
+      own = {
+        name: found
+        for name, group in variables.items()
+        if name in ("params", "batch_stats") and (found := _at(group, path))
+      }
+      name = prefix + ".".join(path)
+      state |= to_torch(own, name, num_batches_tracked=num_batches_tracked)
+    return state
   params = {k: np.array(v) for k, v in variables.get("params", {}).items()}
   stats = {k: np.array(v) for k, v in variables.get("batch_stats", {}).items()}
   if not params and not stats:
     raise ValueError("There are neither params nor batch_stats to export.")
-  _check_names(params, stats)
+  _check_names(params, stats, prefix)
   _check_shapes({"params": params, "batch_stats": stats}, prefix)
   if params:
     params.setdefault("scale", np.ones_like(params.get("bias")))
     params.setdefault("bias", np.zeros_like(params["scale"]))
-  state: dict[str, np.ndarray] = {}
+  state = {}
   if params:
     state |= {prefix + name: params[ours] for name, ours in _PARAMS.items()}
   if stats:
@@ -184,6 +200,23 @@ def torch_norms(state_dict: Mapping[str, Any]) -> list[str]:
   ]
 
 
+def _norms(stats: Mapping[str, Any]) -> list[tuple[str, ...]]:
+  """Returns the paths of the modules in a model that have statistics."""
+  return [
+    (name, *path)
+    for name, found in stats.items()
+    if isinstance(found, Mapping)
+    for path in _norms(found) or [()]
+  ]
+
+
+def _at(group: Any, path: tuple[str, ...]) -> Any:
+  """Returns what a collection has of a module; None where it has nothing."""
+  for name in path:
+    group = group.get(name) if isinstance(group, Mapping) else None
+  return group
+
+
 def _dotted(prefix: str) -> str:
   return prefix if not prefix or prefix.endswith(".") else prefix + "."
 
@@ -207,14 +240,17 @@ def _batches(stats: Mapping[str, np.ndarray]) -> int:
 
 
 def _check_names(
-  params: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray]
+  params: Mapping[str, np.ndarray],
+  stats: Mapping[str, np.ndarray],
+  prefix: str,
 ) -> None:
   known = {*_PARAMS.values(), *_STATS.values(), "weight", "var_weight", "rest"}
   unknown = sorted({*params, *stats} - known)
   if unknown:
     raise ValueError(
-      f"{unknown} are not of one BatchNorm, which has params scale and bias, "
-      "and batch_stats mean and var. Export the norms of a model one by one."
+      f"{prefix}{unknown} are not of one BatchNorm, which has params scale and "
+      "bias, and batch_stats mean and var. The norms of a model without "
+      "running statistics are to be exported one by one."
     )
   missing = sorted({"mean", "var"} - set(stats)) if stats else []
   if missing:

@@ -4,7 +4,8 @@ The second test of "Implementing BatchNorm in Neural Net" (2016): He
 initialization, RMSprop, batch norm or dropout or neither; and, beyond the post,
 both. Two of its three rows, dropout and neither, are those of its author's
 earlier post on dropout. Only the row of batch norm was new, and came from code
-with an error in the backward pass (`as_published`).
+with an error in the backward pass (`as_published`). There are 15 seeds, since 5
+left two claims undecided for which the report asked for 12.
 
   python scripts/train.py --config=configs/dropout_comparison.py:mnist
 """
@@ -25,6 +26,7 @@ def get_config(arg="mnist"):
   config.l2 = 1e-3
   config.sampler = "fixed"
   config.batch_size = 256
+  config.seeds = 15
   dropout = {"dropout_rate": 0.5}
   published, narrow = {"derivative": "as_published"}, {"width": 100}
   config.arms = {

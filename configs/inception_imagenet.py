@@ -9,7 +9,8 @@ Not in the paper, and from GoogLeNet (arXiv:1409.4842): momentum .9, random
 crops, a rate 4% lower every 8 epochs. Ours: L2, the distortions' strengths, the
 initialization, and that the fast arms stop after 6 million steps, where BN-x30
 was best. `:ensemble` has the six networks of section 4.2.3 in place of the five
-arms, each judged by itself on one crop an image.
+arms, each judged by itself; `scripts/ensemble.py` averages them, on one crop an
+image.
 
   python scripts/train.py --config=configs/inception_imagenet.py
 """
@@ -61,7 +62,7 @@ def get_config(arg="imagenet2012"):
     }
   )
   if "ensemble" in words:
-    config.predictions = True
+    config.update(predictions=True, save_params=True)
     config.arms = {
       "larger_weights": fast("bn_x30", init_scale=1.2),
       "dropout_5": fast("bn_x30", dropout_rate=0.05),

@@ -24,7 +24,7 @@ def get_config(arg="mnist"):
   config.model.update(width=100, depth=3)
   config.norm.decay = 0.99
   config.optimizer.learning_rate = 0.1
-  config.update(steps=1000, eval_every=20, population_batches=100)
+  config.update(steps=1000, eval_every=20, population_batches=100, seeds=12)
   config.arms = {f"batch_{size}": {"batch_size": size} for size in SIZES}
   for size in SIZES[:2]:
     biased = {"batch_size": size, "population_estimator": "biased"}

@@ -21,7 +21,7 @@ extensions = [
   "sphinx_copybutton",
   # Ours, in _extensions.
   "checked_by",
-  "config_tables",
+  "code_links",
   "docstrings",
   "gallery",
   "local_links",

@@ -1,7 +1,8 @@
-"""Import this first: Ctrl-C and SIGTERM end a script while others are imported.
+"""Where programs begin: Ctrl-C and SIGTERM end them while others are imported.
 
 Python's own `KeyboardInterrupt` is lost where a library takes it for an error.
-From `bnjax.lab.usage.run` on, `bnjax.lab.signals` answers.
+From `bnjax.lab.usage.run` on, `bnjax.lab.signals` answers. In the wheel this is
+`_bnjax_first`, whose functions are the commands that it installs.
 """
 
 import os
@@ -18,3 +19,31 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 for _number in (signal.SIGINT, signal.SIGTERM):
   signal.signal(_number, _leave)
+
+
+def train() -> None:
+  """Runs `bnjax.lab.programs.train`."""
+  from bnjax.lab.programs import train
+
+  train.run()
+
+
+def sweep() -> None:
+  """Runs `bnjax.lab.programs.sweep`."""
+  from bnjax.lab.programs import sweep
+
+  sweep.run()
+
+
+def report() -> None:
+  """Runs `bnjax.lab.programs.report`."""
+  from bnjax.lab.programs import report
+
+  report.run()
+
+
+def ensemble() -> None:
+  """Runs `bnjax.lab.programs.ensemble`."""
+  from bnjax.lab.programs import ensemble
+
+  ensemble.run()

@@ -1,8 +1,6 @@
 """Benchmarks, side by side in one process; prints Markdown.
 
-  python scripts/bench.py --suite=experiment --output=docs/benchmarks
-
-Kept short on purpose: all that it does is in `benchmarks`.
+python scripts/bench.py --suite=experiment --output=docs/benchmarks
 """
 
 import _first  # isort: skip # noqa: F401

@@ -4,6 +4,7 @@ import doctest
 import importlib.util
 import inspect
 import pathlib
+import pkgutil
 import re
 
 import pytest
@@ -11,7 +12,8 @@ import yaml
 
 import bnjax
 from bnjax import ops
-from bnjax.lab import config
+from bnjax.lab import config, results
+from bnjax.lab.report import summary_tables
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [
@@ -80,6 +82,58 @@ def test_every_field_of_a_config_is_explained():
   assert not [name for name in config.base() if f"`{name}`" not in text]
 
 
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_names_in_prose_are_there(path):
+  text = path.read_text(encoding="utf-8")
+  for name in set(re.findall(r"`(bnjax(?:\.\w+)+)`", text)):
+    pkgutil.resolve_name(name)
+
+
+DRAWN = "<!-- drawn by tests/docs_test.py -->\n", "<!-- until here -->"
+FIELDS = ROOT / "docs/how_to/experiment.md"
+# What Flax and the engine give an entry, and no config.
+OWN = {
+  "model": ("parent", "name", "num_classes", "norm"),
+  "norm": ("parent", "name"),
+  "schedule": ("steps",),
+}
+
+
+def _arguments(group, entry):
+  for p in inspect.signature(entry).parameters.values():
+    free = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    if free and p.name not in OWN.get(group, ()):
+      yield p.name if p.default is p.empty else f"{p.name}={p.default!r}"
+
+
+def config_tables():
+  """What each group of a config may be, and the arguments of that."""
+  lines = []
+  for group, (table, _) in config.GROUPS.items():
+    lines += [f"`{group}.name`:", "", "| name | arguments |", "|---|---|"]
+    for name, entry in table.items():
+      listed = ", ".join(f"`{text}`" for text in _arguments(group, entry))
+      lines.append(f"| `{name}` | {listed} |")
+    lines.append("")
+  return "\n".join(lines)
+
+
+def test_names_and_arguments_are_those_that_there_are():
+  text = FIELDS.read_text().split(DRAWN[0])[1].split(DRAWN[1])[0]
+  assert text == config_tables(), "run python tests/docs_test.py"
+
+
+def test_readme_has_the_table_of_the_results():
+  text = (ROOT / "README.md").read_text(encoding="utf-8")
+  lines = [re.split(r" *\| *", line)[1:-1] for line in text.splitlines()]
+  shown = {cells[0]: cells for cells in lines if cells}
+  kept = ROOT / "docs/results/init_robustness-mnist/summary.json"
+  table = summary_tables(results.read_json(kept))[0]
+  at = [i for i, name in enumerate(table.columns) if name != "95% interval"]
+  rows = {row[0]: [row[i] for i in at] for row in table.rows}
+  assert {arm: shown.get(arm) for arm in rows} == rows
+
+
 def test_citation_is_of_this_version():
   """The fields that CITATION.cff 1.2.0 requires, and ours."""
   text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
@@ -129,3 +183,9 @@ def test_broken_links_are_found(tmp_path):
 def test_docstrings_keep_their_mathematics(docstring, shown):
   lines = _extension("docstrings").convert(docstring.split("\n"))
   assert "\n".join(lines).rstrip() == shown
+
+
+if __name__ == "__main__":
+  before, rest = FIELDS.read_text().split(DRAWN[0])
+  after = rest.split(DRAWN[1])[1]
+  FIELDS.write_text(before + DRAWN[0] + config_tables() + DRAWN[1] + after)

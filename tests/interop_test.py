@@ -104,11 +104,24 @@ def test_all_norms_of_a_model(torch):
   assert torch_norms(arrays) == ["0", "1.1"]
   variables = {name: from_torch(arrays, name) for name in torch_norms(arrays)}
   assert variables["1.1"]["batch_stats"]["mean"].shape == (5,)
+  exported = {}
   for name, found in variables.items():
-    exported = to_torch(found, name + ".", num_batches_tracked=1)
-    for key, value in exported.items():
-      np.testing.assert_array_equal(value, arrays[key])
-    arrays |= exported
+    exported |= to_torch(found, name + ".", num_batches_tracked=1)
+  for key, value in exported.items():
+    np.testing.assert_array_equal(value, arrays[key])
+  # A whole model's are the norms' alone.
+  tree = {
+    kind: {"0": variables["0"][kind], "1": {"1": variables["1.1"][kind]}}
+    for kind in ("params", "batch_stats")
+  }
+  tree["params"]["2"] = {"kernel": np.ones((5, 2)), "bias": np.ones(2)}
+  whole = to_torch(tree, num_batches_tracked=1)
+  assert list(whole) == list(exported)
+  for key, value in whole.items():
+    np.testing.assert_array_equal(value, exported[key])
+  with pytest.raises(ValueError, match="exported one by one"):
+    to_torch({"params": tree["params"]})
+  arrays |= whole
   model.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
 
 

@@ -34,7 +34,7 @@ FLOORS = (
   {"lab.config"},
   {"configs", "lab.experiment"},
   {"lab.cli", "lab.launch"},
-  {"benchmarks"},
+  {"benchmarks", "lab.programs"},
   {"scripts"},
 )
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}

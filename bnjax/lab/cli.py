@@ -1,7 +1,6 @@
 """What the scripts that train share: their config, their errors, progress."""
 
-import difflib
-import os
+import functools
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +14,14 @@ from bnjax.lab.config import complete
 from bnjax.lab.config.text import convert, lookup, merged
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import processes
-from bnjax.lab.experiment.plan import nested
+from bnjax.lab.experiment.plan import Network, nested
 from bnjax.lab.experiment.terminal import show_progress as show_progress
 from bnjax.lab.results import Rules
 
 _FIELDS = flags.DEFINE_multi_string(
   "config_fields", [], "What --config.FIELD=VALUE is to absl."
 )
-_EXAMPLE = "For instance --config=configs/init_robustness.py"
+_EXAMPLE = "for instance --config=init_robustness"
 
 
 def run(main: Callable[[list[str]], None]) -> None:
@@ -31,6 +30,7 @@ def run(main: Callable[[list[str]], None]) -> None:
   Who is asked to stop may save before it exits, with the same status.
   """
 
+  @functools.wraps(main)
   def saved(argv: list[str]) -> None:
     try:
       main(argv)
@@ -44,11 +44,7 @@ def run(main: Callable[[list[str]], None]) -> None:
       raise UserError(f"JAX_PLATFORMS: {said}") from None
 
   with processes.leaving():
-    usage.run(saved, _parse_flags)
-
-
-def _parse_flags(argv: list[str]) -> list[str]:
-  return usage.parse_flags(as_flags(argv) if "config" in flags.FLAGS else argv)
+    usage.run(saved, as_flags if "config" in flags.FLAGS else list)
 
 
 def as_flags(argv: Sequence[str]) -> list[str]:
@@ -77,16 +73,25 @@ def _waits(flag: str) -> bool:
 
 
 def read_config() -> dict[str, Any]:
-  """The config that `--config` names, with what the command line sets.
+  """The config that `--config` names, with what the command line sets."""
+  return configured(flags.FLAGS.config, _FIELDS.value)
+
+
+def configured(path: str | None, given: Sequence[str]) -> dict[str, Any]:
+  """A config with fields that are set.
+
+  Args:
+    path: NAME or FILE.py, and :ARGUMENT, as `--config` takes it.
+    given: FIELD=VALUE of each `--config.FIELD=VALUE`.
 
   Raises:
     UserError: there is no such file, or a field is wrong.
   """
-  path, given = flags.FLAGS.config, _FIELDS.value
   if path is None:
     which = f"config.{given[0].partition('=')[0]}: of" if given else "config:"
     raise UserError(f"--{which} which experiment? {_EXAMPLE}")
-  _check_path(path)
+  if not path.partition(":")[0]:
+    raise UserError(f"--config: which experiment? {_EXAMPLE}")
   config = complete(config_file.read_config(path))
   # Names first: what they name says what its arguments are.
   is_name = lambda text: text.partition("=")[0].endswith(".name")
@@ -101,21 +106,6 @@ def read_config() -> dict[str, Any]:
     value = value if equals else "true"
     overrides[field] = convert(f"config.{field}", value, known)
   return complete(merged(config, nested(overrides)))
-
-
-def _check_path(path: str) -> None:
-  """Raises UserError if there is no such config file."""
-  name = path.partition(":")[0]
-  if os.path.isfile(name) and Path(name).suffix == ".py":
-    return
-  if not name:
-    raise UserError(f"--config: which experiment? {_EXAMPLE}")
-  there = {*Path(name).parent.glob("*.py"), *Path("configs").glob("**/*.py")}
-  by_name = {file.stem: str(file) for file in sorted(there)}
-  near = difflib.get_close_matches(Path(name).stem, by_name, n=1)
-  what = "is no Python file" if os.path.exists(name) else "is not there"
-  hint = f"did you mean {by_name[near[0]]}?" if near else _EXAMPLE
-  raise UserError(f"--config: {name} {what}; {hint}")
 
 
 def read_rules(config: Mapping[str, Any]) -> Rules:
@@ -138,29 +128,34 @@ def default_workdir() -> str:
 
 
 def print_report(workdir: str, rules: Rules) -> None:
-  """Writes a work directory's report, prints its tables and where it lies.
+  """Writes a work directory's report, prints its results and where it lies.
 
   Args:
     workdir: the work directory.
     rules: those of the config file that the user named.
   """
   signals.advise(
-    f"the records are there; scripts/report.py --workdir={workdir} draws the "
-    "report"
+    usage.as_called(
+      "the records are there; scripts/report.py "
+      f"--workdir={workdir} draws the report"
+    )
   )
   done = report.write_report(workdir, rules=rules)
-  report.print_tables(done.tables)
-  for notice in done.notices:
-    print(f"note: {notice}")
+  report.print_summary(done.summary, done.notices)
   print(f"records: {workdir}\nreport:  {done.page}")
 
 
 def print_dry_run(
-  config: Mapping[str, Any], rules: Rules, data_dir: str | None
+  config: Mapping[str, Any],
+  rules: Rules,
+  data_dir: str | None,
+  networks: Sequence[Network] | None = None,
 ) -> None:
-  """Prints what a run of the config would be; writes nothing."""
+  """Prints what a run would be, see `experiment.run`; writes nothing."""
   from bnjax.lab.experiment import dry_run
 
-  found = dry_run.estimate(config, rules=rules, data_dir=data_dir)
+  found = dry_run.estimate(
+    config, rules=rules, data_dir=data_dir, networks=networks
+  )
   print("\n".join(dry_run.config_lines(found)), end="\n\n")
   report.print_tables(dry_run.to_tables(found))

@@ -5,6 +5,7 @@ def get_rules(config): ...   how it is judged: bnjax.lab.results.Rules
 def sweep(add): ...          points of a sweep
 """
 
+import difflib
 import importlib.util
 import os
 import traceback
@@ -17,6 +18,41 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.registry import importable
 from bnjax.lab.results import Rules
 
+_BESIDE = Path(__file__).parent
+# Ours: in the wheel, and in a checkout.
+_OURS = (_BESIDE / "configs", _BESIDE.parents[1] / "configs")
+
+
+def find(name: str | Path, flag: str = "--config") -> Path:
+  """The file of a config: a path, or the name of one in `configs`, or of ours.
+
+  Args:
+    name: such as `mine/try.py`, `lenet` or `sweeps/norms`.
+    flag: how messages call it.
+
+  Raises:
+    UserError: there is no such Python file; names one that is near.
+  """
+  path = Path(name)
+  folders = [Path("configs"), *_OURS]
+  named = [folder / path.with_name(f"{path.name}.py") for folder in folders]
+  for file in (path, *named):
+    if file.suffix == ".py" and os.path.isfile(file):
+      return file
+  names = sorted(
+    file.relative_to(folder).with_suffix("").as_posix()
+    for folder in dict.fromkeys(folders)
+    for file in folder.rglob("*.py")
+  )
+  beside = map(str, path.parent.glob("*.py"))
+  near = [
+    *difflib.get_close_matches(str(path), beside, n=1),
+    *difflib.get_close_matches(str(path.with_suffix("")), names, n=1),
+  ]
+  what = "is no Python file" if os.path.exists(path) else "is not there"
+  hint = f"did you mean {near[0]}?" if near else "for instance init_robustness"
+  raise UserError(f"{flag}: {name} {what}; {hint}")
+
 
 def find_modules_beside(path: str | Path) -> None:
   """Has modules in a config file's folder, and in this one, found by name."""
@@ -27,15 +63,13 @@ def load(path: str | Path, flag: str = "--config") -> ModuleType:
   """Runs a config file.
 
   Args:
-    path: the file.
+    path: the file, see `find`.
     flag: how messages call it.
 
   Raises:
     UserError: there is no such Python file, or it fails; one line says where.
   """
-  file = Path(path)
-  if file.suffix != ".py" or not os.path.isfile(file):
-    raise UserError(f"{flag}: there is no Python file {file}")
+  file = find(path, flag)
   spec = importlib.util.spec_from_file_location("config_file", file)
   assert spec is not None
   assert spec.loader is not None
@@ -58,7 +92,7 @@ def read_config(name: str, flag: str = "--config") -> dict[str, Any]:
   from ml_collections import ConfigDict
 
   path, colon, argument = name.partition(":")
-  file = Path(path)
+  file = find(path, flag)
   get_config = getattr(load(file, flag), "get_config", None)
   if not callable(get_config):
     raise UserError(f"{flag}: {file} does not define get_config(argument)")
@@ -93,7 +127,7 @@ def read_rules(
   """
   from ml_collections import ConfigDict
 
-  file = Path(name.partition(":")[0])
+  file = find(name.partition(":")[0], flag)
   get_rules = getattr(load(file, flag), "get_rules", None)
   if get_rules is None:
     return Rules(title=file.stem.replace("_", " "))

@@ -9,13 +9,12 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from absl import app, flags, logging
 
 from bnjax.lab import signals
 from bnjax.lab.errors import UserError
-
-Parser = Callable[[list[str]], list[str]]
 
 _UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _COLUMN = 26  # where the help of a flag begins
@@ -39,34 +38,49 @@ _BETTER = (
 )
 
 
-def run(main: Callable[[list[str]], None], parse: Parser | None = None) -> None:
+def as_called(text: str) -> str:
+  """A text about our scripts, for who calls them by their installed names."""
+  if Path(sys.argv[0]).suffix == ".py":
+    return text
+  return re.sub(
+    r"(?:python )?scripts/(train|sweep|report)\.py", r"bnjax-\1", text
+  )
+
+
+def run(
+  main: Callable[[list[str]], None],
+  rewrite: Callable[[list[str]], list[str]] = list,
+) -> None:
   """`absl.app.run`, but what a person can put right is told in one line.
 
   Exit status: 0 done, 1 wrong input or no room for the output, 75 and 130
   asked to stop by SIGTERM and Ctrl-C; others are `main`'s.
 
   Args:
-    main: given the arguments that are no flags.
-    parse: reads the flags; `parse_flags` if None.
+    main: given the arguments that are no flags; its module defines the flags
+      and says what the program does.
+    rewrite: makes flags of absl of what is given.
   """
+  module = main.__module__
 
   def one_line(argv: list[str]) -> None:
     try:
       main(argv)
     except UserError as error:
-      sys.exit(f"error: {error}")
+      sys.exit(as_called(f"error: {error}"))
     except OSError as error:  # of a file that somebody named
       if error.filename is None or isinstance(error, BrokenPipeError):
         raise
       sys.exit(f"error: {str(error.filename)[:200]}: {error.strerror}")
 
   def parse_or_exit(argv: list[str]) -> list[str]:
+    own = _own_flags(argv[0] if module == "__main__" else module)
     if wants_help(argv):
-      main_module = sys.modules["__main__"]
-      print(help_text(main_module.__doc__ or "", _own_flags(argv[0])), end="")
+      doc = as_called(sys.modules[module].__doc__ or "")
+      print(help_text(doc, own), end="")
       sys.exit(0)
     try:
-      return (parse or parse_flags)(argv)
+      return parse_flags(rewrite(argv), own)
     except UserError as error:
       sys.exit(f"error: {error}")
 
@@ -99,8 +113,12 @@ def _printing() -> Iterator[None]:
     sys.exit(f"error: cannot write{place}: {error.strerror}")
 
 
-def parse_flags(argv: list[str]) -> list[str]:
+def parse_flags(argv: list[str], own: Iterable[flags.Flag]) -> list[str]:
   """Sets `flags.FLAGS`; returns the program's name.
+
+  Args:
+    argv: the program's name and what it is given.
+    own: the flags that it defines.
 
   Raises:
     UserError: a flag is not known or has no such value, or something is no
@@ -109,7 +127,7 @@ def parse_flags(argv: list[str]) -> list[str]:
   try:
     rest = flags.FLAGS(argv)
   except flags.UnrecognizedFlagError as error:
-    names = [flag.name for flag in _own_flags(argv[0])]
+    names = [flag.name for flag in own]
     raise UserError(unknown_flag(error.flagname, names)) from None
   except flags.Error as error:
     raise UserError(brief(str(error))) from None
@@ -162,14 +180,10 @@ def help_text(doc: str, own: Iterable[flags.Flag]) -> str:
   """The help of a program: what it does, examples, a line or two per flag.
 
   Args:
-    doc: its docstring; a paragraph that begins with "Kept short" is for people
-      who read the code and is left out.
+    doc: its docstring.
     own: its flags.
   """
-  parts = [
-    part for part in doc.strip().split("\n\n") if not part.startswith("Kept")
-  ]
-  lines = ["\n\n".join(parts), "", "flags:"]
+  lines = [doc.strip(), "", "flags:"]
   for flag in own:
     value = "" if flag.boolean else "=..."
     head = f"  --{flag.name}{value}"
@@ -193,8 +207,8 @@ def _default(flag: flags.Flag) -> str:
   return f" [{default}]"
 
 
-def _own_flags(program: str) -> list[flags.Flag]:
-  """The flags that the program itself defines, in its order."""
-  own = flags.FLAGS.get_key_flags_for_module(program)
-  order = list(flags.FLAGS.flags_by_module_dict().get(program, own))
+def _own_flags(module: str) -> list[flags.Flag]:
+  """The flags that a program's module defines, in its order."""
+  own = flags.FLAGS.get_key_flags_for_module(module)
+  order = list(flags.FLAGS.flags_by_module_dict().get(module, own))
   return [flag for flag in order if flag in own and "." not in flag.name]

@@ -62,8 +62,21 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, text, message):
   assert said.startswith(f"--config: {file}: ")
   assert message in said
   assert "\n" not in said
-  with pytest.raises(UserError, match="--config: there is no Python file"):
-    config_file.load("x.py")
+
+
+def test_a_config_is_found_by_its_name_from_anywhere(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  found = config_file.find("sweeps/norms")
+  assert found.samefile(ROOT / "configs" / "sweeps" / "norms.py")
+  mine = tmp_path / "configs" / "lenet.py"
+  mine.parent.mkdir()
+  mine.write_text("")
+  assert config_file.find("lenet").samefile(mine)
+  for name, near in {"lenett": "lenet", "configs/lent.py": mine.name}.items():
+    with pytest.raises(UserError, match=f"is not there; did you mean .*{near}"):
+      config_file.find(name)
+  with pytest.raises(UserError, match=r"--sweep: x\.py is not there; for inst"):
+    config_file.load("x.py", "--sweep")
 
 
 @pytest.mark.parametrize(

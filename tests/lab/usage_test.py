@@ -23,9 +23,7 @@ def test_help_has_a_line_for_each_flag_and_its_default():
   flags.DEFINE_string(
     "a_name_that_is_quite_long", None, "word " * 20, flag_values=own
   )
-  doc = (
-    "Does it.\n\n  program --rounds=3\n\nKept short on purpose: see there.\n"
-  )
+  doc = "Does it.\n\n  program --rounds=3\n"
   listed = [own[name] for name in own]
   lines = usage.help_text(doc, listed).splitlines()
   assert lines[:5] == ["Does it.", "", "  program --rounds=3", "", "flags:"]
@@ -34,6 +32,14 @@ def test_help_has_a_line_for_each_flag_and_its_default():
   assert "  --format=...            Of figures. [png,pdf]" in lines
   assert "  --a_name_that_is_quite_long=..." in lines
   assert max(map(len, lines)) <= 80
+
+
+def test_programs_are_called_as_their_user_calls_them(monkeypatch):
+  told = "run python scripts/train.py first, or configs/train.py"
+  monkeypatch.setattr(sys, "argv", ["/a/bin/bnjax-report"])
+  assert usage.as_called(told) == "run bnjax-train first, or configs/train.py"
+  monkeypatch.setattr(sys, "argv", ["scripts/report.py"])
+  assert usage.as_called(told) == told
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["a", "-?"]])

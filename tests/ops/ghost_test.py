@@ -52,6 +52,15 @@ def test_pooled_less_averaged_variance_is_that_of_the_means():
   np.testing.assert_allclose(pooled.var, X.var((0, 1)), rtol=1e-5)
 
 
+def test_unequal_groups_weigh_by_their_counts():
+  mask = np.arange(16)[:, None, None] < 13  # of four groups, the last has one
+  _, moments = ops.ghost_batch_norm(X, groups=4, mask=mask)
+  pooled = ops.merge_ghosts(moments)
+  np.testing.assert_allclose(pooled.var, X[:13].var((0, 1)), rtol=1e-5)
+  plain = moments.var.mean(0) + np.var(moments.mean, 0)
+  assert np.abs(plain / pooled.var - 1).max() > 0.05
+
+
 def test_same_as_the_linen_layer():
   y, _ = ops.ghost_batch_norm(X, SCALE, BIAS, groups=4)
   layer = BatchNorm(False, groups=4, momentum=0.0)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from bnjax.lab.config.groups import GROUPS
+from bnjax.lab.config.groups import GROUPS, check_field
 from bnjax.lab.config.resolve import override
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.registry import is_outside
@@ -191,7 +191,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
         f"config.{key}: is no field of a config: it says how a run is judged, "
         "so let get_rules(config) return it"
       )
-    choice(f"config.{key}", key, default)
+    check_field(f"config.{key}", key, default)
   for key, kind in _FREE.items():
     if key in given:
       _check_free(key, given[key], kind)

@@ -12,8 +12,8 @@ from typing import Any
 
 from bnjax.lab import registry
 from bnjax.lab.config.declared import FIELDS
-from bnjax.lab.config.groups import GROUPS, entry
-from bnjax.lab.errors import UserError, choice
+from bnjax.lab.config.groups import GROUPS, check_field, entry
+from bnjax.lab.errors import UserError
 from bnjax.lab.registry import check_value
 
 # What describes the experiment as a whole and no single arm.
@@ -96,7 +96,7 @@ def override(
   merged = dict(base)
   for key, value in overrides.items():
     name = f"{field}.{key}" if field else key
-    choice(name, key, base)
+    check_field(name, key, base)
     old = base[key]
     if isinstance(old, Mapping) != isinstance(value, Mapping):
       raise UserError(f"{name}: {value!r} cannot replace {old!r}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from bnjax.lab import registry
-from bnjax.lab.config.groups import GROUPS, entry
+from bnjax.lab.config.groups import GROUPS, check_field, entry
 from bnjax.lab.config.resolve import switched
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.registry import kind_of
@@ -58,7 +58,8 @@ def lookup(config: Mapping[str, Any], field: str, of: str = "") -> Field:
       return _unset(config, path[0], key, name)
     if key not in value and depth and path[0] in ("grid", "probes"):
       return Field(None)  # names of the experiment's own
-    value = value[choice(name, key, value)]
+    check_field(name, key, value)
+    value = value[key]
   if isinstance(value, Mapping):
     raise UserError(
       f"{of}{field}: is a group of fields; set one of them: "

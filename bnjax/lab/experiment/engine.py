@@ -30,6 +30,7 @@ def run(
   *,
   rules: results.Rules | None = None,
   again: bool = True,
+  overwrite: bool = False,
   data_dir: str | None = None,
   checkpoint_seconds: float = 60.0,
   mesh: str | None = None,
@@ -54,6 +55,8 @@ def run(
     rules: how it is judged and what its report shows; None for the usual
       report, under the work directory's name.
     again: whether a finished run is trained again; otherwise its records stay.
+    overwrite: remove whatever run there is in `workdir` first, be it stopped,
+      damaged or of another config.
     data_dir: where prepared data sets are, see `bnjax.lab.data.load`.
     checkpoint_seconds: between checkpoints; 0: none, a stopped run starts
       afresh. So does one that times its arms (`config.interleave`).
@@ -84,12 +87,13 @@ def run(
   layout = processes.layout(mesh)
   first = processes.is_first()
   if first:
-    workdirs.check(workdir, config, arms)
+    workdirs.check(workdir, config, arms, overwrite=overwrite)
   tell = lambda message: report_progress(Progress("", 0, 1, message))
   notify = lambda line: report_progress(
     Progress("", 0, 1, f"note: {line}", notice=True)
   )
-  done = first and not again and (workdir / "summary.json").exists()
+  kept = not (again or overwrite)
+  done = first and kept and (workdir / "summary.json").exists()
   if processes.any_of(done):
     notify("it was finished before, and nothing is trained again")
     return workdirs.read_summary(workdir) if first else {}
@@ -110,7 +114,10 @@ def run(
     saved = None
     if first:
       check = stack.enter_context(locks.hold(workdir, notify))
-      workdirs.check(workdir, config, arms)  # nobody changes it from here on
+      # nobody changes it from here on
+      workdirs.check(workdir, config, arms, overwrite=overwrite)
+      if overwrite:
+        workdirs.clear(workdir)
       journal = Journal(workdir, 0 if timed else checkpoint_seconds, check)
       saved = journal.begin(config, arms, rules, environment, notify)
     saved, at = processes.share(saved), 0
@@ -150,11 +157,14 @@ def run(
         raise signals.Preempted(
           f"stopped as asked, at step {records.step} of {', '.join(where)}; "
           "the same command "
+          + ("without --overwrite " if overwrite else "")
           + ("goes on from there" if saves else "starts afresh")
         )
     if not first:
       return {}
-    return journal.finish(*loader.test_set(parts[0].spec))
+    summary = journal.finish(*loader.test_set(parts[0].spec))
+    writer.predictions(results.read_predictions(workdir).rows)
+    return summary
 
 
 def prepare(

@@ -11,6 +11,7 @@ from typing import Any
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
+from bnjax.lab.results.workdir import FAILED
 
 # What a run writes; `config.json`, `rules.json`, `environment.json` say how.
 # Without the first of them it is not finished, so that one is removed first.
@@ -25,6 +26,16 @@ RECORDS = (
 FOLDERS = ("params", "parts", "report")
 _OTHERS = ("checkpoints", "mlflow", "mlflow.json", "tensorboard", "wandb")
 _BEGUN = ("config.json", "rules.json", "environment.json")
+# What sweeps and writers leave beside that.
+_MORE = (
+  FAILED,
+  "logs",
+  "slurm",
+  "tensorboard",
+  "wandb",
+  "mlflow",
+  "mlflow.json",
+)
 
 
 def check(
@@ -33,6 +44,7 @@ def check(
   arms: Mapping[str, Any],
   *,
   grows: bool = False,
+  overwrite: bool = False,
 ) -> None:
   """Refuses a directory that holds something else than this experiment.
 
@@ -43,6 +55,7 @@ def check(
     config: of the experiment.
     arms: the complete specification of each arm.
     grows: whether it may have other points and seeds than it had.
+    overwrite: whether it may hold any other run, which will be removed.
 
   Raises:
     UserError: it holds other files, or an experiment with another config, or
@@ -54,6 +67,8 @@ def check(
         f"--workdir: {workdir / name} is a link, and a run follows none; "
         "remove it or name another directory"
       )
+  if overwrite and all((workdir / name).is_file() for name in _BEGUN[:2]):
+    return
   try:
     if grows:
       results.check_sums(workdir)
@@ -73,9 +88,10 @@ def check(
   new = results.to_strict({"config": config, "arms": arms})
   differences = results.differences(trained(old, grows), trained(new, grows))
   if differences:
+    remove = "remove it" if grows else "replace it by --overwrite"
     raise UserError(
       f"--workdir: {workdir} holds an experiment with another config "
-      f"({'; '.join(differences[:3])}); name another directory or remove it"
+      f"({'; '.join(differences[:3])}); name another directory or {remove}"
     )
 
 
@@ -124,11 +140,8 @@ def start(
     UserError: the directory cannot be written to.
   """
   try:
-    for name in RECORDS:
-      (workdir / name).unlink(missing_ok=True)
-    for name in FOLDERS:
-      if (workdir / name).exists():
-        shutil.rmtree(workdir / name)
+    for name in (*RECORDS, *FOLDERS):
+      _remove(workdir / name)
     record_rules(workdir, rules)
     results.write_json(
       workdir / "config.json", {"config": config, "arms": arms}
@@ -138,6 +151,28 @@ def start(
     raise UserError(
       f"--workdir: cannot write to {workdir}: {error.strerror}"
     ) from None
+
+
+def clear(workdir: Path) -> None:
+  """Removes what a run left, and nothing else; by what it is known, last.
+
+  Raises:
+    UserError: something cannot be removed.
+  """
+  try:
+    for name in (*RECORDS, *FOLDERS, *_MORE, "checkpoints", *_BEGUN[::-1]):
+      _remove(workdir / name)
+  except OSError as error:
+    raise UserError(
+      f"--overwrite: cannot remove {error.filename}: {error.strerror}"
+    ) from None
+
+
+def _remove(path: Path) -> None:
+  if path.is_dir() and not path.is_symlink():
+    shutil.rmtree(path)
+  else:
+    path.unlink(missing_ok=True)
 
 
 def read_summary(workdir: Path) -> dict[str, Any]:

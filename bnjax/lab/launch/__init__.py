@@ -7,7 +7,7 @@ process (`here`), in worker processes (`local`) or as a Slurm job array
 that of an experiment.
 """
 
-from bnjax.lab.launch.board import Board, best_table
+from bnjax.lab.launch.board import Board, best_table, failures
 from bnjax.lab.launch.here import Here
 from bnjax.lab.launch.local import Local
 from bnjax.lab.launch.planned import choose_arms, make_networks, planned
@@ -26,6 +26,7 @@ __all__ = [
   "best_table",
   "choose_arms",
   "collect",
+  "failures",
   "make_networks",
   "planned",
   "read_points",

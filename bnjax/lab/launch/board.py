@@ -209,6 +209,19 @@ def describe(row: Mapping[str, Any]) -> str:
   return f"{row['arm']}, {', '.join(fields)}"
 
 
+def failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+  """A line for each error of networks: of which, and how many more."""
+  own: dict[str, list[Mapping[str, Any]]] = {}
+  for row in rows:
+    own.setdefault(row["error"], []).append(row)
+  return [
+    describe(found[0])
+    + (f" and {len(found) - 1} more" if found[1:] else "")
+    + f": {error}"
+    for error, found in own.items()
+  ]
+
+
 def common(networks: Sequence[Network]) -> str:
   """What networks have in common, in a few words."""
   arms = list(dict.fromkeys(network.arm for network in networks))

@@ -18,6 +18,7 @@ from bnjax.lab.experiment.plan import Network
 from bnjax.lab.launch.parts import Part, last_step, network_key
 from bnjax.lab.results.rows import Table
 from bnjax.lab.results.workdir import FAILED
+from bnjax.lab.writers import Writer
 
 Row = dict[str, Any]
 METRICS, PROBES = "metrics.jsonl", "probes.jsonl"
@@ -92,6 +93,30 @@ def write_failed(workdir: Path, failed: Collection[Row]) -> None:
     results.write_json(workdir / FAILED, {"failed": list(failed)})
   else:
     (workdir / FAILED).unlink(missing_ok=True)
+
+
+class Told:
+  """Tells a writer what is gathered, from here on."""
+
+  def __init__(self, workdir: Path, writer: Writer):
+    self._files = {
+      workdir / METRICS: writer.rows,
+      workdir / PROBES: writer.probe_rows,
+    }
+    self._sizes = {
+      path: path.read_bytes().rfind(b"\n") + 1  # a torn line is written anew
+      for path in self._files
+      if path.exists()
+    }
+
+  def tell(self) -> None:
+    """Reads what is new; a network's records come all together."""
+    for path, tell in self._files.items():
+      with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(self._sizes.get(path, 0))
+        if lines := file.read().splitlines():
+          tell([json.loads(line) for line in lines])
+        self._sizes[path] = file.tell()
 
 
 class Watch:

@@ -12,7 +12,7 @@ from bnjax.lab.experiment import locks, workdirs
 from bnjax.lab.experiment.environment import describe_environment
 from bnjax.lab.experiment.plan import Network
 from bnjax.lab.launch import gather
-from bnjax.lab.launch.board import Board, Line, Stand, describe
+from bnjax.lab.launch.board import Board, Line, Stand, failures
 from bnjax.lab.launch.gather import Row, Watch
 from bnjax.lab.launch.local import Ended
 from bnjax.lab.launch.parts import (
@@ -26,6 +26,7 @@ from bnjax.lab.launch.parts import (
   write_parts,
 )
 from bnjax.lab.launch.planned import make_networks
+from bnjax.lab.writers import check as check_writers, open_writers
 
 _GRACE = 10.0  # seconds after Ctrl-C: more than a launcher takes to stop
 
@@ -72,6 +73,7 @@ def run(
   rules: results.Rules | None = None,
   data_dir: str | None = None,
   per_part: int = 0,
+  writers: Sequence[str] = (),
   board: Board | None = None,
 ) -> Outcome:
   """Trains the networks of a plan that `workdir` has no records of.
@@ -86,6 +88,7 @@ def run(
     rules: how it is judged; their `grid_metric` says which setting is best.
     data_dir: where prepared data sets are.
     per_part: networks in a part at most; 0 for all that share a program.
+    writers: names in `bnjax.lab.writers.WRITERS`, told of each part that ends.
     board: where progress is shown.
 
   Returns:
@@ -96,6 +99,7 @@ def run(
       another process uses it.
     signals.Preempted: it was asked to stop; what is done is kept.
   """
+  check_writers(writers)
   networks, wrong = make_networks(config, arms=arms, data_dir=data_dir)
   specs = resolve_arms(config)
   rules = rules or results.Rules()
@@ -104,7 +108,11 @@ def run(
     check = stack.enter_context(locks.hold(workdir))
     _begin(workdir, config, specs, rules)
     board = stack.enter_context(board or Board(rules.grid_metric))
-    sweep = _Sweep(config, networks, workdir, launcher, board, check)
+    name = workdir.resolve().name
+    writer = open_writers(writers, workdir, name, networks, notify=board.tell)
+    stack.callback(writer.close)
+    told = gather.Told(workdir, writer)
+    sweep = _Sweep(config, networks, workdir, launcher, board, check, told)
     asked = stack.enter_context(signals.watch(_GRACE))
     try:
       sweep.run(wrong, per_part, asked)
@@ -146,9 +154,11 @@ class _Sweep:
     launcher: Launcher,
     board: Board,
     check: Callable[[], None],
+    told: gather.Told,
   ):
     self._config, self._workdir = config, workdir
     self._launcher, self._board, self._check = launcher, board, check
+    self._told = told
     self._networks = by_key(networks)
     self._done = gather.final_rows(workdir, self._networks)
     self._failed: dict[str, Row] = {}
@@ -200,6 +210,7 @@ class _Sweep:
     self._list_failed()
     for part in self._waiting.values():
       self._done |= gather.gather(part, self._workdir, self._done, ended=False)
+    self._told.tell()
 
   def outcome(self) -> Outcome:
     """All networks, in the plan's order."""
@@ -229,6 +240,7 @@ class _Sweep:
     del self._waiting[part.folder]
     self._watched.pop(part.folder, None)
     self._done |= gather.gather(part, self._workdir, self._done, ended=True)
+    self._told.tell()
     if left := part.without(self._done).networks:
       error = status.error or f"{status.state} without its results"
       error = " ".join(error.split())
@@ -243,12 +255,8 @@ class _Sweep:
 
   def _fail(self, rows: Sequence[Row]) -> None:
     self._failed |= {network_key(row): row for row in rows}
-    alike: dict[str, list[Row]] = {}
-    for row in rows:
-      alike.setdefault(row["error"], []).append(row)
-    for error, own in alike.items():
-      more = f" and {len(own) - 1} more" if len(own) > 1 else ""
-      self._board.tell(f"failed: {describe(own[0])}{more}: {error}")
+    for line in failures(rows):
+      self._board.tell(f"failed: {line}")
 
   def _list_failed(self) -> None:
     """Writes which networks failed, if more did since the last time."""

@@ -54,8 +54,8 @@ def activation_of(model: Any) -> Callable[[jax.Array], jax.Array]:
   return found
 
 
-def kernel_init_of(model: Any) -> Initializer:
-  """What a model's `initializer` names, at its `init_scale`."""
-  make = lookup("model.init", model.initializer, INITIALIZERS)
+def kernel_init_of(model: Any, init: str = "") -> Initializer:
+  """What `init`, or a model's `initializer`, names, at its `init_scale`."""
+  make = lookup("model.init", init or model.initializer, INITIALIZERS)
   initializer: Initializer = make(model.init_scale)
   return initializer

@@ -93,9 +93,9 @@ class Deep(nn.Module):
     x = Tap(name="input")(noise(x) if redraw else x)
     activations = []
     for i in range(self.depth):
-      dense = layers.dense(self, self.width, f"dense_{i}", use_bias=False)
+      z = layers.dense(self, x, self.width, f"dense_{i}", use_bias=False)
       x = layers.finish(
-        {f"norm_{i}": dense(x)},
+        {f"norm_{i}": z},
         norm=self.norm,
         placement=self.placement,
         activation=activation_of(self),

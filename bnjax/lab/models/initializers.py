@@ -51,6 +51,14 @@ def torch_default(scale: Any = 1.0) -> Initializer:
   return _scaled(scale, variance_scaling(1 / 3, "fan_in", "uniform"))
 
 
+def bias_of(name: str, fan_in: int) -> Initializer:
+  """The initializer of the biases beside kernels that `name` draws.
+
+  Zeros, but for `torch`: `U(-b, b)`, `b = 1 / sqrt(fan_in)`, as PyTorch has it.
+  """
+  return uniform(fan_in**-0.5) if name == "torch" else jax.nn.initializers.zeros
+
+
 def truncated_normal(scale: Any = 1.0) -> Initializer:
   """`N(0, scale²)` drawn again beyond twice `scale`, as in TensorFlow.
 
@@ -65,7 +73,8 @@ def _scaled(scale: Any, initializer: Initializer) -> Initializer:
   return lambda key, shape, dtype=float: scale * initializer(key, shape, dtype)
 
 
-# `normal` is `randn` under the name that goes with a standard deviation.
+# `normal` is `randn` under the name that goes with a standard deviation, and
+# `torch` has the kernels of `torch_default` and draws biases besides.
 INITIALIZERS: dict[str, Callable[..., Initializer]] = {
   "randn": randn,
   "normal": randn,
@@ -73,6 +82,7 @@ INITIALIZERS: dict[str, Callable[..., Initializer]] = {
   "he": he,
   "xavier": xavier,
   "lecun": lecun,
+  "torch": torch_default,
   "torch_default": torch_default,
   "truncated_normal": truncated_normal,
 }

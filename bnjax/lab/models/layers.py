@@ -13,6 +13,7 @@ import numpy as np
 from bnjax import linen
 from bnjax.lab.errors import UserError
 from bnjax.lab.models.arguments import kernel_init_of
+from bnjax.lab.models.initializers import bias_of
 from bnjax.lab.models.norms import NoNorm, Norm
 from bnjax.lab.models.tap import Tap
 
@@ -28,12 +29,22 @@ def is_batch_norm(norm: Norm | None) -> bool:
 
 
 def dense(
-  model: Any, features: int, name: str, *, use_bias: bool = True
-) -> nn.Dense:
-  """A dense layer with the kernels that the fields of its model ask for."""
+  model: Any,
+  x: jax.Array,
+  features: int,
+  name: str,
+  *,
+  use_bias: bool = True,
+  init: str = "",
+) -> jax.Array:
+  """A dense layer of x, started as its model's fields ask, or as `init`."""
   return nn.Dense(
-    features, use_bias=use_bias, kernel_init=kernel_init_of(model), name=name
-  )
+    features,
+    use_bias=use_bias,
+    kernel_init=kernel_init_of(model, init),
+    bias_init=bias_of(init or model.initializer, x.shape[-1]),
+    name=name,
+  )(x)
 
 
 def normalize(

@@ -18,6 +18,7 @@ from bnjax.lab.models.arguments import (
 )
 from bnjax.lab.models.conv import PADDINGS, Conv
 from bnjax.lab.models.dropout import dropout, words_shape
+from bnjax.lab.models.initializers import bias_of
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
@@ -56,7 +57,7 @@ class LeNet(nn.Module):
     pool_every: a 2x2 maximum after every so many convolutions.
     activation: a name in `ACTIVATIONS`.
     initializer: a name in `INITIALIZERS`, for every kernel; biases start at
-      zero.
+      zero, with `torch` as in PyTorch.
     init_scale: multiplies the initial kernels.
     placement: the norm `before` or `after` the activation, or `after_pool`.
       Where there is no pool, and in dense layers, `after_pool` is `after`.
@@ -121,7 +122,7 @@ class LeNet(nn.Module):
     words = self._draw_words(x.shape[0]) if drop else []
     for i, features in enumerate(self.channels):
       x = finish(
-        {f"norm_{i}": self._conv(features, f"conv_{i}")(x)},
+        {f"norm_{i}": self._conv(x, features, f"conv_{i}")},
         norm=self.norm,
         tap=Tap(name=f"preactivation_{i}"),
         pool=None if (i + 1) % self.pool_every else self._pool,
@@ -131,14 +132,14 @@ class LeNet(nn.Module):
     first = len(self.channels)
     for i, features in enumerate(self.hidden, start=first):
       x = finish(
-        {f"norm_{i}": dense(features, f"dense_{i}", use_bias=self.use_bias)(x)},
+        {f"norm_{i}": dense(x, features, f"dense_{i}", use_bias=self.use_bias)},
         norm=self.norm if self.norm_dense else None,
         tap=Tap(name=f"preactivation_{i}"),
       )
       x = Tap(name=f"activation_{i}")(x)
       if drop:
         x = dropout(x, words[i - first], self.dropout_rate)
-    return dense(self.num_classes, "output")(x)
+    return dense(x, self.num_classes, "output")
 
   @nn.nowrap
   def _pool(self, x: jax.Array) -> jax.Array:
@@ -147,15 +148,17 @@ class LeNet(nn.Module):
     x = max_pool(x[:, :height, :width], window=2, stride=2)
     return local_response_norm(x) if self.local_response_norm else x
 
-  def _conv(self, features: int, name: str) -> Conv:
+  def _conv(self, x: jax.Array, features: int, name: str) -> jax.Array:
+    fan_in = self.kernel_size**2 * x.shape[-1]
     return Conv(
       features,
       (self.kernel_size, self.kernel_size),
       padding=self.padding,
       use_bias=self.use_bias,
       kernel_init=kernel_init_of(self),
+      bias_init=bias_of(self.initializer, fan_in),
       name=name,
-    )
+    )(x)
 
   def _draw_words(self, n: int) -> list[jax.Array]:
     """Returns each dense layer's random words, all from one draw."""

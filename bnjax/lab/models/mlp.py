@@ -15,10 +15,11 @@ from bnjax.lab.models.arguments import (
   is_static_zero,
 )
 from bnjax.lab.models.dropout import dropout, words_shape
+from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.published import Normalized, reroute_gradient
 from bnjax.lab.models.tap import Tap
-from bnjax.lab.registry import Count, Share, Traced
+from bnjax.lab.registry import Count, Share, Traced, lookup
 
 PLACEMENTS = ("before", "after")
 DERIVATIVES = ("corrected", "as_published")
@@ -39,7 +40,8 @@ class MLP(nn.Module):
     depth: number of hidden layers.
     activation: a name in `ACTIVATIONS`.
     initializer: a name in `INITIALIZERS`, for every kernel; biases start at
-      zero.
+      zero, with `torch` as in PyTorch.
+    later_init: another one for all kernels but the first; "" for the same.
     init_scale: multiplies the initial kernels; for `normal` it is their
       standard deviation, for `uniform` their largest magnitude.
     placement: the norm `before` or `after` the activation.
@@ -61,6 +63,7 @@ class MLP(nn.Module):
   depth: Layers = 2
   activation: str = "relu"
   initializer: str = "he"
+  later_init: str = ""
   init_scale: Traced[float] = 1.0
   placement: str = "before"
   dropout_rate: Traced[Share] = 0.0
@@ -70,6 +73,8 @@ class MLP(nn.Module):
   def __post_init__(self) -> None:
     """Checks names and ranges."""
     check_model(self, placement=PLACEMENTS, derivative=DERIVATIVES)
+    if self.later_init:
+      lookup("model.later_init", self.later_init, INITIALIZERS)
     published = self.derivative != "corrected"
     before = self.placement == "before"
     if published and not (before and layers.is_batch_norm(self.norm)):
@@ -109,6 +114,7 @@ class MLP(nn.Module):
       # `capture_intermediates` then finds the preactivations, too.
       and not self.is_mutable_collection("intermediates"),
     )
+    dense = functools.partial(layers.dense, self)
     previous = None
     x = x.reshape(x.shape[0], -1)
     if drop:  # one draw for all layers: on a CPU each draw has its overhead
@@ -116,9 +122,8 @@ class MLP(nn.Module):
       key = self.make_rng("dropout")
       words = jax.random.bits(key, (self.depth, *shape), jnp.uint32)
     for i in range(self.depth):
-      x = layers.dense(self, self.width, f"dense_{i}", use_bias=self.use_bias)(
-        x
-      )
+      init = self.later_init if i else ""
+      x = dense(x, self.width, f"dense_{i}", use_bias=self.use_bias, init=init)
       if reroute:
         this = Normalized(x, **self.get_variable("params", f"norm_{i}"))
         if previous is not None:
@@ -133,7 +138,8 @@ class MLP(nn.Module):
       x = Tap(name=f"activation_{i}")(x)
       if drop:
         x = dropout(x, words[i], self.dropout_rate)
-    return layers.dense(self, self.num_classes, "output")(x)
+    init = self.later_init if self.depth else ""
+    return dense(x, self.num_classes, "output", init=init)
 
   @nn.nowrap
   def _reroute(

@@ -85,6 +85,11 @@ def _entry(make: Callable[..., nn.Module], **arguments: _Argument) -> Norm:
   return entry
 
 
+def _torch_batch_norm(*, decay: Any = 0.9, **fields: Any) -> linen.BatchNorm:
+  """Batch norm by PyTorch's defaults: running variances are unbiased."""
+  return linen.BatchNorm(rule=ops.ema(decay, unbiased=True), **fields)
+
+
 def _batch_renorm(
   *,
   renorm_start: int = 5_000,
@@ -131,6 +136,11 @@ NORMS: dict[str, Norm] = {
   # Of the batch, with running statistics.
   "batch_norm": _entry(linen.BatchNorm, **_RUNNING),
   "flax_batch_norm": _entry(nn.BatchNorm, **_RUNNING),  # to compare with
+  "torch_batch_norm": _entry(
+    _torch_batch_norm,
+    epsilon=_Argument("epsilon", Traced[NotNegative], 1e-5),
+    decay=_Argument("decay", Traced[Share]),
+  ),
   "batch_renorm": _entry(
     _batch_renorm,
     epsilon=_Argument("epsilon", Traced[NotNegative], 1e-5),

@@ -8,6 +8,7 @@ from bnjax.lab.report.collection import Collection, write_page
 from bnjax.lab.report.document import Report, write_figures, write_report
 from bnjax.lab.report.export import Exported, export_run
 from bnjax.lab.report.gallery import write_gallery
+from bnjax.lab.report.printed import print_summary
 from bnjax.lab.report.render import Table, print_tables
 from bnjax.lab.report.tables import summary_tables
 
@@ -17,6 +18,7 @@ __all__ = [
   "Report",
   "Table",
   "export_run",
+  "print_summary",
   "print_tables",
   "summary_tables",
   "write_figures",

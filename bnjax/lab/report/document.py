@@ -2,8 +2,8 @@
 
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from bnjax.lab.errors import UserError, choice, plain
 from bnjax.lab.report.figures import draw_figures
@@ -32,13 +32,15 @@ class Report(NamedTuple):
     page: index.html, self-contained.
     markdown: report.md, beside the figures it shows.
     figures: the figures' files.
-    tables: the tables, to be printed with `print_tables`.
+    summary: what it says, to be printed with `print_summary`.
+    tables: its tables.
     notices: what was missing or odd, one line each.
   """
 
   page: pathlib.Path
   markdown: pathlib.Path
   figures: list[pathlib.Path]
+  summary: Mapping[str, Any]
   tables: Sequence[Table]
   notices: list[str]
 
@@ -87,6 +89,7 @@ def draw_report(
       page=replace(out / "index.html", make_page([one])),
       markdown=replace(out / "report.md", _markdown(one, figures)),
       figures=figures,
+      summary=one.summary,
       tables=one.tables,
       notices=[*map(plain, one.notices), *([] if plotly() else [MISSING])],
     )

@@ -1,12 +1,13 @@
 """From a work directory to what is kept of it: small, and the same each time.
 
 What is kept is `summary.json`, `config.json`, `rules.json`, `environment.json`,
-the figures as PNG and `metrics.json`, the metrics thinned out
-(`bnjax.lab.results.thin`) and a list of these files: they alone are replaced
-when the run is exported again. A person adds `finding.md`, a paragraph on what
-was found.
+the figures as PNG, the predictions that have an image, and `metrics.json`, the
+metrics thinned out (`bnjax.lab.results.thin`) and a list of these files: they
+alone are replaced when the run is exported again. A person adds `finding.md`, a
+paragraph on what was found.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -24,7 +25,8 @@ from bnjax.lab.results.workdir import METRICS
 
 RECORDS = ("config.json", "environment.json")
 SUMMARY = "summary.json"
-_FILE = r"\w[\w .,=+-]*\.(json|png)"
+PREDICTIONS = "predictions.jsonl"
+_FILE = r"\w[\w .,=+-]*\.(json|jsonl|png)"
 LIMIT = 1_000_000  # bytes of an experiment, in a repository of them
 
 
@@ -75,7 +77,11 @@ def export_run(
   summary = run.summarize()
   shown = [path for path in done.figures if path.suffix == ".png"]
   copies = [*(source / name for name in RECORDS), *shown]
+  said = [row for row in one.predictions if "image" in row and one.picture]
+  if said:
+    copies.append((source / PREDICTIONS).with_suffix(".png"))
   names = [*(path.name for path in copies), NAME, SUMMARY, METRICS]
+  names += [PREDICTIONS] if said else []
   with told(folder, "--export"):
     before = _before(folder, summary["title"], names)
     for name in names:
@@ -90,6 +96,9 @@ def export_run(
       (folder / name).unlink(missing_ok=True)
     for path in copies:
       replace(folder / path.name, path.read_bytes())
+    if said:
+      lines = [json.dumps(row, separators=(",", ":")) + "\n" for row in said]
+      replace(folder / PREDICTIONS, "".join(lines))
     results.write_rules(folder, run.rules, run.recorded.first)
     results.write_json(folder / SUMMARY, summary)
     size = sum((folder / name).stat().st_size for name in names)

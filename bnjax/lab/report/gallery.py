@@ -83,7 +83,6 @@ def _section(one: Experiment) -> dict[str, Any]:
   command = str(one.records.environment.get("command", ""))
   return {
     "one": one,
-    "published": [e for e in one.summary["entries"] if e["published"]],
     "finding": Markup(one.finding.strip()),
     "tables": _tables(one.summary),
     "layers": layer_tables(one.summary),
@@ -166,8 +165,8 @@ def _duration(seconds: float) -> str:
 
 def _doubts(one: Experiment) -> Iterator[tuple[str, str]]:
   """All that does not hold, is undecided or cannot be compared, in words."""
-  for entry in one.summary["entries"]:
-    if entry["published"] and entry["verdict"] != HOLDS:
+  for entry in one.published:
+    if entry["verdict"] != HOLDS:
       yield entry["verdict"], _reasoned(_doubt(entry), entry["reason"])
   for claim in one.summary["claims"]:
     verdict, reason = claim["verdict"], claim["reason"]

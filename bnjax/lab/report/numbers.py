@@ -157,7 +157,7 @@ def _factor(value: float) -> str:
   return f"{value:.3g}" if abs(value) < 1e5 else f"{value:.1e}"
 
 
-def format_result(entry: Mapping[str, Any], *, spread: bool = True) -> str:
+def format_result(entry: Mapping[str, Any]) -> str:
   """The result of a summary's entry, and what is to be said of its seeds."""
   metric = entry["metric"]
   bounds = entry.get("bounds") or {"at_least": 0, "at_most": 0}
@@ -167,8 +167,7 @@ def format_result(entry: Mapping[str, Any], *, spread: bool = True) -> str:
     text = SIGNS[sign] + format_value(metric, entry["mean"])
     never = " never" if counts_steps(metric) else ""
     return f"{text} ({least + most} of {entry['seeds']}{never})"
-  std = entry["std"] if spread else None
-  text = format_spread(metric, entry["mean"], std)
+  text = format_spread(metric, entry["mean"], entry["std"])
   if entry["finite"] < entry["seeds"]:
     text += f" ({entry['finite']} of {entry['seeds']} finite)"
   return text

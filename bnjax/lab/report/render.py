@@ -7,10 +7,10 @@ escapes what it would take for markup.
 import dataclasses
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from rich import box, console, measure, padding, table, text
+from rich import box, cells, console, measure, padding, table, text
 
 from bnjax.lab.errors import plain as plain
 
@@ -25,6 +25,9 @@ STYLES = {
 
 # What stands in a cell where there is nothing to say.
 NONE = "\N{EN DASH}"
+
+# Columns that a narrow terminal does without, before it does others.
+_SPARED = ("margin", "difference", "95% interval")
 
 # Before a ratio.
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -66,8 +69,8 @@ class Table:
 
   def is_number(self, column: int) -> bool:
     """Whether a column is aligned to the right: it holds numbers."""
-    cells = [row[column] for row in self.rows]
-    return all(re.match(_NUMBER, cell) for cell in cells)
+    own = [row[column] for row in self.rows]
+    return all(re.match(_NUMBER, cell) for cell in own)
 
 
 def escape_markdown(value: str) -> str:
@@ -97,13 +100,19 @@ def markdown_rows(tab: Table) -> str:
   rule = ["--:" if tab.is_number(i) else "---" for i in range(len(tab.columns))]
   escaped = [[escape_markdown(c) for c in row] for row in tab.rows]
   rows = [[*map(escape_markdown, tab.columns)], rule, *escaped]
-  lines = [f"| {' | '.join(cells)} |" for cells in rows]
+  lines = [f"| {' | '.join(row)} |" for row in rows]
   lines += ["", *(f"- {escape_markdown(note)}" for note in tab.notes)]
   return "\n".join(lines).rstrip()
 
 
-def to_rich(tab: Table) -> table.Table:
-  """The table for a terminal, without its notes."""
+def to_rich(tab: Table, width: int | None = None) -> table.Table:
+  """The table for a terminal, without its notes.
+
+  Args:
+    tab: the table.
+    width: columns of the terminal; if it does not fit, words stay whole.
+  """
+  widths = None if width is None else _widths(tab, width)
   drawn = table.Table(
     title=text.Text(plain(tab.title), style="bold"),
     title_justify="left",
@@ -115,12 +124,55 @@ def to_rich(tab: Table) -> table.Table:
       text.Text(plain(column)),
       justify="right" if tab.is_number(index) else "left",
       overflow="fold",
+      width=widths[index] if widths else None,
     )
-  for cells in tab.rows:
-    drawn.add_row(
-      *(text.Text(plain(c), style=STYLES.get(c, "")) for c in cells)
-    )
+  for row in tab.rows:
+    drawn.add_row(*(text.Text(plain(c), style=STYLES.get(c, "")) for c in row))
   return drawn
+
+
+def _fitting(tab: Table, width: int) -> Table:
+  """Without columns that would break words: those that tell least, first."""
+  shown = list(range(len(tab.columns)))
+  least = _longest(tab, str.split)
+  while len(shown) > 2 and _total([least[i] for i in shown]) > width:
+    names = [tab.columns[i] for i in shown]
+    spared = [names.index(name) for name in _SPARED if name in names]
+    del shown[(spared or [-2])[0]]
+  hidden = [c for i, c in enumerate(tab.columns) if i not in shown]
+  if not hidden:
+    return tab
+  left_out = f"the report has more columns: {', '.join(hidden)}"
+  return dataclasses.replace(
+    tab,
+    columns=tuple(tab.columns[i] for i in shown),
+    rows=tuple(tuple(row[i] for i in shown) for row in tab.rows),
+    notes=(*tab.notes, left_out),
+  )
+
+
+def _widths(tab: Table, width: int) -> list[int] | None:
+  """Of the columns of a table that is too wide: at least its longest word."""
+  whole, found = _longest(tab, lambda cell: [cell]), _longest(tab, str.split)
+  if _total(whole) <= width or _total(found) > width:
+    return None
+  for index, natural in enumerate(whole):
+    found[index] += min(natural - found[index], width - _total(found))
+  return found
+
+
+def _longest(tab: Table, parts: Callable[[str], list[str]]) -> list[int]:
+  """The longest part of each column's cells."""
+  columns = zip(tab.columns, *tab.rows, strict=True)
+  return [
+    max(cells.cell_len(part) for cell in column for part in ["", *parts(cell)])
+    for column in columns
+  ]
+
+
+def _total(widths: Sequence[int]) -> int:
+  """How wide a table is, of columns so wide."""
+  return sum(widths) + 3 * len(widths) - 1
 
 
 def print_tables(
@@ -135,7 +187,9 @@ def print_tables(
   """
   output = output or console.Console(highlight=False)
   for tab in tables:
-    drawn = to_rich(tab)
+    if output.is_terminal:
+      tab = _fitting(tab, output.width)
+    drawn = to_rich(tab, output.width if output.is_terminal else None)
     if not output.is_terminal:
       wide = output.options.update(width=10_000)
       natural = measure.Measurement.get(output, wide, drawn).maximum

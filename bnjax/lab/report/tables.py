@@ -30,13 +30,21 @@ HEADLINE = ("test_accuracy", "validation_accuracy", "test_loss", "loss")
 
 def summary_tables(summary: Summary) -> list[Table]:
   """Every table of a summary that has rows, in the order of reading."""
-  tables = [
-    _results(summary),
-    *grid_tables(summary),
-    claims_table(summary),
-    *layer_tables(summary),
-    *_curves(summary),
-  ]
+  more = [claims_table(summary), *layer_tables(summary), *_curves(summary)]
+  return _titled(summary, [*_own_tables(summary), *more])
+
+
+def main_tables(summary: Summary) -> list[Table]:
+  """The tables of what was measured at the end, which have rows."""
+  return _titled(summary, _own_tables(summary))
+
+
+def _own_tables(summary: Summary) -> list[Table]:
+  return [_results(summary), *grid_tables(summary)]
+
+
+def _titled(summary: Summary, tables: list[Table]) -> list[Table]:
+  """Those that have rows; above them the run's title, and its notes."""
   tables = [table for table in tables if table.rows]
   if not tables:
     return []

@@ -8,6 +8,7 @@ from bnjax.lab.results.figure_kinds import Figure
 from bnjax.lab.results.figures import figures
 from bnjax.lab.results.grids import BEST, LARGEST, TRAINED
 from bnjax.lab.results.names import (
+  Distance,
   Extreme,
   Growth,
   Metric,
@@ -143,7 +144,7 @@ def _check_name(
       _check_metric(name, config, metrics)
     case Probe():
       _check_probe(name, config)
-    case StepsTo() | Extreme():
+    case StepsTo() | Extreme() | Distance():
       _check_name(name.of, config, metrics)
     case Growth():
       _check_probe(name.layers[0], config)

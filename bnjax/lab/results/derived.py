@@ -8,6 +8,8 @@
 - `growth`: the geometric mean, over neighbouring layers from the first to the
   last, of the later one's value over the earlier one's, which is
   (v_last / v_first)^(1 / (n - 1)) of n layers.
+- `distance`: the mean over the steps of a published curve of |log10 (v / p)|, v
+  being the value and p the published one.
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bnjax.lab.results.aggregate import Curve
+from bnjax.lab.results.published import PublishedCurve
 
 
 def steps_to(
@@ -99,6 +102,35 @@ def growth(layers: Sequence[Curve], *, name: str) -> Curve | None:
   assert first.arm == last.arm
   return Curve(
     first.arm, name, tuple(seeds), tuple(steps), np.exp(exponent), present
+  )
+
+
+def distance(
+  curve: Curve, published: PublishedCurve, *, name: str
+) -> Curve | None:
+  """How far each seed's curve is from a published one, in powers of ten.
+
+  Args:
+    curve: any metric.
+    published: of the same; its values are positive.
+    name: the metric's name.
+
+  Returns:
+    One step, the last published one; NaN where a value is not positive. None
+    where the curve lacks a published step.
+  """
+  if not {*published.steps} <= {*curve.steps}:
+    return None
+  values, present = _part(curve, curve.seeds, published.steps)
+  positive = np.where(values > 0, values, np.nan)
+  apart = np.abs(np.log10(positive / np.asarray(published.values)))
+  return Curve(
+    curve.arm,
+    name,
+    curve.seeds,
+    (published.steps[-1],),
+    apart.mean(axis=1, keepdims=True),
+    np.all(present, axis=1, keepdims=True),
   )
 
 

@@ -16,6 +16,7 @@ from bnjax.lab.results.aggregate import Curve
 from bnjax.lab.results.layers import profiles
 from bnjax.lab.results.measured import Measured
 from bnjax.lab.results.names import (
+  Distance,
   Extreme,
   Growth,
   Metric,
@@ -104,7 +105,7 @@ def _asked(measured: Measured) -> Iterator[tuple[str, str, int]]:
 
 def _leaves(name: Name) -> Sequence[_Leaf]:
   match name:
-    case StepsTo() | Extreme():
+    case StepsTo() | Extreme() | Distance():
       return _leaves(name.of)
     case Growth():
       return name.layers

@@ -12,6 +12,7 @@ from bnjax.lab.results.aggregate import (
 )
 from bnjax.lab.results.grids import LARGEST, PLAIN, Grid, grids
 from bnjax.lab.results.names import (
+  Distance,
   Extreme,
   Growth,
   Metric,
@@ -141,6 +142,13 @@ class Measured:
         if len(whole) < len(found):
           return None
         return derived.growth(whole, name=text)
+      case Distance():
+        inner = self._metric(arm, name.of)
+        key = arm, name.of.metric
+        for line in self.rules.curves:
+          if inner is not None and (line.arm, line.metric) == key:
+            return derived.distance(inner, line, name=text)
+        return None
 
   def _metric(self, arm: str, name: Metric) -> Curve | None:
     grid = self.grids.get(arm)

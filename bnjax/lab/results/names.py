@@ -11,6 +11,7 @@
     range:percentiles/preactivation_2[1]  greatest minus least over steps
     growth:gradient_variance/activation_{1..18}
                                           per layer, from layer 18 back to 1
+    distance:loss                         from the arm's published curve of it
 
 What follows `steps_to:`, `max:`, `min:` and `range:` is any of the names above
 them. `derived` says how each is computed.
@@ -83,7 +84,14 @@ class Growth:
   layers: tuple[Probe, ...]
 
 
-Name = Metric | Probe | StepsTo | Extreme | Growth
+@dataclasses.dataclass(frozen=True)
+class Distance:
+  """How far a metric is from the curve of it that is published for the arm."""
+
+  of: Metric
+
+
+Name = Metric | Probe | StepsTo | Extreme | Growth | Distance
 
 
 def parse_name(text: str) -> Name:
@@ -114,7 +122,12 @@ def parse_name(text: str) -> Name:
     return Extreme(kind, parse_name(rest))
   if kind == "growth":
     return _growth(text, rest)
-  kinds = ", ".join((*_EXTREMES, "steps_to", "growth"))
+  if kind == "distance":
+    of = parse_name(rest)
+    if not isinstance(of, Metric) or of.point:
+      raise ValueError(f"{text!r}: write distance:METRIC")
+    return Distance(of)
+  kinds = ", ".join((*_EXTREMES, "steps_to", "growth", "distance"))
   raise ValueError(
     f"{text!r}: {kind!r} is unknown before a colon; valid: {kinds}"
   )
@@ -260,6 +273,8 @@ def _words(name: Name) -> str:
       )
       to = next(b for a, b in zip(first, last, strict=True) if a != b)
       return f"growth per layer of {_words(name.layers[0])} to {to}"
+    case Distance():
+      return f"mean |log10| of {_words(name.of)} over the published one"
 
 
 def _place(point: tuple[tuple[str, Any], ...]) -> str:

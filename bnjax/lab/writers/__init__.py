@@ -31,12 +31,14 @@ class _Kind(NamedTuple):
     extra: of bnjax, that brings the package.
     open_run: from the work directory and a network to its run.
     most: networks it is used for; with more, its page would be of no use.
+    tables: whether its runs can show tables.
   """
 
   package: str
   extra: str
   open_run: Callable[[Path, About], Run]
   most: int
+  tables: bool = False
 
 
 WRITERS: dict[str, _Kind] = {
@@ -45,8 +47,9 @@ WRITERS: dict[str, _Kind] = {
     "lab",
     lambda workdir, about: TensorBoardRun(workdir / "tensorboard", about),
     200,
+    tables=True,
   ),
-  "wandb": _Kind("wandb", "wandb", WandbRun, 50),
+  "wandb": _Kind("wandb", "wandb", WandbRun, 50, tables=True),
   "mlflow": _Kind("mlflow", "mlflow", MlflowRun, 200),
 }
 
@@ -122,5 +125,7 @@ def open_writers(
       )
       continue
     open_run = functools.partial(kind.open_run, Path(workdir))
-    opened[name] = PerNetwork(open_run, experiment, networks)
+    opened[name] = PerNetwork(
+      open_run, experiment, networks, tables=kind.tables
+    )
   return Composite(opened, notify)

@@ -27,6 +27,10 @@ class Composite:
     """See `Writer.probe_rows`."""
     self._each(lambda writer: writer.probe_rows(rows))
 
+  def predictions(self, rows: Sequence[Row]) -> None:
+    """See `Writer.predictions`."""
+    self._each(lambda writer: writer.predictions(rows))
+
   def close(self) -> None:
     """See `Writer.close`."""
     self._each(lambda writer: writer.close())

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bnjax.lab.writers.writer import Histogram, Network, Row
+from bnjax.lab.writers.writer import Histogram, Network, Row, Table
 
 _IDENTITY = ("arm", "seed", "step", "point")
 _FEW = 10  # numbers that are shown one by one; more as a histogram of them
 _BINS = 30
+_SHOWN = 1000  # test images in a table of predictions
 
 
 def name_of(arm: str, seed: int, point: Mapping[str, Any]) -> str:
@@ -129,3 +130,28 @@ def moments(histogram: Histogram) -> tuple[float, float, float]:
     math.fsum(counts * middles),
     math.fsum(counts * middles**2),
   )
+
+
+def prediction_table(rows: Sequence[Row]) -> Table:
+  """What arms say of test images, those that they disagree on first.
+
+  >>> arms = {"a": {"prediction": 7, "confidence": 0.9, "right": 1.0}}
+  >>> row = {"index": 3, "label": 7, "disagreement": 0.1, "arms": arms}
+  >>> prediction_table([row]).columns[3:]
+  ('a: prediction', 'a: confidence', 'a: right')
+  >>> prediction_table([row]).rows
+  [(3, 7, 0.1, 7, 0.9, 1.0)]
+  """
+  own = ("prediction", "confidence", "right")
+  arms = list(rows[0]["arms"])
+  columns = ["index", "label", "disagreement"]
+  columns += [f"{arm}: {name}" for arm in arms for name in own]
+  first = sorted(rows, key=lambda row: -row["disagreement"])[:_SHOWN]
+  cells = [
+    (
+      *(row[name] for name in columns[:3]),
+      *(row["arms"][arm][name] for arm in arms for name in own),
+    )
+    for row in first
+  ]
+  return Table(tuple(columns), cells)

@@ -8,6 +8,7 @@ from bnjax.lab.writers.numbers import (
   flatten,
   hyperparameters,
   name_of,
+  prediction_table,
   probe_numbers,
   scalars,
 )
@@ -21,6 +22,7 @@ class PerNetwork:
     open_run: what makes a run.
     experiment: the experiment's name.
     networks: all networks that will be told of.
+    tables: whether its runs can show tables.
   """
 
   def __init__(
@@ -28,13 +30,16 @@ class PerNetwork:
     open_run: Callable[[About], Run],
     experiment: str,
     networks: Sequence[Network],
+    *,
+    tables: bool = False,
   ):
     self._open_run = open_run
+    self._tables = tables
     self._experiment = experiment
-    tables = hyperparameters(networks)
+    fields = hyperparameters(networks)
     self._networks = {
-      _key(network.arm, network.seed, network.point): (network, table)
-      for network, table in zip(networks, tables, strict=True)
+      _key(network.arm, network.seed, network.point): (network, own)
+      for network, own in zip(networks, fields, strict=True)
     }
     self._runs: dict[str, Run] = {}
 
@@ -54,6 +59,14 @@ class PerNetwork:
       many |= more_many
     for row, few, many in steps.values():
       self._run(row).write(row["step"], few, many)
+
+  def predictions(self, rows: Sequence[Row]) -> None:
+    """See `Writer.predictions`: a run of its own shows them, if one can."""
+    if rows and self._tables:
+      about = About(self._experiment, "predictions", "predictions", {}, {}, 0)
+      run: Any = self._open_run(about)
+      run.table("predictions", prediction_table(rows))
+      run.close()
 
   def close(self) -> None:
     """Closes every run."""

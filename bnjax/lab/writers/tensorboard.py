@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bnjax.lab.writers.numbers import moments
-from bnjax.lab.writers.writer import About, Histogram
+from bnjax.lab.writers.writer import About, Histogram, Table
 
 _TABLE = ("accuracy", "loss")  # metrics that the hyperparameter table shows
 
@@ -68,6 +68,16 @@ class TensorBoardRun:
     for name, histogram in histograms.items():
       told.MergeFrom(_histogram(name, histogram))
     self._write(Event(summary=told), step)
+    self._events.flush()
+
+  def table(self, name: str, table: Table) -> None:
+    """Shows a table as text, in Markdown; see `Run`."""
+    from tensorboardX import summary
+    from tensorboardX.proto.event_pb2 import Event
+
+    rows = [table.columns, ("--:",) * len(table.columns), *table.rows]
+    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
+    self._write(Event(summary=summary.text(name, "\n".join(lines))), 0)
     self._events.flush()
 
   def _write_table(self, metrics: list[str]) -> None:

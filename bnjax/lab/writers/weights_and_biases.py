@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bnjax.lab.writers.run_ids import run_id
-from bnjax.lab.writers.writer import About, Histogram
+from bnjax.lab.writers.writer import About, Histogram, Table
 
 
 class WandbRun:
@@ -66,6 +66,13 @@ class WandbRun:
       arrays = np.asarray(counts), np.asarray(edges)
       told[name] = wandb.Histogram(np_histogram=arrays)
     self._run.log(told)
+
+  def table(self, name: str, table: Table) -> None:
+    """Shows a table; see `Run`."""
+    import wandb
+
+    rows = [list(row) for row in table.rows]
+    self._run.log({name: wandb.Table(columns=list(table.columns), data=rows)})
 
   def close(self) -> None:
     """See `Run.close`."""

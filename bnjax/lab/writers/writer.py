@@ -44,6 +44,9 @@ class Writer(Protocol):
   def probe_rows(self, rows: Sequence[Row]) -> None:
     """Rows of probes.jsonl, likewise."""
 
+  def predictions(self, rows: Sequence[Row]) -> None:
+    """Rows of predictions.jsonl, at the end of a run that leaves them."""
+
   def close(self) -> None:
     """All is told; called once."""
 
@@ -80,8 +83,18 @@ class About(NamedTuple):
   first_step: int
 
 
+class Table(NamedTuple):
+  """Cells by columns, which are named."""
+
+  columns: tuple[str, ...]
+  rows: list[tuple[int | float, ...]]
+
+
 class Run(Protocol):
-  """Where the numbers of one network go."""
+  """Where the numbers of one network go.
+
+  Runs that can show a table have a method `table(name, table)` besides.
+  """
 
   def write(
     self,

@@ -123,8 +123,14 @@ def test_the_ends_of_a_range_belong_to_it_or_not():
 @pytest.mark.parametrize(
   ("config", "said"),
   [
-    ({"lerning_rate": 3.0}, "config.lerning_rate: 'lerning_rate' is not known"),
-    ({"weight_decay": 0.1}, "config.weight_decay: 'weight_decay' is not known"),
+    ({"lerning_rate": 3.0}, "not known; did you mean optimizer.learning_rate?"),
+    ({"weight_decay": 0.1}, "not known; did you mean optimizer.weight_decay?"),
+    (
+      {"memory_gb": 8.0},
+      "config.memory_gb: 'memory_gb' is not known; did you "
+      "mean machine.memory_gb?",
+    ),
+    ({"stepz": 3}, "did you mean 'steps'?"),
     ({"arms": {"": {}}}, "arms: '' is no name"),
     ({"arms": {"a": 3}}, "arms.a: 3 is no group of fields"),
     ({"arms": None}, "arms: None is no group of names"),

@@ -60,6 +60,16 @@ def done(tmp_path_factory):
   return workdir, summary, progress
 
 
+RECORDED = {
+  "SHA256SUMS",
+  "config.json",
+  "environment.json",
+  "metrics.jsonl",
+  "rules.json",
+  "summary.json",
+}
+
+
 def _rows(workdir):
   lines = (workdir / "metrics.jsonl").read_text().splitlines()
   return [json.loads(line) for line in lines]
@@ -67,15 +77,7 @@ def _rows(workdir):
 
 def test_the_work_directory_holds_the_whole_truth(done):
   workdir, summary, _ = done
-  names = {path.name for path in workdir.iterdir()}
-  assert names == {
-    "SHA256SUMS",
-    "config.json",
-    "environment.json",
-    "metrics.jsonl",
-    "rules.json",
-    "summary.json",
-  }
+  assert {path.name for path in workdir.iterdir()} == RECORDED
   config = json.loads((workdir / "config.json").read_text())["config"]
   assert config == results.to_strict(CONFIG)
   environment = json.loads((workdir / "environment.json").read_text())
@@ -169,10 +171,27 @@ def test_other_rules_and_another_machine_are_no_other_config(tmp_path):
     experiment.run(config | {"steps": 3}, tmp_path)
 
 
-def test_without_rules_a_run_has_the_usual_report(tmp_path):
+def test_overwriting_removes_a_run_and_nothing_else(tmp_path):
+  workdir, mine = tmp_path / "my_run", tmp_path / "mine"
+  for folder in (mine, workdir / "report", workdir / "checkpoints"):
+    folder.mkdir(parents=True)
+    (folder / "1").write_text("years of work")
+  for name in ("config.json", "metrics.jsonl", "summary.json", "thesis.tex"):
+    (workdir / name).write_text("{")
+  (workdir / "tensorboard").symlink_to(mine)
   config = CONFIG | {"arms": {"batch_norm": {}}, "steps": 2, "seeds": 1}
-  summary = experiment.run(config, tmp_path / "my_run")
+  before = sorted(workdir.rglob("*"))
+  with pytest.raises(UserError, match=r"config\.json does not hold"):
+    experiment.run(config, workdir, overwrite=True)  # whose may that be?
+  assert sorted(workdir.rglob("*")) == before
+  (workdir / "rules.json").write_text("a run's, and damaged")
+  summary = experiment.run(config, workdir, overwrite=True)
+  # Without rules it has the usual report.
   assert (summary["title"], summary["claims"]) == ("my run", [])
+  assert {path.name for path in workdir.iterdir()} == {
+    *RECORDED, "thesis.tex"
+  }  # fmt: skip
+  assert (mine / "1").read_text() == "years of work"
 
 
 def test_same_config_again_replaces_and_repeats_it(done, tmp_path):

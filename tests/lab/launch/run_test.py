@@ -9,7 +9,7 @@ from rich.console import Console
 from bnjax.lab import experiment, report, results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks, params, plan
-from bnjax.lab.launch.board import Board, best_table, describe
+from bnjax.lab.launch.board import Board, best_table, describe, failures
 from bnjax.lab.launch.planned import planned
 from bnjax.lab.launch.run import run
 
@@ -36,11 +36,12 @@ def test_a_sweep_leaves_what_a_run_of_its_grid_does(config, here, tmp_path):
   config["probes"] = {"mean": {"measure": "mean", "layers": ("activation_0",)}}
   sweep = planned(config, RATES)
   launcher = here()
-  outcome = run(sweep, tmp_path / "sweep", launcher)
+  told = ["tensorboard"]
+  outcome = run(sweep, tmp_path / "sweep", launcher, writers=told)
   assert launcher.given == [_given(RATES)]
   assert (outcome.failed, outcome.missing) == ([], 0)
   whole = {**sweep, "predictions": False}
-  experiment.run(whole, tmp_path / "alone")
+  experiment.run(whole, tmp_path / "alone", writers=told)
   for name in ("metrics.jsonl", "probes.jsonl"):
     ours, theirs = (
       results.read_rows(tmp_path / folder / name).rows
@@ -55,6 +56,14 @@ def test_a_sweep_leaves_what_a_run_of_its_grid_does(config, here, tmp_path):
   ]
   for ours, theirs in zip(*map(_leaves, kernels), strict=True):
     np.testing.assert_array_equal(ours, theirs)
+  ours, theirs = (
+    {path.parent.relative_to(folder): path.stat().st_size
+     for path in folder.rglob("events.*")}
+    for folder in (tmp_path / "sweep", tmp_path / "alone")
+  )  # fmt: skip
+  assert ours.keys() == theirs.keys()
+  assert len(ours) == 4
+  assert min(ours.values()) > 0.9 * max(theirs.values())
   names = {path.name for path in (tmp_path / "sweep").iterdir()}
   assert names == {path.name for path in (tmp_path / "alone").iterdir()}
   environment = results.read_json(tmp_path / "sweep" / "environment.json")
@@ -261,6 +270,13 @@ def test_the_board_shows_the_best(config, here, tmp_path, capsys):
   assert "4 of 4 networks" in text
   row = {**outcome.rows[0], "seed": 0, "point": RATES[0]}
   assert describe(row) == "batch_norm, learning_rate 0.1, seed 0"
+  rows = [
+    row | {"seed": seed, "error": "a" * (1 + seed % 2)} for seed in (0, 1, 2)
+  ]
+  assert failures(rows) == [
+    "batch_norm, learning_rate 0.1, seed 0 and 1 more: a",
+    "batch_norm, learning_rate 0.1, seed 1: aa",
+  ]
 
 
 def test_best_settings_by_mean_with_those_that_diverged_last():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bnjax.lab.models import INITIALIZERS
+from bnjax.lab.models import INITIALIZERS, lenet, mlp
 
 FAN_IN, FAN_OUT = 300, 500
 
@@ -80,3 +80,25 @@ def test_truncated_normal_ends_at_twice_its_scale():
 def test_the_schemes_of_the_deep_network_of_2018(init, scale, std):
   w = INITIALIZERS[init](scale)(jax.random.key(2), (100, 100), jnp.float32)
   assert abs(np.std(w) / std - 1) < 0.03
+
+
+def test_torch_draws_biases_too_by_the_fan_in_of_their_layer():
+  model = lenet(num_classes=10, norm=None, init="torch")
+  params = model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
+  fan_ins = {"conv_0": 75, "conv_1": 150, "dense_2": 400, "output": 84}
+  for layer, fan_in in fan_ins.items():
+    for own in params["params"][layer].values():
+      bound = fan_in**-0.5
+      assert 0.4 * bound < np.abs(own).max() <= bound
+  zeros = lenet(num_classes=10, norm=None)
+  params = zeros.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False)
+  assert not np.any(params["params"]["dense_2"]["bias"])
+
+
+def test_the_first_kernel_of_an_mlp_may_be_another():
+  model = mlp(num_classes=10, norm=None, init="randn", later_init="he")
+  params = model.init(jax.random.key(0), jnp.zeros((1, 784)), train=False)
+  stds = {name: np.std(own["kernel"]) for name, own in params["params"].items()}
+  he = (2 / 256) ** 0.5
+  expected = {"dense_0": 1.0, "dense_1": he, "output": he}
+  assert stds == pytest.approx(expected, rel=0.05)

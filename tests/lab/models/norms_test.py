@@ -29,6 +29,7 @@ RUNNING = [
   "l1_batch_norm",
   "lp_batch_norm",
   "noisy_batch_norm",
+  "torch_batch_norm",
   "whitening",
 ]
 

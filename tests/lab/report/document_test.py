@@ -260,8 +260,8 @@ def imports_of(path):
     ("results", r"bnjax\.lab\.results|numpy|scipy|pandas"),
     (
       "report",
-      r"bnjax\.lab\.(report|results|errors|registry)|matplotlib|numpy|rich|plotly"
-      r"|markdown_it|jinja2|markupsafe",
+      r"bnjax\.lab\.(report|results|errors|registry)|matplotlib|numpy|scipy|rich"
+      r"|plotly|markdown_it|jinja2|markupsafe",
     ),
   ],
 )

@@ -84,6 +84,21 @@ def test_an_export_holds_what_is_small(tmp_path):
     assert (target / name).read_bytes() == (run / name).read_bytes()
 
 
+def test_predictions_that_have_an_image_are_kept(tmp_path):
+  run, target = make(tmp_path / "run"), tmp_path / "one"
+  arms = {"a": {"prediction": 7, "confidence": 0.9, "right": 1.0}}
+  row = {"index": 0, "label": 7, "disagreement": 0.1, "arms": arms}
+  shown = row | {"index": 1, "image": [0, 0, 2, 2]}
+  results.append_rows(run / "predictions.jsonl", [row, shown])
+  report.export_run(run, target)
+  assert not (target / "predictions.jsonl").exists()  # there is no picture
+  (run / "predictions.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+  for _ in range(2):  # the second time in the place of the first
+    report.export_run(run, target)
+    assert results.read_rows(target / "predictions.jsonl").rows == [shown]
+  assert (target / "predictions.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_metrics_are_kept_thin_and_without_times(tmp_path):
   report.export_run(make(tmp_path / "run"), tmp_path / "one")
   metrics = results.read_json(tmp_path / "one" / "metrics.json")

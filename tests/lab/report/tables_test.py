@@ -1,11 +1,18 @@
 import io
+import pathlib
+import re
 
 import pytest
 from hypothesis import given, settings, strategies as st
 from rich.console import Console
 
 from bnjax.lab.errors import UserError
-from bnjax.lab.report import Table, print_tables, summary_tables
+from bnjax.lab.report import (
+  Table,
+  print_summary,
+  print_tables,
+  summary_tables,
+)
 from bnjax.lab.report.claims import by_luck, tally
 from bnjax.lab.report.numbers import (
   bound_notes,
@@ -28,6 +35,7 @@ from bnjax.lab.results import (
   Recorded,
   Rules,
   greater,
+  read_json,
   summarize,
 )
 
@@ -232,6 +240,35 @@ def test_terminal_takes_no_markup_and_no_controls():
 def test_a_wide_table_is_not_broken_where_there_is_no_terminal():
   table = Table("t", ("a", "b"), (("x" * 90, "y" * 90),))
   assert "x" * 90 + " " in printed(table, width=40)
+
+
+def test_a_terminal_is_told_results_and_last_each_claim():
+  kept = pathlib.Path(__file__).parents[3] / "docs/results"
+  summary = read_json(kept / "init_robustness-mnist" / "summary.json")
+
+  def told(width):
+    out = io.StringIO()
+    print_summary(
+      summary,
+      ["a notice"],
+      Console(file=out, width=width, force_terminal=True, no_color=True),
+    )
+    return re.sub(r"\x1b\[\d*m", "", out.getvalue())
+
+  results, ending = told(80).split("note: a notice")
+  assert max(map(len, results.splitlines())) <= 80
+  first = [line.split()[0] for line in results.splitlines() if line.strip()]
+  arms = {entry["arm"] for entry in summary["entries"]}
+  assert arms <= set(first)  # in no name is a line broken
+  assert "report has more columns: 95% interval, difference, margin" in results
+  assert "ours" not in results  # of the tables of losses
+  assert "difference" in told(140).split("data:")[0]
+  claims = [(c["verdict"], c["text"]) for c in summary["claims"]]
+  lines = re.sub(r"\s+", " ", ending)
+  at = [lines.index(f"{verdict} {text}: ") for verdict, text in claims]
+  assert at == sorted(at)
+  assert "0.9507 with batch_norm, 0.2769 with no_batch_norm " in lines
+  assert len(ending.splitlines()) <= 11
 
 
 def test_numbers_are_aligned_to_the_right_and_words_to_the_left():

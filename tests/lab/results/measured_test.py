@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bnjax.lab.results import Rules
+from bnjax.lab.results import PublishedCurve, Rules
 from bnjax.lab.results.grids import PLAIN
 from bnjax.lab.results.measured import Measured
 
@@ -49,6 +49,19 @@ def test_steps_to_what_is_never_reached_is_at_least_the_last_step():
   values = measured().values("a", "steps_to:acc>=1.01")
   assert values.numbers == {0: 20.0, 1: 20.0}
   assert values.bounds == {0: 1, 1: 0}
+
+
+def test_distance_is_the_mean_size_of_the_logarithm_over_published_steps():
+  line = PublishedCurve(arm="a", metric="acc", steps=(10, 20), values=(5, 0.1))
+  rules = Rules(published=(line,))
+  found = measured([*rows(), *rows("b")], rules=rules)
+  numbers = found.values("a", "distance:acc").numbers
+  assert numbers[0] == pytest.approx(1.0)  # .5 for 5, 1 for .1
+  assert numbers[1] == pytest.approx((np.log10(5 / 0.55) + np.log10(10.5)) / 2)
+  assert found.curve("b", "distance:acc") is None  # none is published
+  assert measured(rules=rules).curve("a", "distance:loss") is None
+  early = measured(rows(steps=(0, 10)), rules=rules)
+  assert early.curve("a", "distance:acc") is None
 
 
 def test_a_seed_that_stopped_early_has_no_steps_to():

@@ -1,6 +1,7 @@
 import pytest
 
 from bnjax.lab.results.names import (
+  Distance,
   Extreme,
   Growth,
   Metric,
@@ -42,6 +43,11 @@ from bnjax.lab.results.names import (
       "steps to loss at l2 1 ≤ 0.001",
     ),
     ("max:loss", Extreme("max", Metric("loss")), "greatest loss"),
+    (
+      "distance:loss",
+      Distance(Metric("loss")),
+      "mean |log10| of loss over the published one",
+    ),
     (
       "range:q/x[1]",
       Extreme("range", Probe("q", "x", (1,))),

@@ -32,6 +32,7 @@ STATEFUL = (
   "l1_batch_norm",
   "lp_batch_norm",
   "noisy_batch_norm",
+  "torch_batch_norm",
   "whitening",
 )
 

@@ -19,6 +19,9 @@ def _tell(name, workdir, *steps):
     writer.rows([row(step, loss=float(step), test_accuracy=0.5)])
   probe = row(steps[-1], probe="signal", layer="dense_0")
   writer.probe_rows([probe | {"values": [1, 3], "edges": [0.0, 2.0, 4.0]}])
+  arms = {"a": {"prediction": 7, "confidence": 0.9, "right": 1.0}}
+  row_of_it = {"index": 3, "label": 5, "disagreement": 0.1, "arms": arms}
+  writer.predictions([row_of_it])
   writer.close()
   assert notices == []
 
@@ -101,9 +104,10 @@ def test_wandb_keeps_a_run_a_network_offline(tmp_path, monkeypatch):
   monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
   _tell("wandb", tmp_path, 0, 10)
   ids = json.loads((tmp_path / "wandb" / "ids.json").read_text())
-  assert list(ids) == ["batch_norm/seed_0"]
+  assert list(ids) == ["batch_norm/seed_0", "predictions"]
   _tell("wandb", tmp_path, 10)  # goes on
-  assert json.loads((tmp_path / "wandb" / "ids.json").read_text()) == ids
+  kept = json.loads((tmp_path / "wandb" / "ids.json").read_text())
+  assert kept["batch_norm/seed_0"] == ids["batch_norm/seed_0"]
   _tell("wandb", tmp_path, 0)  # from the start: a run of its own
   again = json.loads((tmp_path / "wandb" / "ids.json").read_text())
   assert again != ids

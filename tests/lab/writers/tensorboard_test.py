@@ -35,6 +35,26 @@ def _scalars(events):
   ]
 
 
+def test_predictions_are_a_table_in_markdown(tmp_path):
+  writer = _open(tmp_path)
+  arms = {"a": {"prediction": 7, "confidence": 0.9, "right": 1.0}}
+  row = {"index": 3, "label": 5, "disagreement": 0.1, "arms": arms}
+  writer.predictions([row])
+  folder = tmp_path / "tensorboard" / "predictions"
+  (text,) = [
+    value.tensor.string_val[0].decode()
+    for event in _events(folder)
+    for value in event.summary.value
+  ]
+  assert text.splitlines() == [
+    "| index | label | disagreement | a: prediction | a: confidence "
+    "| a: right |",
+    "| --: | --: | --: | --: | --: | --: |",
+    "| 3 | 5 | 0.1 | 7 | 0.9 | 1.0 |",
+  ]
+  writer.close()
+
+
 def test_scalars_are_there_as_soon_as_they_are_told(tmp_path):
   writer = _open(tmp_path)
   writer.rows([row(0, loss=2.5), row(0, seed=1, loss=1.0)])

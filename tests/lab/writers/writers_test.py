@@ -54,6 +54,38 @@ def test_every_network_has_its_run(kept):
   assert [run.closed for run in runs] == [1, 1]
 
 
+PREDICTIONS = [
+  {
+    "index": i,
+    "label": 7,
+    "disagreement": i / 10,
+    "arms": {"a": {"prediction": i, "confidence": 0.5, "right": 1.0}},
+  }
+  for i in range(3)
+]
+
+
+def test_predictions_are_a_table_where_a_run_shows_one(kept):
+  writer, runs = kept
+  Composite({"plain": writer}, pytest.fail).predictions(PREDICTIONS)
+  assert not runs
+  shown = []
+
+  def open_run(about):
+    runs.append(Kept(about))
+    runs[-1].table = lambda name, table: shown.append((name, table))
+    return runs[-1]
+
+  able = PerNetwork(open_run, "a test", NETWORKS, tables=True)
+  Composite({"able": able}, pytest.fail).predictions(PREDICTIONS)
+  ((name, table),) = shown
+  assert name == runs[0].about.name == "predictions"
+  assert table.rows[0] == (2, 7, 0.2, 2, 0.5, 1.0)  # most disagreement first
+  assert runs[0].closed == 1
+  able.predictions([])
+  assert len(runs) == 1
+
+
 def test_the_first_step_says_whether_a_network_goes_on(kept):
   writer, runs = kept
   writer.rows([row(30, loss=2.0), row(0, seed=1, loss=2.0)])

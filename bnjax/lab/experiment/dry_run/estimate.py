@@ -1,6 +1,6 @@
 """Puts together what a config would train; reads no data, writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bnjax.lab import experiment
@@ -8,6 +8,7 @@ from bnjax.lab.config import complete
 from bnjax.lab.experiment.dry_run import timing
 from bnjax.lab.experiment.dry_run.timing import Timing
 from bnjax.lab.experiment.dry_run.work import Work, data_bytes, measure
+from bnjax.lab.experiment.plan import Network
 from bnjax.lab.experiment.validation import Checked
 from bnjax.lab.results import Rules
 from bnjax.lab.train.program import Across
@@ -72,13 +73,15 @@ class DryRun(NamedTuple):
   """What a run of a config would be.
 
   Attributes:
-    arms: the specification of each arm.
+    arms: the specification of each arm, at its first point.
+    axes: of each arm, the values that its points set, by dotted field.
     programs: all that would be compiled.
     data_bytes: of the data sets on the device.
     estimate: of the time; None if nothing was timed.
   """
 
   arms: Mapping[str, Mapping[str, Any]]
+  axes: Mapping[str, Mapping[str, tuple[Any, ...]]]
   programs: tuple[Program, ...]
   data_bytes: int
   estimate: Estimate | None
@@ -89,6 +92,7 @@ def estimate(
   *,
   rules: Rules | None = None,
   data_dir: str | None = None,
+  networks: Sequence[Network] | None = None,
   timed: bool = True,
 ) -> DryRun:
   """Checks a config as a run would, and says what the run would be.
@@ -97,6 +101,7 @@ def estimate(
     config: as for `bnjax.lab.experiment.run`.
     rules: checked as a run would.
     data_dir: likewise.
+    networks: likewise.
     timed: whether to compile the program with most to do and to train it for a
       few steps, which takes some seconds.
 
@@ -105,17 +110,25 @@ def estimate(
   """
   config = complete(config)
   across = config["machine"]["across"]
-  prepared = experiment.prepare(config, rules, data_dir)
+  prepared = experiment.prepare(config, rules, data_dir, networks)
   programs = tuple(_program(program, across) for program in prepared)
   arms: dict[str, Mapping[str, Any]] = {}
+  axes: dict[str, dict[str, dict[str, Any]]] = {}
   for program in prepared:
     for part in program.parts:
       for network in part.networks:
         arms.setdefault(network.arm, network.spec)
+        own = axes.setdefault(network.arm, {})
+        for field, value in network.point.items():
+          own.setdefault(field, {})[repr(value)] = value
   order = [arm for arm in config["arms"] if arm in arms]
   sets = {str(p.parts[0].spec["dataset"]): data_bytes(p) for p in prepared}
   return DryRun(
     arms={arm: arms[arm] for arm in order},
+    axes={
+      arm: {field: tuple(found.values()) for field, found in own.items()}
+      for arm, own in axes.items()
+    },
     programs=programs,
     data_bytes=sum(sets.values()),
     estimate=_time(prepared, programs, across) if timed else None,

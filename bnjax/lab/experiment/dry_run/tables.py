@@ -1,11 +1,13 @@
 """A dry run as lines and tables for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnjax.lab.experiment.dry_run.estimate import DryRun, Estimate, Program
 from bnjax.lab.experiment.progress import duration
 from bnjax.lab.report.render import Table, plain
+
+_FEW = 4  # values of an axis that are all shown
 
 
 def to_tables(dry: DryRun) -> list[Table]:
@@ -31,7 +33,10 @@ def flatten(spec: Mapping[str, Any], path: str = "") -> dict[str, str]:
 
 def config_lines(dry: DryRun, width: int = 80) -> list[str]:
   """The resolved config: what all arms have, and what each has of its own."""
-  flat = {arm: flatten(spec) for arm, spec in dry.arms.items()}
+  flat = {
+    arm: flatten(spec) | {f: axis(v) for f, v in dry.axes[arm].items()}
+    for arm, spec in dry.arms.items()
+  }
   first = next(iter(flat.values()))
   common = {
     field: value
@@ -43,6 +48,19 @@ def config_lines(dry: DryRun, width: int = 80) -> list[str]:
     other = {f: v for f, v in own.items() if f not in common}
     lines += _paragraph(plain(arm), other, width)
   return lines
+
+
+def axis(values: Sequence[Any]) -> str:
+  """The values of a field over the points, or from where to where they are.
+
+  >>> axis((0.1, 1.0)), axis((1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0))
+  ('(0.1, 1.0)', '0.001..100.0 (6 values)')
+  """
+  numbers = [v for v in values if isinstance(v, int | float)]
+  if len(values) > _FEW and len(numbers) == len(values):
+    return f"{min(numbers)}..{max(numbers)} ({len(values)} values)"
+  shown = ", ".join(map(str, values))
+  return f"({shown})" if len(values) > 1 else shown
 
 
 def _paragraph(name: str, flat: Mapping[str, str], width: int) -> list[str]:

@@ -21,6 +21,7 @@ from bnjax.lab.report.style import KNOWN, NIGHT, looks, night_colors
 from bnjax.lab.report.templating import html
 from bnjax.lab.results import to_strict
 
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 GENERATOR = '<meta name="generator" content="bnjax">'  # of a page of ours
 MISSING = (
   "plotly is not installed, so the page has no charts: "
@@ -80,7 +81,7 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
     "points": points(one.run) if drawn else None,
   }
   tables = _tables(one)
-  finding = MarkdownIt("commonmark", {"html": False}).render(one.finding)
+  finding = _MARKDOWN.render(one.finding)
   have = {chart.name for chart in drawn}
   pictures = [
     (each, _base64(content))
@@ -106,7 +107,6 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
       json.dumps(one.records.config, indent=2, ensure_ascii=False)
     ),
     "data": to_strict(data),
-    "published": [e for e in one.summary["entries"] if e["published"]],
   }
 
 

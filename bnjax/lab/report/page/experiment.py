@@ -57,6 +57,11 @@ class Experiment:
     """Its title, from the rules."""
     return str(self.summary["title"])
 
+  @property
+  def published(self) -> list[Mapping[str, Any]]:
+    """The summary's entries that something is published of."""
+    return [own for own in self.summary["entries"] if own["published"]]
+
   @functools.cached_property
   def run(self) -> Run:
     """Its records, grouped."""

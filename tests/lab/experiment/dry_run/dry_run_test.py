@@ -66,6 +66,7 @@ def test_the_config_is_told_once_and_then_where_arms_differ(counted):
   assert max(map(len, lines)) <= 80
   text = "\n".join(lines)
   assert text.count("batch_size=64") == 1
+  assert "l2=(0.0, 0.1)" in text  # the axis, and not its first value
   narrow = text[text.index("\nnarrow") :]
   assert "model.width=8" in narrow
   assert "norm.name=batch_norm" in narrow

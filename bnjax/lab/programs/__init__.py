@@ -1,0 +1,1 @@
+"""The programs: `bnjax-train`, `bnjax-sweep` and two more."""
