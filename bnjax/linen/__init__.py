@@ -14,6 +14,8 @@ from bnjax.linen.group_norm import GroupNorm
 from bnjax.linen.instance_norm import InstanceNorm
 from bnjax.linen.l1_batch_norm import L1BatchNorm
 from bnjax.linen.layer_norm import LayerNorm
+from bnjax.linen.lp_batch_norm import LpBatchNorm
+from bnjax.linen.noisy_batch_norm import NoisyBatchNorm
 from bnjax.linen.rms_norm import RMSNorm
 from bnjax.linen.weight_standardization import WeightStandardization
 from bnjax.linen.whitening import IterNorm, Whitening
@@ -31,6 +33,8 @@ __all__ = [
   "IterNorm",
   "L1BatchNorm",
   "LayerNorm",
+  "LpBatchNorm",
+  "NoisyBatchNorm",
   "RMSNorm",
   "WeightStandardization",
   "Whitening",

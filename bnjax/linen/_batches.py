@@ -4,7 +4,7 @@ Each has the form of `bnjax.ops.apply_batch_norm`: (x, scale, bias, running) ->
 (y, running), for `by_batch` of `bnjax.linen._layer.forward`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -19,7 +19,9 @@ from bnjax.ops import (
   batch_renorm,
   ghost_batch_norm,
   l1_batch_norm,
+  lp_batch_norm,
   merge_ghosts,
+  noisy_batch_norm,
   update_running,
 )
 
@@ -44,7 +46,24 @@ def renorm(
   return _activate(y, activation), running
 
 
-def l1(
+def l1(*args: Any, **options: Any) -> tuple[Array, Running]:
+  """Normalizes by `l1_batch_norm`."""
+  return _by_moments("L1BatchNorm", l1_batch_norm, *args, **options)
+
+
+def lp(*args: Any, **options: Any) -> tuple[Array, Running]:
+  """Normalizes by `lp_batch_norm`."""
+  return _by_moments("LpBatchNorm", lp_batch_norm, *args, **options)
+
+
+def noisy(*args: Any, **options: Any) -> tuple[Array, Running]:
+  """Normalizes by `noisy_batch_norm`."""
+  return _by_moments("NoisyBatchNorm", noisy_batch_norm, *args, **options)
+
+
+def _by_moments(
+  name: str,
+  function: Callable[..., tuple[Array, Moments]],
   x: Array,
   scale: Array | None,
   bias: Array | None,
@@ -56,9 +75,8 @@ def l1(
   skip_nonfinite: bool = False,
   **options: Any,
 ) -> tuple[Array, Running]:
-  """Normalizes by `l1_batch_norm`."""
-  _refuse_weights("L1BatchNorm", options)
-  y, moments = l1_batch_norm(x, scale, bias, **options)
+  _refuse_weights(name, options)
+  y, moments = function(x, scale, bias, **options)
   if update:
     running = _follow(running, moments, rule, skip_nonfinite)
   return _activate(y, activation), running

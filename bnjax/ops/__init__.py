@@ -19,11 +19,13 @@ from bnjax.ops.ghost import (
   merge_ghosts as merge_ghosts,
 )
 from bnjax.ops.l1 import l1_batch_norm as l1_batch_norm
+from bnjax.ops.lp import lp_batch_norm as lp_batch_norm
 from bnjax.ops.moments import (
   Moments as Moments,
   batch_moments as batch_moments,
   merge_moments as merge_moments,
 )
+from bnjax.ops.noisy import noisy_batch_norm as noisy_batch_norm
 from bnjax.ops.normalize import normalize as normalize
 from bnjax.ops.population import (
   population_moments as population_moments,

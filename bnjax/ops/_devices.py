@@ -103,6 +103,20 @@ def pool_sums(pool: Pool, sums: Any) -> Any:
   return unravel(_where_leading(mine, rows).sum(0))
 
 
+def pool_max(pool: Pool, largest: jax.Array) -> jax.Array:
+  """Returns the largest of numbers from 0 of the members of my group.
+
+  Gathered, since `lax.pmax` has no derivative.
+  """
+  if not pool.names:
+    return largest
+  rows = of_members(largest, pool.names)
+  if pool.groups is not None:
+    mine = (_group_of(pool)[None, :] @ _membership(pool)).ravel() > 0
+    rows = _where_leading(mine, rows)
+  return rows.max(0)
+
+
 def _where_leading(some: jax.Array, rows: jax.Array) -> jax.Array:
   """Returns some of the rows, 0 in the place of the others."""
   some = some.reshape(-1, *(1,) * (rows.ndim - 1))

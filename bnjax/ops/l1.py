@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from bnjax.ops import _axes, _devices, _shared
-from bnjax.ops._by_shards import statistics
-from bnjax.ops._derivative import Plan
-from bnjax.ops._statistics import centre, divisor, spread, valid
+from bnjax.ops import _devices
+from bnjax.ops._statistics import Statistics, centre, divisor, valid
+from bnjax.ops.lp import by_square
 from bnjax.ops.moments import Moments
 
 _GAUSSIAN = math.sqrt(math.pi / 2)  # Standard over mean absolute deviation.
@@ -65,26 +65,30 @@ def l1_batch_norm(
     >>> moments.var  # pi / 8
     Array([0.3926991], dtype=float32)
   """
-  x = _axes.as_array(x)
-  axes = _axes.reduced_axes(x.ndim, feature_axes)
-  mask = _axes.as_mask(mask, x)
-  if mask is None and axis_name is None:
-    _shared.check_count(x, axes)
-  pool = _devices.make_pool(axis_name, axis_index_groups)
-  stats = statistics(Plan(axes, pool), x, mask)
+  return by_square(
+    _square,
+    x,
+    scale,
+    bias,
+    feature_axes=feature_axes,
+    epsilon=epsilon,
+    mask=mask,
+    axis_name=axis_name,
+    axis_index_groups=axis_index_groups,
+  )
+
+
+def _square(
+  x: jax.Array,
+  stats: Statistics,
+  mask: jax.Array | None,
+  axes: tuple[int, ...],
+  pool: _devices.Pool,
+) -> jax.Array:
   apart = centre(valid(x, mask), stats.shift, stats.rest, axes)
   total = valid(jnp.abs(apart), mask).sum(axes)
   total = _devices.pool_sums(pool, total)
-  var = jnp.square(_GAUSSIAN * total / divisor(stats.count))
-  gain = 1 / jnp.sqrt(spread(stats.count > 1, var, epsilon))
-  if scale is not None:
-    gain = gain * _axes.per_feature("scale", scale, x, axes)
-  if bias is None:
-    bias = jnp.zeros_like(gain)
-  bias = _axes.per_feature("bias", bias, x, axes)
-  y = _shared.standardized(x, mask, stats, gain, bias, axes)
-  mean = stats.shift + stats.rest
-  return y, Moments(stats.count, mean, var * stats.count)
+  return jnp.square(_GAUSSIAN * total / divisor(stats.count))
 
 
 __all__ = ["l1_batch_norm"]

@@ -51,6 +51,10 @@ OPS = {
     *ops.batch_renorm(x, s, b, RUNNING, rule=ops.ema(0.9), mask=m)
   ),
   "l1": lambda x, s, b, m: ops.l1_batch_norm(x, s, b, mask=m),
+  "max": lambda x, s, b, m: ops.lp_batch_norm(x, s, b, p=np.inf, mask=m),
+  "noisy": lambda x, s, b, m: ops.noisy_batch_norm(
+    x, s, b, mask=m, key=jax.random.key(0)
+  ),
   "evonorm_b0": lambda x, s, b, m: ops.evonorm_b0(x, s, s, b, mask=m),
   "evonorm_s0": lambda x, s, b, m: (
     ops.evonorm_s0(x, s, s, b, groups=2, mask=m),

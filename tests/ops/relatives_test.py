@@ -30,7 +30,14 @@ OF_BATCH = {
   "evonorm_b0": lambda x, s, b, **o: ops.evonorm_b0(x, V, s, b, **o)[0],
   "ghost": lambda x, *a, **o: ops.ghost_batch_norm(x, *a, groups=2, **o)[0],
   "iter_norm": lambda *a, **o: ops.iter_norm(*a, **o)[0],
-  "l1": lambda *a, **o: ops.l1_batch_norm(*a, **o)[0],
+  "centred l1": lambda *a, **o: ops.l1_batch_norm(*a, **o)[0],
+  **{
+    f"l{p}": lambda *a, p=p, **o: ops.lp_batch_norm(*a, p=p, **o)[0]
+    for p in (1, 2, np.inf)
+  },
+  "noisy": lambda *a, **o: ops.noisy_batch_norm(
+    *a, key=jax.random.key(0), jitter=0.0, **o
+  )[0],
   "whiten": lambda *a, **o: ops.whiten(*a, groups=2, **o)[0],
 }
 OF_EXAMPLE = {

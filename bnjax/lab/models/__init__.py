@@ -10,6 +10,7 @@ import flax.linen as nn
 
 from bnjax.lab.models.arguments import ACTIVATIONS
 from bnjax.lab.models.deep import Deep
+from bnjax.lab.models.deep_linear import DeepLinear
 from bnjax.lab.models.inception import BNInception
 from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.lenet import LeNet
@@ -60,6 +61,7 @@ _LARGE: dict[str, Any] = {
 }
 bn_inception = _entry(BNInception, **_LARGE)
 deep = _entry(Deep)
+deep_linear = _entry(DeepLinear)
 # What BN-Inception is compared with, with norm `none`: it has what the paper
 # removes thanks to batch norm. With batch norm it is BN-Baseline.
 inception = _entry(
@@ -78,6 +80,7 @@ small_inception = _entry(
 MODELS: dict[str, Callable[..., Any]] = {
   "bn_inception": bn_inception,
   "deep": deep,
+  "deep_linear": deep_linear,
   "inception": inception,
   "lenet": lenet,
   "mlp": mlp,
@@ -91,6 +94,7 @@ __all__ = [
   "NORMS",
   "bn_inception",
   "deep",
+  "deep_linear",
   "inception",
   "lenet",
   "mlp",

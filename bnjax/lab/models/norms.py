@@ -109,6 +109,12 @@ def _batch_renorm(
   return linen.BatchRenorm(schedule=schedule, **fields)
 
 
+def _lp_batch_norm(*, p: str = "1", **fields: Any) -> linen.LpBatchNorm:
+  """Batch norm by the mean lp norm of what is not centred: p 1, 2 or inf."""
+  choice("norm.p", p, ("1", "2", "inf"))
+  return linen.LpBatchNorm(p=float(p), **fields)
+
+
 def _feature_norm(
   *, derivative: str = "corrected", **fields: Any
 ) -> linen.FeatureNorm:
@@ -158,6 +164,20 @@ NORMS: dict[str, Norm] = {
     newton_steps=_Argument("steps", Annotated[int, Range(0, 1000)]),
   ),
   "l1_batch_norm": _entry(linen.L1BatchNorm, **_RUNNING),
+  "lp_batch_norm": _entry(
+    _lp_batch_norm,
+    epsilon=_Argument("epsilon", Traced[NotNegative], 1e-5),
+    decay=_Argument("momentum", Traced[Share], 0.99),
+    p=_Argument("p", str),
+  ),
+  # Shifted up to `dose` and stretched up to `stretch`, anew at each step.
+  "noisy_batch_norm": _entry(
+    linen.NoisyBatchNorm,
+    **_RUNNING,
+    dose=_Argument("dose", Traced[NotNegative]),
+    stretch=_Argument("stretch", Traced[Annotated[float, Range(least=1)]]),
+    jitter=_Argument("jitter", Traced[NotNegative]),
+  ),
   "whitening": _entry(linen.Whitening, **_WHITENING),
   # Of each example; the first and the third are activations, too.
   "evonorm_s0": _entry(linen.EvoNormS0, **_EPSILON, **_GROUPS),

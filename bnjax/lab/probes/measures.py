@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from bnjax.lab.probes import distributions, moments, units
+from bnjax.lab.probes import distributions, moments, units, whole
 
-# (array, **arguments) -> array or NamedTuple of arrays
+# (array, **arguments) -> array or NamedTuple of arrays. Those of `whole` are of
+# another kind of thing than an array.
 MEASURES: dict[str, Callable[..., Any]] = {
   "dead_units": units.dead_units,
   "effective_rank": units.effective_rank,
@@ -19,4 +20,5 @@ MEASURES: dict[str, Callable[..., Any]] = {
   "standard_deviation": moments.standard_deviation,
   "variance": moments.variance,
   "zero_fraction": moments.zero_fraction,
+  **{name: f for of in whole.OF_KIND.values() for name, f in of.items()},
 }

@@ -10,7 +10,10 @@ import jax.numpy as jnp
 
 from bnjax.lab import registry
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.probes.drift import Pair
 from bnjax.lab.probes.measures import MEASURES
+from bnjax.lab.probes.shift import Shift
+from bnjax.lab.probes.whole import OF_KIND, Landscape
 
 # What is measured -> what it is compared with if it is `relative`.
 KINDS = {
@@ -19,7 +22,12 @@ KINDS = {
   "parameter": None,
   "gradient": "parameter",
   "update": "parameter",
+  "drift": None,
+  "shift": None,
+  "loss": None,
 }
+# Measures of no array -> what they are of.
+_OF = {name: kind for kind, named in OF_KIND.items() for name in named}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +39,10 @@ class Probe:
     measure: a name in `MEASURES`, or "package.module:function".
     of: "output" of a layer, "output_gradient" (the loss's gradient with respect
       to it), "parameter", "gradient" (with respect to it), or "update" (what
-      the optimizer adds to it).
+      the optimizer adds to it). Or, by measures of `whole`, which know it:
+      "drift" of a layer's output, the next one's input, by one update; "shift"
+      of a parameter's gradient by the update of the layers before; "loss", as
+      a function of all parameters, whose layer is called "loss".
     layers: patterns of the names of layers ("activation_*", "*/dense_1"); of
       parameters ("dense_3/kernel") where it is of parameters.
     unit: measure this feature alone (index on the last axis); None: all.
@@ -51,10 +62,11 @@ class Probe:
   relative: bool = False
   arguments: tuple[tuple[str, Any], ...] = ()
 
-  def __call__(self, x: jax.Array) -> Any:
-    """Measures an array `[..., features]`."""
+  def __call__(self, x: Any) -> Any:
+    """Measures an array `[..., features]`, or what else it is of."""
     if self.unit is not None:
-      x = x[..., self.unit : self.unit + 1]
+      unit = slice(self.unit, self.unit + 1)
+      x = jax.tree.map(lambda x: x[..., unit], x)
     measure = registry.lookup("measure", self.measure, MEASURES)
     measure = functools.partial(measure, **dict(self.arguments))
     if self.per_feature:
@@ -110,10 +122,18 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
     raise UserError(
       f"{field}.layers: {group['layers']!r} is not a pattern or a list of them"
     )
+  kind = _OF.get(name_of_measure, "output")
+  of = choice(f"{field}.of", given.get("of", kind), KINDS)
+  fits = _OF.get(name_of_measure, of) == of
+  if not fits or (of in OF_KIND and name_of_measure in MEASURES.keys() - _OF):
+    raise UserError(
+      f"{field}.of: {name_of_measure} is not of {of!r}"
+      + ("" if fits else f" but of {kind!r}")
+    )
   probe = Probe(
     name=name,
     measure=name_of_measure,
-    of=choice(f"{field}.of", given.get("of", "output"), KINDS),
+    of=of,
     layers=layers,
     unit=given.get("unit"),
     per_feature=given.get("per_feature", False),
@@ -134,9 +154,11 @@ def _check(field: str, probe: Probe) -> None:
       raise UserError(
         f"{field}.{key}: {getattr(probe, key)!r} is not True or False"
       )
-  shape = jax.ShapeDtypeStruct((2, (unit or 0) + 1), jnp.float32)
+  if probe.of in ("shift", "loss") and (unit is not None or probe.per_feature):
+    which = "per_feature" if unit is None else "unit"
+    raise UserError(f"{field}.{which}: a {probe.of} is not of units")
   try:
-    result = jax.eval_shape(probe, shape)
+    result = jax.eval_shape(lambda: probe(_example(probe.of, unit or 0)))
   except UserError as error:
     raise UserError(f"{field}.{error}") from None
   except (TypeError, ValueError) as error:
@@ -148,6 +170,20 @@ def _check(field: str, probe: Probe) -> None:
       f"{field}.relative: {probe.measure} of {probe.of} has nothing to be "
       f"relative to; numbers of {comparable} have"
     )
+
+
+def _example(kind: str, unit: int) -> Any:
+  """Something of the kind, to try a probe on."""
+  x = jnp.ones((2, unit + 1))
+  if kind == "drift":
+    return Pair(x, x)
+  if kind == "shift":
+    return Shift(x[0, 0], x[0, 0])
+  if kind == "loss":
+    # As many parameters as whatever is counted of them.
+    many = jnp.ones((1, 10_000))
+    return Landscape(lambda p: p, jnp.sum, many, jax.random.key(0))
+  return x
 
 
 def _frozen(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Runs probes on a model."""
 
+import functools
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -9,8 +10,11 @@ import jax.numpy as jnp
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.probes.capture import Arrays, Captured, capture, flatten
+from bnjax.lab.probes.drift import Pair
 from bnjax.lab.probes.names import select
 from bnjax.lab.probes.probe import KINDS, Probe
+from bnjax.lab.probes.shift import gradient_shifts, order_of
+from bnjax.lab.probes.whole import OF_KIND, Landscape
 
 # Probe name -> layer name -> array or NamedTuple of arrays.
 Results = dict[str, dict[str, Any]]
@@ -18,7 +22,11 @@ _NEEDS = {
   "output_gradient": "a loss_fn",
   "gradient": "a loss_fn",
   "update": "a loss_fn and an update_fn",
+  "drift": "a loss_fn and an update_fn",
+  "shift": "a loss_fn and an update_fn",
+  "loss": "a loss_fn",
 }
+_UPDATED = {"update", "drift", "shift"}
 
 
 def run_probes(
@@ -34,6 +42,10 @@ def run_probes(
   **kwargs: Any,
 ) -> Results:
   """Returns what the probes measure, in one pass through the model.
+
+  Those of what an update does, and of the loss as a function, take further
+  passes: of a drift one, of a shift one for each layer, along the gradient one
+  for each step, and for eigenvalues two for each product with the Hessian.
 
   Pure and traceable: its state is left as it is, the structure of the results
   depends on shapes only, `vmap` over variables measures many networks.
@@ -78,7 +90,7 @@ def run_probes(
   """
   kinds = {probe.of for probe in probes}
   for kind in sorted(kinds & set(_NEEDS)):
-    if loss_fn is None or (kind == "update" and update_fn is None):
+    if loss_fn is None or (kind in _UPDATED and update_fn is None):
       raise UserError(f"probes: one is of {kind!r}, which needs {_NEEDS[kind]}")
   seen = capture(
     model,
@@ -88,10 +100,35 @@ def run_probes(
     rngs=rngs,
     **_given(kwargs, train=train),
   )
-  values = _by_kind(seen)
-  if update_fn is not None and "update" in kinds:
-    values["update"] = flatten(update_fn(_gradient(variables["params"], seen)))
-  selected = _select(probes, values)
+  values: dict[str, dict[str, Any]] = dict(_by_kind(seen))
+  params = variables.get("params", {})
+  if update_fn is not None and kinds & _UPDATED:
+    update = update_fn(_gradient(params, seen))
+    values["update"] = flatten(update)
+  selected = _select(probes, {**values, **_stand_ins(values)})
+  again = functools.partial(
+    _apply, model, variables, x, rngs, _given(kwargs, train=train)
+  )
+  if loss_fn is not None and kinds & set(OF_KIND):
+    landscape = Landscape(
+      lambda params: again(params)[0], loss_fn, params, jax.random.key(0)
+    )
+    values["loss"] = {"loss": landscape}
+  if update_fn is not None and kinds & {"drift", "shift"}:
+    updated = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, update)
+  if "drift" in kinds:
+    after = again(updated)[1]
+    pairs = seen.outputs.items()
+    values["drift"] = {name: Pair(x, after[name]) for name, x in pairs}
+  if "shift" in kinds:
+    of_shift = [probe.name for probe in probes if probe.of == "shift"]
+    names = {name for probe in of_shift for name in selected[probe]}
+    order = order_of(
+      model, variables, x, rngs=rngs, **_given(kwargs, train=train)
+    )
+    values["shift"] = gradient_shifts(
+      landscape.loss_of, params, updated, order, sorted(names)
+    )
   return {
     probe.name: {
       name: _measure(probe, name, values) for name in selected[probe.name]
@@ -104,6 +141,29 @@ def _given(kwargs: dict[str, Any], **optional: Any) -> dict[str, Any]:
   """Returns the arguments of the model: those of bnjax only where given."""
   given = {name: x for name, x in optional.items() if x is not None}
   return {**kwargs, **given}
+
+
+def _apply(
+  model: nn.Module,
+  variables: Mapping[str, Any],
+  x: jax.Array,
+  rngs: Any,
+  kwargs: dict[str, Any],
+  params: Any,
+) -> tuple[Any, Arrays]:
+  """Returns output and layers' outputs with other parameters."""
+  seen = capture(model, {**variables, "params": params}, x, rngs=rngs, **kwargs)
+  return seen.output, seen.outputs
+
+
+def _stand_ins(values: Mapping[str, Arrays]) -> dict[str, Arrays]:
+  """Returns arrays with the names of what is measured of no array."""
+  real = lambda x: jnp.issubdtype(x.dtype, jnp.floating)
+  return {
+    "drift": {k: x for k, x in values["output"].items() if real(x)},
+    "shift": {k: x for k, x in values["parameter"].items() if real(x)},
+    "loss": {"loss": jnp.zeros(())},
+  }
 
 
 def _by_kind(seen: Captured) -> dict[str, Arrays]:

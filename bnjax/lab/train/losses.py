@@ -60,12 +60,20 @@ def sum_loss(*, scale: float = 1.0) -> Loss:
 
   It is a sum and not a mean, counted as one example.
   """
+  return _total(lambda outputs: scale * outputs)
 
+
+def squares_loss() -> Loss:
+  """`Σ y²` of the outputs `y`, a sum as `sum` is."""
+  return _total(jnp.square)
+
+
+def _total(terms_of: Callable[[jax.Array], jax.Array]) -> Loss:
   def loss(
     outputs: jax.Array, labels: jax.Array, mask: jax.Array | None = None
   ) -> Sums:
     del labels
-    terms = scale * outputs
+    terms = terms_of(outputs)
     if mask is not None:
       rows = mask.reshape(mask.shape + (1,) * (terms.ndim - 1))
       terms = jnp.where(rows, terms, 0)
@@ -78,6 +86,7 @@ def sum_loss(*, scale: float = 1.0) -> Loss:
 # Entries take the arguments of the config's `loss` group.
 LOSSES: dict[str, Callable[..., Loss]] = {
   "cross_entropy": lambda: classification_sums,
+  "squares": squares_loss,
   "sum": sum_loss,
 }
 

@@ -12,6 +12,7 @@ from bnjax.lab.train.step import (
   Task,
   add_l2,
   preprocess,
+  step_rngs,
   working_variables,
 )
 
@@ -35,5 +36,5 @@ def observe(chosen: Any, task: Task, state: TrainState, batch: Batch) -> Any:
     loss_fn=loss_fn,
     update_fn=update_fn,
     train=True,
-    rngs={"dropout": jax.random.fold_in(state.key, PROBES)},
+    rngs=step_rngs(jax.random.fold_in(state.key, PROBES)),
   )

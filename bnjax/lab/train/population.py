@@ -14,7 +14,13 @@ from bnjax.lab.train.draw import Draws
 from bnjax.lab.train.minibatch import minibatch
 from bnjax.lab.train.sharding import ONE_DEVICE, Layout
 from bnjax.lab.train.state import TrainState
-from bnjax.lab.train.step import Batch, Task, preprocess, working_variables
+from bnjax.lab.train.step import (
+  POPULATION,
+  Batch,
+  Task,
+  preprocess,
+  working_variables,
+)
 from bnjax.tools import recalibrate_stacked
 
 # What norms call the weight of the old in a moving average.
@@ -75,28 +81,33 @@ def with_population_statistics(
 
   variables = working_variables(task, state)
   if _is_averaged(task):
-    return state._replace(batch_stats=_averaged(task, variables, draws, call))
+    averaged = _averaged(task, variables, draws, call, state.key)
+    return state._replace(batch_stats=averaged)
   recalibrated = recalibrate_stacked(
     task.model, variables, draws, call=call, estimator="paper"
   )
   return state._replace(batch_stats=recalibrated["batch_stats"])
 
 
-def _averaged(task: Task, variables: Any, draws: Draws, call: Any) -> Any:
+def _averaged(
+  task: Task, variables: Any, draws: Draws, call: Any, key: jax.Array
+) -> Any:
   """What each minibatch leaves where the old has no weight, on average."""
   model: Any = task.model
   forgetful = functools.partial(model.norm, **{_decay(task) or "": 0.0})
   run = nn.apply(call, model.clone(norm=forgetful), mutable=["batch_stats"])
   old = variables["batch_stats"]
 
-  def add(sums: Any, draw: Draws) -> tuple[Any, None]:
+  def add(sums: Any, inputs: tuple[Draws, jax.Array]) -> tuple[Any, None]:
+    draw, key = inputs
     with nn.intercept_methods(_by_batch):
-      _, left = run(variables, draw)
+      _, left = run(variables, draw, rngs={"noise": key})
     return jax.tree.map(jnp.add, sums, left["batch_stats"]), None
 
   zeros = jax.tree.map(jnp.zeros_like, old)
-  sums, _ = jax.lax.scan(add, zeros, draws)
   count = jax.tree.leaves(draws)[0].shape[0]
+  keys = jax.random.split(jax.random.fold_in(key, POPULATION), count)
+  sums, _ = jax.lax.scan(add, zeros, (draws, keys))
   # What is counted, such as steps, is no average.
   mean = lambda s, o: s / count if jnp.issubdtype(o.dtype, jnp.inexact) else o
   return jax.tree.map(lambda s, o: mean(s, o).astype(o.dtype), sums, old)

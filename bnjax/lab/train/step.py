@@ -15,7 +15,7 @@ from bnjax.lab.train.state import TrainState
 # What a run's key is folded with to draw: its streams are independent, and two
 # arms with the same seed share each of them.
 PARAMS, BATCHES, DROPOUT, PROBES, POPULATION = range(5)
-AUGMENT = 1  # folded into a step's dropout key
+AUGMENT, NOISE = 1, 2  # folded into a step's dropout key
 
 
 class Batch(NamedTuple):
@@ -85,6 +85,12 @@ def working_variables(task: Task, state: TrainState) -> dict[str, Any]:
   return {"params": params, "batch_stats": state.batch_stats}
 
 
+def step_rngs(dropout_key: jax.Array) -> dict[str, jax.Array]:
+  """The random streams that a model draws from in a step, by their names."""
+  noise = jax.random.fold_in(dropout_key, NOISE)
+  return {"dropout": dropout_key, "noise": noise}
+
+
 def init_state(
   task: Task, key: jax.Array, image_shape: tuple[int, ...]
 ) -> TrainState:
@@ -116,7 +122,7 @@ def train_step(
   Args:
     task: what is trained.
     state: before the step.
-    dropout_key: of what this step draws: dropout, augmentation.
+    dropout_key: of what this step draws: dropout, noise, augmentation.
     batch: the minibatch; the data loss is the mean over its examples.
 
   Returns:
@@ -130,7 +136,7 @@ def train_step(
       train=True,
       mask=batch.mask,
       mutable=["batch_stats"],
-      rngs={"dropout": dropout_key},
+      rngs=step_rngs(dropout_key),
     )
     sums = task.loss(_at_least_float32(outputs), batch.labels, batch.mask)
     return sums.loss / sums.examples, updates.get("batch_stats", {})

@@ -27,6 +27,8 @@ RUNNING = [
   "ghost_batch_norm",
   "iter_norm",
   "l1_batch_norm",
+  "lp_batch_norm",
+  "noisy_batch_norm",
   "torch_batch_norm",
   "whitening",
 ]
@@ -50,6 +52,7 @@ def test_every_norm_trains_seeds_at_once(name):
       train=True,
       mask=mask,
       mutable=["batch_stats"],
+      rngs={"noise": jax.random.key(5)},
     )
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, LABELS)
     weights = jnp.ones(16) if mask is None else mask
@@ -90,6 +93,7 @@ def test_every_norm_trains_seeds_at_once(name):
 def test_masked_rows_count_for_nothing(name):
   arguments = {
     "ghost_batch_norm": {"ghost_groups": 1},
+    "noisy_batch_norm": {"jitter": 0.0},  # Drawn for each row.
     "whitening": {"group_size": 4},  # 13 rows nearly span 12 features.
   }
   norm = functools.partial(NORMS[name], **arguments.get(name, {}))
@@ -114,7 +118,14 @@ def _layer(norm, x):
   layer = Layer()
 
   def call(variables, x, mask=None, train=True):
-    return layer.apply(variables, x, train, mask, mutable=["batch_stats"])
+    return layer.apply(
+      variables,
+      x,
+      train,
+      mask,
+      mutable=["batch_stats"],
+      rngs={"noise": jax.random.key(1)},
+    )
 
   return layer.init(jax.random.key(0), x, False), call
 
@@ -145,8 +156,9 @@ def test_a_config_sets_what_is_listed_and_nothing_else(name):
   """What a model adds, `name` and `dtype`, is not an argument of the group."""
   listed = {*parameters(NORMS[name])}
   assert listed <= {
-    "d_end", "d_max", "decay", "derivative", "epsilon", "ghost_groups",
-    "group_size", "groups", "newton_steps", "r_end", "r_max", "renorm_start",
+    "d_end", "d_max", "decay", "derivative", "dose", "epsilon", "ghost_groups",
+    "group_size", "groups", "jitter", "newton_steps", "p", "r_end", "r_max",
+    "renorm_start", "stretch",
   }  # fmt: skip
   assert ("decay" in listed) is (name in RUNNING)
 

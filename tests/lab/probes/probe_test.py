@@ -50,11 +50,14 @@ def test_a_unit_is_measured_alone():
 @pytest.mark.parametrize(
   ("group", "message"),
   [
-    ({}, r"^probes\.p\.measure: missing; one of dead_units, .*zero_fraction$"),
+    (
+      {},
+      r"^probes\.p\.measure: missing; one of dead_units, .*top_eigenvalues$",
+    ),
     (
       {"measure": "percentile", "q": 50},
       r"^probes\.p\.measure: 'percentile' is not known; did you mean "
-      r"'percentiles'\? Choices: dead_units, ",
+      r"'percentiles'\?$",
     ),
     (
       {"measure": "norm", "bins": 3},
@@ -65,7 +68,24 @@ def test_a_unit_is_measured_alone():
     (
       {"measure": "norm", "of": "gradients"},
       r"^probes\.p\.of: 'gradients' is not known; did you mean 'gradient'\? "
-      r"Choices: gradient, output, output_gradient, parameter, update$",
+      r"Choices: drift, gradient, loss, output, output_gradient, parameter, "
+      r"shift, update$",
+    ),
+    (
+      {"measure": "norm", "of": "drift"},
+      r"^probes\.p\.of: norm is not of 'drift'$",
+    ),
+    (
+      {"measure": "gradient_cosine", "of": "gradient"},
+      r"^probes\.p\.of: gradient_cosine is not of 'gradient' but of 'shift'$",
+    ),
+    (
+      {"measure": "top_eigenvalues", "unit": 0},
+      r"^probes\.p\.unit: a loss is not of units$",
+    ),
+    (
+      {"measure": "top_eigenvalues", "count": 21},
+      r"^probes\.p: top_eigenvalues cannot be so: 21 eigenvalues of 20 steps",
     ),
     ({"measure": "norm", "layers": []}, r"^probes\.p\.layers: \[\] is not a"),
     ({"measure": "norm", "layers": 3}, r"^probes\.p\.layers: 3 is not a patt"),

@@ -1,5 +1,7 @@
 """Running probes: each against the measure of the plain thing."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,20 @@ from networks import CNN
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import NORMS, mlp
-from bnjax.lab.probes import Histogram, make_probes, run_probes, to_rows
+from bnjax.lab.probes import (
+  Histogram,
+  Pair,
+  along_gradient,
+  capture,
+  make_probes,
+  mean_drift,
+  output_mean_gradients,
+  run_probes,
+  share_in_span,
+  to_rows,
+  top_eigenpairs,
+  wasserstein_drift,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 6)).astype(np.float32)
@@ -67,6 +82,87 @@ def _run(variables=VARIABLES, x=X):
     train=True,
     rngs=KEYS,
   )
+
+
+def test_probes_of_an_update_and_of_the_loss_as_a_function():
+  """Each is the function of its name, of one batch with one dropout mask."""
+  group = {
+    "mean": {"measure": "mean_drift", "layers": "dense_2"},
+    "units": {
+      "measure": "wasserstein_drift",
+      "layers": "dense_2",
+      "per_feature": True,
+    },
+    "cosine": {"measure": "gradient_cosine", "layers": "dense_*/kernel"},
+    "change": {"measure": "gradient_change", "layers": "output/kernel"},
+    "along": {"measure": "loss_along_gradient", "steps": (0.1, 1.0)},
+    "curvature": {"measure": "top_eigenvalues", "count": 2},
+  }
+  chosen = make_probes(group)
+
+  def apply(params, **options):
+    variables = {**VARIABLES, "params": params}
+    return MODEL.apply(
+      variables, X, train=True, rngs=KEYS, mutable=["batch_stats"], **options
+    )[0]
+
+  params = VARIABLES["params"]
+  loss = lambda params: _loss(apply(params))
+  gradient = jax.grad(loss)(params)
+  updated = jax.tree.map(lambda p, g: p - 0.3 * g, params, gradient)
+  run = jax.jit(
+    lambda: run_probes(
+      chosen,
+      MODEL,
+      VARIABLES,
+      X,
+      loss_fn=_loss,
+      update_fn=lambda g: jax.tree.map(lambda g: -0.3 * g, g),
+      train=True,
+      rngs=KEYS,
+    )
+  )
+  found = run()
+  kernels = [f"dense_{i}/kernel" for i in range(3)]
+  assert [*found["cosine"]] == kernels
+  dense = [
+    capture(
+      MODEL, {**VARIABLES, "params": p}, X, train=True, rngs=KEYS
+    ).outputs["dense_2"]
+    for p in (params, updated)
+  ]
+  close = partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5)
+  close(found["mean"]["dense_2"], mean_drift(Pair(*dense)))
+  units = found["units"]["dense_2"]
+  assert units.shape == (5,)
+  close(np.median(units), wasserstein_drift(Pair(*dense)))
+  # The layers in the order of calls, not of names: output is the last.
+  mixed = {**updated, "output": params["output"]}
+  by_output = lambda params: jax.grad(loss)(params)["output"]["kernel"]
+  before, after = by_output(params), by_output(mixed)
+  change = np.linalg.norm(after - before) / np.linalg.norm(before)
+  close(found["change"]["output/kernel"], change)
+  assert found["cosine"]["dense_0/kernel"] == pytest.approx(1, abs=1e-5)
+  mixed = {
+    key: (updated if key in ("dense_0", "norm_0") else params)[key]
+    for key in params
+  }
+  before, after = (
+    np.ravel(jax.grad(loss)(p)["dense_1"]["kernel"]) for p in (params, mixed)
+  )
+  cosine = before @ after / np.linalg.norm(before) / np.linalg.norm(after)
+  close(found["cosine"]["dense_1/kernel"], cosine)
+  seen = along_gradient(loss, params, jnp.array([0.1, 1.0]))
+  close(found["along"]["loss"], np.stack(seen[2:], 1))
+  pairs = top_eigenpairs(loss, params, jax.random.key(1), count=2)
+  shares = share_in_span(pairs.vectors, output_mean_gradients(apply, params))
+  expected = np.stack([pairs.values, shares], 1)
+  np.testing.assert_allclose(
+    found["curvature"]["loss"], expected, rtol=0.05, atol=0.05
+  )
+  rows = to_rows(found)
+  assert {row["layer"] for row in rows} >= {"loss", "dense_2"}
+  assert all("values" in row for row in rows)
 
 
 def test_values_are_those_of_the_plain_computation():

@@ -30,6 +30,8 @@ STATEFUL = (
   "ghost_batch_norm",
   "iter_norm",
   "l1_batch_norm",
+  "lp_batch_norm",
+  "noisy_batch_norm",
   "torch_batch_norm",
   "whitening",
 )
@@ -123,6 +125,10 @@ def test_statistics_are_those_of_the_minibatches(name):
     ratio = after["first"]["var"] / (spread**2).mean(0)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
     assert ratio[0] == pytest.approx(1, rel=0.2)  # or unbiased
+  elif name == "lp_batch_norm":
+    square = np.abs(batches).mean(1) ** 2
+    ratio = after["first"]["var"] / square.mean(0)
+    np.testing.assert_allclose(ratio, 8 / 7, rtol=1e-4)  # Unbiased.
   elif name == "evonorm_b0":
     np.testing.assert_allclose(
       after["first"]["var"], batches.var(axis=1).mean(0), rtol=1e-4
