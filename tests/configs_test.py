@@ -145,6 +145,7 @@ def test_the_published_settings_of_init_robustness():
       "depth": 2,
       "activation": "relu",
       "init": "randn",
+      "later_init": "",
       "init_scale": 1.0,
       "placement": "before",
       "dropout_rate": 0.5,
