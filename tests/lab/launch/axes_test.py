@@ -154,7 +154,7 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path):
     read_points(CONFIG, file=empty)
   with pytest.raises(UserError, match=r"does not define sweep\(add\)"):
     read_points(CONFIG, file=none, required=True)
-  with pytest.raises(UserError, match="there is no Python file"):
+  with pytest.raises(UserError, match=r"nowhere\.py is not there"):
     read_points(CONFIG, file=tmp_path / "nowhere.py")
   with pytest.raises(UserError, match="nothing is swept: give --grid"):
     read_points(CONFIG, file=none)

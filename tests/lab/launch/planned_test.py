@@ -252,7 +252,7 @@ def test_every_norm_takes_a_traced_epsilon(name):
       images,
       train=True,
       mutable=["batch_stats"],
-      rngs={"dropout": jax.random.key(1)},
+      rngs={"dropout": jax.random.key(1), "noise": jax.random.key(2)},
     )[0]
 
   assert jax.eval_shape(shapes, jax.numpy.float32(1e-3)).shape == (64, 10)

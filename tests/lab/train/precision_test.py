@@ -75,7 +75,7 @@ def _activations(task, train):
       train=train,
       capture_intermediates=lambda module, _: isinstance(module, Tap),
       mutable=["intermediates", "batch_stats"],
-      rngs={"dropout": DROPOUT},
+      rngs={"dropout": DROPOUT, "noise": DROPOUT},
     )
     return seen
 
