@@ -51,8 +51,8 @@ def get_rules(config):
     notes=(
       "Runs in small were seen before these claims stood: one of 20 steps and "
       "2 seeds, after which the least cosine was put in the place of the last "
-      "at a tenth of the rate (both are judged); and a part of a full one, whose updates "
-      "say that the rates of like relative size are 1e-8 and 1e-8.",
+      "at a tenth of the rate (both are judged); and a part of a full one, "
+      "whose updates are of like relative size at 1e-8 and 1e-8.",
     ),
     claims={
       "steady": greater(
