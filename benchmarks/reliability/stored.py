@@ -1,5 +1,6 @@
 """Damage to trained networks and to the cache of decoded data."""
 
+import contextlib
 import logging
 import random
 from collections.abc import Iterator
@@ -45,7 +46,6 @@ def decoded(folder: Path, flips: int, draw: random.Random) -> Iterator[Outcome]:
     flips: how many bits are changed, one at a time.
     draw: which.
   """
-  logging.getLogger(cache.__name__).setLevel(logging.ERROR)
   images = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
   split = Split(images, np.arange(4, dtype=np.int32))
   data = Dataset("tiny", "tiny", split, split, split, 4)
@@ -58,9 +58,22 @@ def decoded(folder: Path, flips: int, draw: random.Random) -> Iterator[Outcome]:
     cache.load_or_build(path.name, "same", lambda: data)
     harm(path)
     try:
-      found = cache.load_or_build(path.name, "same", lambda: data)
+      with _untold():
+        found = cache.load_or_build(path.name, "same", lambda: data)
     except Exception as error:
       yield Outcome("wrong", repr(error))
       continue
     right = found.digest == data.digest
     yield Outcome("survived" if right else "wrong", "other data")
+
+
+@contextlib.contextmanager
+def _untold() -> Iterator[None]:
+  """The cache does not warn of each file: that is what is done here."""
+  log = logging.getLogger(cache.__name__)
+  before = log.level
+  log.setLevel(logging.ERROR)
+  try:
+    yield
+  finally:
+    log.setLevel(before)
