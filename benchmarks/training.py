@@ -15,8 +15,7 @@ from benchmarks.timing import median_ratio, take_turns
 from bnjax.lab import config_file, data, experiment, results
 from bnjax.lab.config import make_task, resolve_arms
 from bnjax.lab.data.batches import SAMPLERS
-from bnjax.lab.train.draw import draw
-from bnjax.lab.train.images import as_words
+from bnjax.lab.train.batches import as_words, draw
 from bnjax.lab.train.program import make_program
 from bnjax.lab.train.step import Batch
 

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from bnjax.lab.train.draw import Draws
+from bnjax.lab.train.batches import Draws, minibatch
 from bnjax.lab.train.losses import l2_penalty
-from bnjax.lab.train.minibatch import minibatch
 from bnjax.lab.train.sharding import ONE_DEVICE, Layout
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import Batch, Task, add_l2, train_step
@@ -57,7 +56,7 @@ def train_steps(
   Args:
     task: what is trained.
     state: before the first of the steps.
-    train: the training set, its images as `train.images.as_words` gives
+    train: the training set, its images as `train.batches.as_words` gives
       them; None where the draws hold minibatches.
     draws: what each step draws, axes `[steps, ...]`.
     first_step: number of the first step.

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 
 from bnjax.lab import registry
 from bnjax.lab.errors import UserError
-from bnjax.lab.train.draw import Draws
-from bnjax.lab.train.minibatch import minibatch
+from bnjax.lab.train.batches import Draws, minibatch
 from bnjax.lab.train.sharding import ONE_DEVICE, Layout
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import (

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from bnjax.lab.train.draw import Draws
+from bnjax.lab.train.batches import Draws
 from bnjax.lab.train.evaluation import BLOCK, evaluate_splits, probabilities
 from bnjax.lab.train.loop import Training, train_steps
 from bnjax.lab.train.losses import Sums
@@ -37,7 +37,7 @@ class Splits(NamedTuple):
   """Training, validation and test set on the device.
 
   Attributes:
-    train: images as `bnjax.lab.train.images.as_words` gives them.
+    train: images as `bnjax.lab.train.batches.as_words` gives them.
     validation: images as they are.
     test: likewise.
   """
@@ -112,19 +112,19 @@ def make_program(
     observe: what `Program.observe` computes of one network.
   """
 
-  def each(function: Callable[..., Any], *batched: Any) -> Any:
+  def each(function: Callable[..., Any], hyper: Hyper, *batched: Any) -> Any:
+    """What a function of a task and more gives for every network."""
+    one = lambda hyper, *own: function(make_task(hyper), *own)
     if across == "map":
-      return jax.lax.map(lambda arguments: function(*arguments), batched)
-    return jax.vmap(function)(*batched)
+      return jax.lax.map(lambda all_own: one(*all_own), (hyper, *batched))
+    return jax.vmap(one)(hyper, *batched)
 
   def block(networks: int) -> int:
     together = networks if across == "vmap" else 1
     return max(100, BLOCK * 10 // max(10, together))
 
   def init(hyper: Hyper, seeds: jax.Array) -> TrainState:
-    one = lambda hyper, seed: init_state(
-      make_task(hyper), jax.random.key(seed), image_shape
-    )
+    one = lambda task, seed: init_state(task, jax.random.key(seed), image_shape)
     return each(one, hyper, seeds)
 
   def advance(
@@ -135,8 +135,8 @@ def make_program(
     which: jax.Array,
     first_step: jax.Array,
   ) -> tuple[TrainState, Training]:
-    one = lambda hyper, state, draws: train_steps(
-      make_task(hyper), state, train, draws, first_step, image_shape, layout
+    one = lambda task, state, draws: train_steps(
+      task, state, train, draws, first_step, image_shape, layout
     )
     return each(one, hyper, states, _per_network(draws, which))
 
@@ -150,8 +150,7 @@ def make_program(
     held_out = [splits.validation, splits.test]
     size = block(len(which))
 
-    def one(hyper: Hyper, state: TrainState, draws: Draws | None) -> Evaluation:
-      task = make_task(hyper)
+    def one(task: Task, state: TrainState, draws: Draws | None) -> Evaluation:
       sums = evaluate_splits(task, state, held_out, block=size, layout=layout)
       population: list[Sums] | list[None] = [None, None]
       if draws is not None and not state.batch_stats:
@@ -163,21 +162,13 @@ def make_program(
         population = evaluate_splits(
           task, other, held_out, block=size, layout=layout
         )
-      return Evaluation(
-        validation=sums[0],
-        test=sums[1],
-        population_validation=population[0],
-        population_test=population[1],
-        param_norm=optax.tree.norm(state.params),
-      )
+      return Evaluation(*sums, *population, optax.tree.norm(state.params))
 
     own = None if draws is None else _per_network(draws, which)
     return each(one, hyper, states, own)
 
   def evaluate_batch(hyper: Hyper, states: TrainState, batch: Batch) -> Sums:
-    one = lambda hyper, state: evaluate_one(
-      make_task(hyper), state, layout.divide(batch)
-    )
+    one = lambda task, state: evaluate_one(task, state, layout.divide(batch))
     return each(one, hyper, states)
 
   def with_population(
@@ -187,23 +178,21 @@ def make_program(
     draws: Draws,
     which: jax.Array,
   ) -> TrainState:
-    one = lambda hyper, state, draws: with_population_statistics(
-      make_task(hyper), state, train, draws, image_shape, layout
+    one = lambda task, state, draws: with_population_statistics(
+      task, state, train, draws, image_shape, layout
     )
     return each(one, hyper, states, _per_network(draws, which))
 
   def all_probabilities(
     hyper: Hyper, states: TrainState, images: jax.Array
   ) -> jax.Array:
-    one = lambda hyper, state: probabilities(
-      make_task(hyper), state, images, block=block(len(states.key))
-    )
+    size = block(len(states.key))
+    one = lambda task, state: probabilities(task, state, images, block=size)
     return each(one, hyper, states)
 
   def observe_all(hyper: Hyper, states: TrainState, batch: Batch) -> Any:
     assert observe is not None
-    one = lambda hyper, state: observe(make_task(hyper), state, batch)
-    return each(one, hyper, states)
+    return each(lambda *one: observe(*one, batch), hyper, states)
 
   return Program(
     layout.jit(init),

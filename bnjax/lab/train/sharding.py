@@ -78,7 +78,7 @@ class Layout:
   def divide(self, batch: Any) -> Any:
     """Within a compiled function: a batch, its first axis over the devices.
 
-    Its size is a multiple of their number, see `bnjax.lab.train.minibatch`: XLA
+    Its size is a multiple of their number, see `bnjax.lab.train.batches`: XLA
     divides others too, but dropout then differed between processes.
     """
     if self.mesh is None:

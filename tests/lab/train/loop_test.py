@@ -11,13 +11,12 @@ import pytest
 from bnjax.lab.data.batches import SAMPLERS
 from bnjax.lab.models import NORMS, mlp
 from bnjax.lab.train import (
-  draw as drawing,
+  batches,
   evaluation,
   loop,
   program as programs,
 )
-from bnjax.lab.train.draw import draw
-from bnjax.lab.train.images import as_words
+from bnjax.lab.train.batches import as_words, draw
 from bnjax.lab.train.losses import l2_penalty
 from bnjax.lab.train.precision import PRECISIONS
 from bnjax.lab.train.step import (
@@ -194,9 +193,9 @@ def test_one_chunk_or_several_are_the_same(sampler):
 def test_a_run_drawn_in_spans_is_drawn_as_one(monkeypatch, sampler):
   keys = jax.random.split(jax.random.key(0), 3)
   how = {"sampler": SAMPLERS[sampler], "size": 50, "batch_size": 16}
-  whole = drawing.draw(keys, jnp.int32(0), steps=11, **how)
-  monkeypatch.setattr(drawing, "_INDICES", 2 * 3 * 16 * 3)  # spans of 6 steps
-  parts = list(drawing.draw_in_chunks(keys, 11, 3, **how))
+  whole = batches.draw(keys, jnp.int32(0), steps=11, **how)
+  monkeypatch.setattr(batches, "_INDICES", 2 * 3 * 16 * 3)  # spans of 6 steps
+  parts = list(batches.draw_in_chunks(keys, 11, 3, **how))
   assert [first for first, _ in parts] == [0, 3, 6, 9]
   joined = jax.tree.map(
     lambda *x: jnp.concatenate(x), *[part for _, part in parts]

@@ -12,8 +12,7 @@ import pytest
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import NORMS
 from bnjax.lab.registry import Traced
-from bnjax.lab.train.draw import Draws
-from bnjax.lab.train.images import as_words
+from bnjax.lab.train.batches import Draws, as_words
 from bnjax.lab.train.population import (
   check_statistics,
   with_population_statistics,

@@ -4,8 +4,9 @@ A feed hands out what the compiled program of `train.program` takes. What
 a step sees is a pure function of the seed and the step for either.
 """
 
-from bnjax.lab.train.feed.feed import Chunk, Feed, Networks
 from bnjax.lab.train.feed.files import FromFiles
-from bnjax.lab.train.feed.memory import FromMemory
+from bnjax.lab.train.feed.memory import FromMemory, Networks
 
-__all__ = ["Chunk", "Feed", "FromFiles", "FromMemory", "Networks"]
+Feed = FromFiles | FromMemory
+
+__all__ = ["Feed", "FromFiles", "FromMemory", "Networks"]

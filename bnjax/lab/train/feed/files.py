@@ -11,9 +11,8 @@ import numpy as np
 from bnjax.lab import data
 from bnjax.lab.data.stream import Batches, Stream
 from bnjax.lab.errors import UserError
-from bnjax.lab.train.draw import Draws, dropout_keys
-from bnjax.lab.train.feed.feed import Chunk, Networks
-from bnjax.lab.train.images import as_words
+from bnjax.lab.train.batches import Draws, as_words, dropout_keys
+from bnjax.lab.train.feed.memory import Chunk, Networks
 from bnjax.lab.train.program import Evaluation, Program
 from bnjax.lab.train.sharding import Layout
 from bnjax.lab.train.step import Batch

@@ -1,7 +1,7 @@
 """Training and held-out examples that lie on the device."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,44 @@ import numpy as np
 
 from bnjax.lab import data
 from bnjax.lab.data.batches import SAMPLERS
-from bnjax.lab.train.draw import draw, draw_in_chunks
-from bnjax.lab.train.feed.feed import Chunk, Networks
-from bnjax.lab.train.images import as_words, take
+from bnjax.lab.train.batches import (
+  Draws,
+  as_images,
+  as_words,
+  draw,
+  draw_in_chunks,
+)
 from bnjax.lab.train.program import Evaluation, Program, Splits
 from bnjax.lab.train.sharding import Layout
 from bnjax.lab.train.step import POPULATION, Batch
+
+
+class Networks(NamedTuple):
+  """The networks of one program, which share their examples.
+
+  Attributes:
+    seeds: the distinct ones.
+    keys: theirs.
+    which: `[networks]`, whose seed is each network's.
+  """
+
+  seeds: Sequence[int]
+  keys: jax.Array
+  which: jax.Array
+
+
+class Chunk(NamedTuple):
+  """What one call of the program trains on.
+
+  Attributes:
+    first: number of its first step.
+    train: the training set; None where the draws hold the minibatches.
+    draws: of its steps.
+  """
+
+  first: int
+  train: Batch | None
+  draws: Draws
 
 
 class FromMemory:
@@ -35,21 +67,21 @@ class FromMemory:
     self._size = len(train)
 
   def steps_at_once(self, spec: Mapping[str, Any], networks: int) -> int:
-    """Any number."""
+    """How many steps of that many seeds one chunk may have: any number."""
     del networks
     return max(1, int(spec["steps"]))
 
   def chunks(
     self, spec: Mapping[str, Any], fed: Networks, steps: int, done: int
   ) -> Iterator[Chunk]:
-    """Rows of the training set."""
+    """Chunks of that many steps, from step `done` to the end: rows."""
     how = self._how(spec)
     drawn = draw_in_chunks(fed.keys, spec["steps"], steps, done, **how)
     for first, draws in drawn:
       yield Chunk(first, self.splits.train, draws)
 
   def population(self, spec: Mapping[str, Any], fed: Networks) -> Chunk | None:
-    """Rows of the training set, other than training's."""
+    """Algorithm 2's minibatches, the same at every evaluation: other rows."""
     count = spec["population_batches"]
     if not count:
       return None
@@ -65,7 +97,7 @@ class FromMemory:
     population: Chunk | None,
     which: jax.Array,
   ) -> Evaluation:
-    """In one call of the program."""
+    """Sums over both held-out splits, in one call of the program."""
     draws = None if population is None else population.draws
     done: Evaluation = jax.device_get(
       program.evaluate(hyper, states, self.splits, draws, which)
@@ -75,15 +107,16 @@ class FromMemory:
   def probabilities(
     self, program: Program, hyper: Any, states: Any
   ) -> np.ndarray:
-    """In one call of the program."""
+    """`[networks, n, classes]` of the test set."""
     images = self.splits.test.images
     return np.asarray(program.probabilities(hyper, states, images))
 
   def first_examples(self, count: int) -> Batch:
-    """As images, not as words."""
+    """The first examples of the training set, as images, not as words."""
     train = self.splits.train
     rows = jnp.arange(min(count, self._size))
-    return Batch(take(train.images, rows, self.image_shape), train.labels[rows])
+    images = as_images(train.images[rows], self.image_shape)
+    return Batch(images, train.labels[rows])
 
   def _how(self, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {

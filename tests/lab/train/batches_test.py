@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from bnjax.lab.train.images import as_words, take
+from bnjax.lab.train.batches import as_images, as_words
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ def test_rows_are_the_same_to_the_byte(shape):
   rng = np.random.default_rng(0)
   images = rng.integers(0, 256, (11, *shape), dtype=np.uint8)
   rows = np.array([3, 0, 10, 3])
-  got = jax.jit(lambda x, r: take(x, r, shape))(as_words(images), rows)
+  got = jax.jit(lambda x, r: as_images(x[r], shape))(as_words(images), rows)
   assert got.dtype == np.uint8
   np.testing.assert_array_equal(got, images[rows])
 
