@@ -109,14 +109,7 @@ def configured(path: str | None, given: Sequence[str]) -> dict[str, Any]:
 
 
 def read_rules(config: Mapping[str, Any]) -> Rules:
-  """The rules that the config file that `--config` names has for a config.
-
-  Args:
-    config: of `read_config`.
-
-  Raises:
-    UserError: its `get_rules` fails.
-  """
+  """The rules that the config file that `--config` names has for a config."""
   return config_file.read_rules(flags.FLAGS.config, config)
 
 
@@ -128,12 +121,7 @@ def default_workdir() -> str:
 
 
 def print_report(workdir: str, rules: Rules) -> None:
-  """Writes a work directory's report, prints its results and where it lies.
-
-  Args:
-    workdir: the work directory.
-    rules: those of the config file that the user named.
-  """
+  """Writes a work directory's report, prints its results and where it lies."""
   signals.advise(
     usage.as_called(
       "the records are there; scripts/report.py "

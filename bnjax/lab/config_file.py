@@ -62,10 +62,6 @@ def find_modules_beside(path: str | Path) -> None:
 def load(path: str | Path, flag: str = "--config") -> ModuleType:
   """Runs a config file.
 
-  Args:
-    path: the file, see `find`.
-    flag: how messages call it.
-
   Raises:
     UserError: there is no such Python file, or it fails; one line says where.
   """
@@ -81,10 +77,6 @@ def load(path: str | Path, flag: str = "--config") -> ModuleType:
 
 def read_config(name: str, flag: str = "--config") -> dict[str, Any]:
   """What a config file's `get_config` returns, as nested dicts.
-
-  Args:
-    name: FILE, or FILE:ARGUMENT for `get_config(ARGUMENT)`.
-    flag: how messages call the file.
 
   Raises:
     UserError: the file fails, has no `get_config`, or returns something else.
@@ -145,12 +137,6 @@ def run(
   function: Callable[..., Any], *given: Any, file: Path, flag: str
 ) -> Any:
   """Calls a function of somebody's file.
-
-  Args:
-    function: of the file.
-    *given: its arguments.
-    file: where it stands.
-    flag: how messages call the file.
 
   Raises:
     UserError: whatever it raises, but Ctrl-C, in a line that says where.

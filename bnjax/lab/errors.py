@@ -40,9 +40,6 @@ def choice(field: str, value: object, choices: Iterable[str]) -> str:
     value: What was given for it.
     choices: The names that are known, for instance a table's keys.
 
-  Returns:
-    `value`, unchanged.
-
   Raises:
     UserError: `value` is not known; suggests one that is close, and lists the
       choices unless they are many and one is close.

@@ -170,11 +170,6 @@ def mean_field_growth(
 
   For batch norm and ReLU, any initialization, in the limit of infinite width
   and batch: pi / (pi - 1).
-
-  Args:
-    arm: the arm.
-    metric: the growth.
-    margin: how far a finite width may be off.
   """
   return number(
     arm,
@@ -217,13 +212,7 @@ def lesson(
   table: Mapping[tuple[float, float, int], Sequence[Sequence[float]]],
   batch_norm: bool,
 ) -> list[PublishedNumber]:
-  """The lesson's runs at every point of its grid.
-
-  Args:
-    arm: the arm that has these settings.
-    table: `LESSON_RELU` or `LESSON_SIGMOID`.
-    batch_norm: those with it.
-  """
+  """The lesson's runs at every point of its grid."""
   found = []
   for (scale, rate, steps), both in table.items():
     runs = both[batch_norm]

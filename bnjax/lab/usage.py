@@ -116,10 +116,6 @@ def _printing() -> Iterator[None]:
 def parse_flags(argv: list[str], own: Iterable[flags.Flag]) -> list[str]:
   """Sets `flags.FLAGS`; returns the program's name.
 
-  Args:
-    argv: the program's name and what it is given.
-    own: the flags that it defines.
-
   Raises:
     UserError: a flag is not known or has no such value, or something is no
       flag.
@@ -177,12 +173,7 @@ def wants_help(argv: list[str]) -> bool:
 
 
 def help_text(doc: str, own: Iterable[flags.Flag]) -> str:
-  """The help of a program: what it does, examples, a line or two per flag.
-
-  Args:
-    doc: its docstring.
-    own: its flags.
-  """
+  """The help of a program: what it does, examples, a line or two per flag."""
   lines = [doc.strip(), "", "flags:"]
   for flag in own:
     value = "" if flag.boolean else "=..."

@@ -38,9 +38,6 @@ def base(
     norm: a name in `bnjax.lab.models.NORMS`, likewise.
     optimizer: a name in `bnjax.lab.train.optim.OPTIMIZERS`, likewise.
     loss: a name in `bnjax.lab.train.losses.LOSSES`, likewise.
-
-  Returns:
-    The config.
   """
   config = ConfigDict()
   config.dataset = {
@@ -92,12 +89,7 @@ def base(
 
 
 class Options(NamedTuple):
-  """What the argument of a config file says: `FILE:dataset,smoke`.
-
-  Attributes:
-    dataset: name of the data set.
-    smoke: whether a run of seconds is wanted.
-  """
+  """What the argument of a config file says: `FILE:dataset,smoke`."""
 
   dataset: str
   smoke: bool
@@ -125,10 +117,6 @@ def parse(argument: str | None, *, dataset: str = "mnist") -> Options:
 
 def finish(config: ConfigDict, options: Options) -> ConfigDict:
   """The config as asked for: of full size, or cut down with nothing left out.
-
-  Args:
-    config: an experiment's.
-    options: of `parse`.
 
   Returns:
     A copy in which no two fields are one object, as those of arms written with
@@ -172,9 +160,6 @@ def _unshared(config: ConfigDict) -> ConfigDict:
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   """A config as nested dicts, every field that it lacks at its default.
-
-  Args:
-    config: a ConfigDict or nested dicts, with some fields of `base()`.
 
   Raises:
     UserError: a field that there is not, or a value of another type or out of

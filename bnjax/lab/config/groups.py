@@ -101,9 +101,6 @@ def traceable(spec: Mapping[str, Any]) -> list[str]:
 
   `l2`, and the arguments that are annotated `Traced` by what the groups name.
   A 0 is none of them: a program without dropout has none.
-
-  Args:
-    spec: an arm's.
   """
   fields = ["l2"]
   for group in GROUPS:

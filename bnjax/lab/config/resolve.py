@@ -23,9 +23,6 @@ NOT_FOR_ARMS = ("arms", "grid", "interleave", "machine", "points")
 def resolve_arms(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
   """The complete specification of every arm, at no point of the grid.
 
-  Args:
-    config: the whole config as nested dicts.
-
   Returns:
     Arm name -> the config's fields with the arm's in their place, each group
     of `GROUPS` its `name` and all arguments that this one takes.
@@ -46,12 +43,6 @@ def resolve(
   source: str = "grid",
 ) -> dict[str, Any]:
   """The complete specification of an arm, at a point perhaps.
-
-  Args:
-    config: the whole config as nested dicts.
-    arm: its name in the config.
-    point: fields and values, nested as in the config.
-    source: of the point, for messages.
 
   Raises:
     UserError: a field does not exist or has another type, a name is not known,

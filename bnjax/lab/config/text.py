@@ -105,12 +105,7 @@ def convert(field: str, text: str, known: Field) -> Any:
 def merged(
   config: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-  """The config with what overrides it, all of a group at once, unchecked.
-
-  Args:
-    config: nested dicts.
-    overrides: likewise.
-  """
+  """The config with what overrides it, all of a group at once, unchecked."""
   found = dict(config)
   for key, value in overrides.items():
     old = config.get(key)

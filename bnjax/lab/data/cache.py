@@ -43,9 +43,6 @@ def load_or_build(
     file_name: Name of the file in `directory()`.
     fingerprint: Identifies the source; a file made from another is stale.
     build: Makes the data set.
-
-  Returns:
-    The data set.
   """
   path = directory() / file_name
   try:

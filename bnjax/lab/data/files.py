@@ -39,15 +39,7 @@ class Files:
     process_index: int = 0,
     process_count: int = 1,
   ) -> Batches:
-    """Minibatches of a split, as `Batches` describes them.
-
-    Args:
-      split: "train", "validation" or "test".
-      size: examples of a minibatch, over all processes.
-      seed: of order and random crops; None: one pass, as in evaluation.
-      process_index: of this process.
-      process_count: how many share a minibatch.
-    """
+    """Minibatches of a split, as `Batches` describes them."""
     training, evaluation = DATASETS[self.name].prepare
     return Batches(
       open_records(self.name, split, data_dir=self.data_dir),
@@ -99,12 +91,6 @@ def open_files(
   examples: int = 0,
 ) -> Files:
   """Opens a data set that is read while it is used.
-
-  Args:
-    name: a key of `DATASETS`.
-    transform: "none": what is read is not transformed.
-    data_dir: as for `bnjax.lab.data.load`.
-    examples: 0: all are read.
 
   Raises:
     UserError: it cannot be read so, or not here.

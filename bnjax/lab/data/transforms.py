@@ -98,12 +98,6 @@ def transform_spec(
 ) -> Spec:
   """What is known of a data set after a transform and a limit of examples.
 
-  Args:
-    name: The data set's name, for messages.
-    spec: Its description as stored.
-    transform: A key of `TRANSFORMS`.
-    examples: Most examples of a split; 0 for all.
-
   Returns:
     Its description afterwards; the label says what was done.
 
@@ -144,16 +138,7 @@ def transform_spec(
 
 
 def transform_dataset(data: Dataset, transform: str, spec: Spec) -> Dataset:
-  """A data set as `spec`, which `transform_spec` returned, describes it.
-
-  Args:
-    data: As stored.
-    transform: A key of `TRANSFORMS`.
-    spec: What to make of it; the first examples of each split are kept.
-
-  Returns:
-    The data set; `data` itself where nothing changes.
-  """
+  """A data set as `spec`, which `transform_spec` returned, describes it."""
   sizes = (len(data.train), len(data.validation), len(data.test))
   if transform == "none" and sizes == (spec.train, spec.validation, spec.test):
     return data

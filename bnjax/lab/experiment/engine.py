@@ -173,13 +173,7 @@ def prepare(
   data_dir: str | None = None,
   networks: Sequence[Network] | None = None,
 ) -> list[Checked]:
-  """All that is to be trained, checked: the programs in order.
-
-  Args:
-    config: of `bnjax.lab.config.complete`.
-    rules: as for `run`.
-    data_dir: likewise.
-    networks: likewise.
+  """All that is to be trained, checked: the programs in order; see `run`.
 
   Raises:
     UserError: something is wrong with the config, or a rule asks for what the

@@ -48,9 +48,6 @@ def errors(
     arms: whose networks, of every seed and point; all if empty.
     data_dir: where prepared TFDS data sets are.
 
-  Returns:
-    Those of each network, and last those of all together.
-
   Raises:
     UserError: there is no such run, arm or network.
   """

@@ -31,10 +31,6 @@ def as_begun(
 
   Its checkpoint is of one of these, and more or less memory is allowed now.
 
-  Args:
-    programs: what is to be trained.
-    position: of the checkpoint; it names the networks of each part.
-
   Returns:
     The programs, and the number of the part that was in training.
 
@@ -67,17 +63,9 @@ def jobs_of(
   resume: Any,
   across: Across,
 ) -> list[Job]:
-  """What is still to be trained, in order.
+  """What is still to be trained, in order, from part `at` in state `resume` on.
 
   The parts of a program share what is compiled: in the turn of the first one.
-
-  Args:
-    programs: all of them.
-    loader: of the data sets.
-    interleave: whether the programs alternate.
-    at: number of the part to go on with.
-    resume: its state; None: from its beginning.
-    across: how the networks of a program are run.
   """
   begun = process_seconds()
   number = itertools.count()

@@ -51,13 +51,6 @@ class Journal:
   ) -> Checkpoint | None:
     """Takes up an unfinished run, or removes an earlier one's records.
 
-    Args:
-      config: of the run.
-      arms: the complete specification of each arm.
-      rules: how it is to be judged.
-      environment: for environment.json.
-      notify: is told, in a line, of each checkpoint that is passed over.
-
     Returns:
       The checkpoint to go on from; None: from the beginning. What was recorded
       after it has been removed, since it comes again.
@@ -114,11 +107,6 @@ class Journal:
   ) -> None:
     """Writes a checkpoint, if the run has any.
 
-    Args:
-      training: the networks of the part of the run that is in training.
-      parts: those of each part.
-      records: the last that it gave.
-
     Raises:
       UserError: it cannot be written; the one before it can still be read.
     """
@@ -147,14 +135,9 @@ class Journal:
   def finish(
     self, labels: np.ndarray, images: np.ndarray | None
   ) -> dict[str, Any]:
-    """Writes what comes last, and removes the checkpoints.
+    """Writes what comes last and removes the checkpoints; the summary.
 
-    Args:
-      labels: of the test set.
-      images: of the test set, if they are in memory.
-
-    Returns:
-      The summary.
+    Labels and, if they are in memory, images are those of the test set.
     """
     with self._writing():
       if self._predictions.state:

@@ -10,11 +10,7 @@ SILENCE = 40.0  # seconds without a sign of life, until a process is gone
 
 
 class Link:
-  """A connection to another process.
-
-  Args:
-    connection: it is closed with this.
-  """
+  """A connection to another process."""
 
   def __init__(self, connection: socket.socket):
     connection.settimeout(SILENCE)

@@ -13,13 +13,7 @@ from bnjax.lab.train.sharding import Layout
 
 
 class Loader:
-  """Loads what specifications name.
-
-  Args:
-    data_dir: where prepared data sets are.
-    layout: where arrays lie.
-    workers: processes that read what is streamed.
-  """
+  """Loads what specifications name."""
 
   def __init__(self, data_dir: str | None, layout: Layout, workers: int):
     self._data_dir = data_dir

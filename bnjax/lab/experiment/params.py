@@ -27,11 +27,7 @@ def save(
 ) -> None:
   """Writes networks that were trained together, in one file.
 
-  Args:
-    workdir: the work directory.
-    networks: which they are.
-    variables: `params` and `batch_stats`, nested dicts of arrays
-      `[networks, ...]`.
+  The arrays of `variables` are `[networks, ...]`.
 
   Raises:
     OSError: it cannot be written.

@@ -26,13 +26,7 @@ _GOODBYE = 20.0  # that processes wait for each other at last
 
 
 class Peers:
-  """The processes that train together, as one of them sees them.
-
-  Args:
-    address: of the first one, host and port.
-    count: how many there are.
-    index: which this one is.
-  """
+  """The processes that train together, as one of them sees them."""
 
   def __init__(self, address: tuple[str, int], count: int, index: int):
     self._address = address
@@ -72,9 +66,6 @@ class Peers:
     """A context that all leave together, and none alone while others are in it.
 
     Who does not come to its end, because another process is gone, is ended.
-
-    Args:
-      again: how to go on with it.
     """
     self._again, self._runs = again, self._runs + 1
     try:

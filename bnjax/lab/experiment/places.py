@@ -29,9 +29,6 @@ class Place(NamedTuple):
 def places(config: Mapping[str, Any]) -> list[Place]:
   """Every point once, in order of appearance, with its seeds.
 
-  Args:
-    config: its `grid` and `points` say which.
-
   Raises:
     UserError: an axis is empty or no list, or a field is set twice.
 
@@ -56,11 +53,7 @@ def places(config: Mapping[str, Any]) -> list[Place]:
 
 
 def every_point(config: Mapping[str, Any]) -> list[Point]:
-  """The points of the config's grid, each with each of its `points`.
-
-  Raises:
-    UserError: as `places`.
-  """
+  """The points of the config's grid, each with each of its `points`."""
   axes = _axes(config["grid"])
   others: Sequence[Point] = config.get("points") or ({},)
   check_count(math.prod(map(len, axes.values())) * len(others))

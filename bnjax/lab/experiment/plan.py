@@ -90,9 +90,6 @@ def join(parts: Sequence[Group]) -> Group:
 def networks(config: Mapping[str, Any]) -> list[Network]:
   """Every network: arm by arm, point by point, seed by seed.
 
-  Args:
-    config: the whole config, as `bnjax.lab.config.complete` gives it.
-
   Raises:
     UserError: there is no arm, an axis of the grid is empty, names no field, or
       holds values of another type than the field or out of its range; or there
@@ -113,13 +110,7 @@ def networks(config: Mapping[str, Any]) -> list[Network]:
 def check_size(
   config: Mapping[str, Any], arms: Iterable[str], where: Sequence[Place]
 ) -> None:
-  """Raises UserError for more networks than a plan may have.
-
-  Args:
-    config: the whole config.
-    arms: those that are trained.
-    where: at which places.
-  """
+  """Raises UserError for more networks than a plan may have."""
   own = resolve_arms(config)
   named = sum(len(place.seeds) for place in where)
   unnamed = sum(not place.seeds for place in where)
@@ -130,12 +121,6 @@ def networks_at(
   config: Mapping[str, Any], arm: str, place: Place, source: str = "grid"
 ) -> list[Network]:
   """The networks of an arm at a point, seed by seed.
-
-  Args:
-    config: the whole config.
-    arm: of the config.
-    place: the point, and seeds if it has some of its own.
-    source: of the point, for messages.
 
   Raises:
     UserError: the point sets no field of the arm, or one to another type or out

@@ -101,9 +101,6 @@ def _in_slurm() -> tuple[str, int, int]:
 def together(again: str) -> Iterator[None]:
   """A context in which the loss of another process is an error that names it.
 
-  Args:
-    again: how the run can be gone on with.
-
   Raises:
     UserError: another process is gone.
   """
@@ -141,9 +138,6 @@ def leaving() -> Iterator[None]:
 
 def agree(record: Mapping[str, Any]) -> None:
   """Refuses to train where processes would train something else.
-
-  Args:
-    record: what is trained, ready for JSON.
 
   Raises:
     UserError: the first process's differs from another one's; in all of them.

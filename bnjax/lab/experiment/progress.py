@@ -44,15 +44,7 @@ def of_training(
   part: int,
   parts: int,
 ) -> Progress:
-  """The progress of networks that are trained together.
-
-  Args:
-    networks: all of them.
-    step: steps done.
-    rows: what was recorded of them, if anything was.
-    part: which part of the run they are, from 0.
-    parts: of how many.
-  """
+  """The progress of networks that are trained together."""
   arms = list(dict.fromkeys(network.arm for network in networks))
   return Progress(
     ", ".join(arms[:_MOST]) + ", ..." * (len(arms) > _MOST),

@@ -27,18 +27,11 @@ _LONGEST = 500
 
 
 class State(NamedTuple):
-  """All that changes while a part is trained, one tree.
-
-  Attributes:
-    step: steps done.
-    train: of the networks.
-    kept: what accumulates between rows.
-    seconds: where time went.
-  """
+  """All that changes while a part is trained, one tree."""
 
   step: int
   train: TrainState
-  kept: Kept
+  kept: Kept  # between rows
   seconds: dict[str, float]
 
 
@@ -65,16 +58,10 @@ class Records(NamedTuple):
 
 
 class Source(NamedTuple):
-  """A data set: what a task needs to know of it, and where examples come from.
-
-  Attributes:
-    num_classes: how many there are.
-    mean: of its pixels.
-    feed: hands out its examples.
-  """
+  """What a task needs to know of a data set, and what hands out examples."""
 
   num_classes: int
-  mean: float
+  mean: float  # of its pixels
   feed: Feed
 
 
@@ -86,19 +73,10 @@ class Trainer:
     group: Group,
     source: Source,
     layout: Layout,
-    *,
     task: Task,
     across: Across = "vmap",
   ):
-    """Compiles nothing yet.
-
-    Args:
-      group: one of the parts.
-      source: of examples.
-      layout: where arrays lie.
-      task: the first network's, the pixels' mean left at 0.
-      across: how the networks of the program are run.
-    """
+    """Compiles nothing yet."""
     self.source = source
     self.layout = layout
     chosen = probes.make_probes(group.spec["probes"])

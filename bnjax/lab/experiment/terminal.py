@@ -22,11 +22,7 @@ _LONGEST = 60.0  # seconds between two lines, at most
 
 @contextlib.contextmanager
 def show_progress(*, quiet: bool = False) -> Iterator[Show]:
-  """A function that shows `Progress` on the standard error.
-
-  Args:
-    quiet: only notices are shown.
-  """
+  """A function that shows `Progress` on the standard error."""
   console = Console(stderr=True)
   if quiet:
     yield lambda progress: _say(progress.message) if progress.notice else None
@@ -69,12 +65,7 @@ class _Parts:
 
 
 def describe(progress: Progress, task: rich_progress.Task) -> str:
-  """One line of how a part of the run goes.
-
-  Args:
-    progress: how far it is.
-    task: how fast, and what is known of its accuracy.
-  """
+  """One line of how a part of the run goes."""
   part = f"{progress.part + 1}/{progress.parts} " * (progress.parts > 1)
   head = f"{part}{progress.arm} {progress.step}/{progress.steps}"
   facts = [task.fields["said"]] if task.fields["said"] else []
@@ -92,10 +83,6 @@ class Lines:
   """Plain lines: of each part's end, and else at most one a second.
 
   The longer it lasts, the rarer they get, so that no log is flooded.
-
-  Args:
-    say: prints a line.
-    clock: seconds.
   """
 
   def __init__(
@@ -129,11 +116,7 @@ class Lines:
 
 
 class Bars:
-  """A bar for each part in training, and one for all; a line for each done.
-
-  Args:
-    console: where.
-  """
+  """A bar for each part in training, and one for all; a line for each done."""
 
   def __init__(self, console: Console):
     text = lambda name, width: rich_progress.TextColumn(

@@ -50,10 +50,6 @@ def check_spec(
 ) -> tuple[Task, data.Spec]:
   """Checks a specification's values against each other and its data set.
 
-  Args:
-    spec: an arm's, or a point's of the grid.
-    data_dir: where prepared data sets are.
-
   Returns:
     What is trained, the pixels' mean left at 0, and what is known of its data.
 
@@ -82,11 +78,6 @@ def check_program(
   group: Group, machine: Mapping[str, Any], data_dir: str | None = None
 ) -> Checked:
   """Checks all that one program would train, each specification once.
-
-  Args:
-    group: its networks.
-    machine: the config's.
-    data_dir: where prepared data sets are.
 
   Raises:
     UserError: as `check_spec`; or the model does not fit the images, a probe
@@ -138,10 +129,6 @@ _CPU_CACHE = 20e6
 
 def networks_at_once(need: memory.Need, machine: Mapping[str, Any]) -> int:
   """How many networks one program may hold.
-
-  Args:
-    need: of one.
-    machine: the config's; its `memory_gb` are 1e9 bytes.
 
   Raises:
     UserError: not even one fits.

@@ -132,9 +132,6 @@ def start(
 
   Where the same was trained there before, the rules that this began with stay
   in rules.json beside the new ones: its results may have been seen.
-
-  Raises:
-    UserError: the directory cannot be written to.
   """
   try:
     for name in (*RECORDS, *FOLDERS):
@@ -151,11 +148,7 @@ def start(
 
 
 def clear(workdir: Path) -> None:
-  """Removes what a run left, and nothing else; by what it is known, last.
-
-  Raises:
-    UserError: something cannot be removed.
-  """
+  """Removes what a run left, and nothing else; by what it is known, last."""
   try:
     for name in (*RECORDS, *FOLDERS, *_OTHERS, *_BEGUN[::-1]):
       _remove(workdir / name)
@@ -173,11 +166,7 @@ def _remove(path: Path) -> None:
 
 
 def read_summary(workdir: Path) -> dict[str, Any]:
-  """The summary of a finished run.
-
-  Raises:
-    UserError: it is damaged.
-  """
+  """The summary of a finished run."""
   try:
     return results.read_json(workdir / "summary.json")
   except ValueError as error:
@@ -198,12 +187,6 @@ def resume(
   same: bool,
 ) -> None:
   """Notes in environment.json with what a stopped run goes on.
-
-  Args:
-    workdir: the work directory.
-    rules: how it is to be judged.
-    environment: of this process.
-    same: whether its checkpoint is of this config and these data.
 
   Raises:
     UserError: the data are not those that it began with, or files that say so
@@ -233,11 +216,6 @@ def check_data(
   workdir: Path, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> None:
   """Refuses other data than a run began with.
-
-  Args:
-    workdir: the work directory.
-    old: what its environment.json says.
-    new: likewise, of this process.
 
   Raises:
     UserError: a data set has another digest; names both.

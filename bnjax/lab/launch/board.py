@@ -25,13 +25,7 @@ _SILENCE = 10.0  # seconds between plain lines, at least
 
 
 class Line(NamedTuple):
-  """A part that is being trained or waits in a queue.
-
-  Attributes:
-    networks: of it.
-    step: steps done.
-    steps: of how many.
-  """
+  """A part that is being trained or waits in a queue."""
 
   networks: Sequence[Network]
   step: int

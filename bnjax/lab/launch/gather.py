@@ -29,10 +29,6 @@ def final_rows(
 ) -> dict[str, Row]:
   """The row of the last step of each network that is done.
 
-  Args:
-    workdir: of the sweep.
-    networks: of the plan, by `network_key`.
-
   Raises:
     UserError: the file is damaged.
   """

@@ -21,11 +21,7 @@ class Here:
     self._left, self._tick = list(parts), tick
 
   def ended(self, seconds: float) -> Iterator[Ended]:
-    """Trains the next part.
-
-    Raises:
-      signals.Preempted: the process was asked to stop.
-    """
+    """Trains the next part."""
     del seconds
     status = train(self._left[0].folder, self._data_dir, self._tick)
     if status.state == "stopped":

@@ -27,12 +27,7 @@ STOPPED = 75  # exit status: EX_TEMPFAIL, the part can be resumed
 
 
 class Part(NamedTuple):
-  """Networks that are trained together.
-
-  Attributes:
-    folder: where it is kept.
-    networks: in order, by `network_key`.
-  """
+  """Networks that are trained together."""
 
   folder: Path
   networks: Mapping[str, Network]
@@ -102,10 +97,6 @@ def found_parts(
 ) -> list[tuple[Part, bool]]:
   """Parts that an earlier sweep left.
 
-  Args:
-    networks: those of the plan, by `network_key`.
-    workdir: of the sweep.
-
   Returns:
     Each part that has networks of the plan, those alone in it, and whether
     they are all that it has.
@@ -128,12 +119,7 @@ def is_saved(part: Part) -> bool:
 
 
 def write_parts(parts: Iterable[Part], config: Mapping[str, Any]) -> None:
-  """Writes what workers need.
-
-  Args:
-    parts: of a plan.
-    config: the plan's.
-  """
+  """Writes what workers need."""
   common = {**config, "grid": {}, "points": ()}
   common["predictions"] = False  # of some networks alone they say nothing
   common = results.to_strict(common)

@@ -75,11 +75,6 @@ def make_networks(
   A point whose values do not fit stops no other, unless no point of its arm is
   any better.
 
-  Args:
-    config: of `planned`.
-    arms: those to train; all if empty.
-    data_dir: where prepared data sets are.
-
   Returns:
     The networks; and `{"arm", "seed", "point", "error"}` of the others.
 

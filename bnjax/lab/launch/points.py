@@ -30,16 +30,6 @@ def read_points(
 ) -> list[Point]:
   """Every combination of the points that the file and the flags give.
 
-  Args:
-    config: has the fields.
-    file: a Python file whose `sweep(add)` adds points.
-    required: whether the file must have one.
-    grid: axes as text, see `bnjax.lab.launch.axes`.
-    zips: axes that advance together.
-    drawn: distributions.
-    count: how many points are drawn from them.
-    seed: of the draws.
-
   Raises:
     UserError: an axis or the file is not what it should be, or there is no
       point.
@@ -67,10 +57,6 @@ def collect(
 
   `add` takes dotted fields and their values as a mapping, or, where a field
   has no dot, as keywords: `add({"optimizer.learning_rate": 0.1}, seed=3)`.
-
-  Args:
-    sweep: the file's.
-    file: for messages.
 
   Raises:
     UserError: it fails, or adds no point, or too many.

@@ -171,16 +171,7 @@ class _Sweep:
   def run(
     self, wrong: Sequence[Row], per_part: int, asked: Callable[[], bool]
   ) -> None:
-    """Trains what is missing.
-
-    Args:
-      wrong: networks that cannot be trained, and why.
-      per_part: networks in a part at most.
-      asked: whether to stop.
-
-    Raises:
-      signals.Preempted: it was asked to stop.
-    """
+    """Trains what is missing."""
     self._total += len(wrong)
     self._fail(wrong)
     begun = self._take_up()

@@ -98,11 +98,7 @@ class Slurm:
   """Trains parts as a Slurm job array, a task for each part."""
 
   def __init__(self, workdir: Path, options: Options, data_dir: str | None):
-    """Looks for Slurm.
-
-    Raises:
-      UserError: it is not there, or submitit is not.
-    """
+    """Looks for Slurm."""
     try:
       import submitit  # noqa: F401
     except ImportError:
@@ -117,11 +113,7 @@ class Slurm:
     self._queue()
 
   def start(self, parts: Sequence[Part], tick: Callable[[], None]) -> None:
-    """Submits the parts that are not in the queue from an earlier run.
-
-    Raises:
-      UserError: Slurm refuses.
-    """
+    """Submits the parts that are not in the queue from an earlier run."""
     del tick  # `ended` returns soon
     queued = self._queue()
     fresh = []

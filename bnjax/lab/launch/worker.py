@@ -25,13 +25,7 @@ def train(
   data_dir: str | None = None,
   tick: Callable[[], None] = lambda: None,
 ) -> Status:
-  """Trains or resumes a part; returns, and records, how it ended.
-
-  Args:
-    folder: of the part.
-    data_dir: where prepared data sets are.
-    tick: called now and then.
-  """
+  """Trains or resumes a part; returns, and records, how it ended."""
   # Not before: what starts workers does without a device.
   from bnjax.lab import experiment
 

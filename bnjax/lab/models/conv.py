@@ -107,7 +107,7 @@ def convolve(
 def convolve_by_product(
   x: jax.Array, kernel: jax.Array, *, strides: int = 1, padding: str = "SAME"
 ) -> jax.Array:
-  """Convolves by one product of windows and a matrix made of the kernel.
+  """`convolve` by one product of windows and a matrix made of the kernel.
 
   Each row of the product is a window that is wide enough for `tile` neighbours
   of one row of the result, and the matrix holds the kernel once for each of
@@ -120,12 +120,6 @@ def convolve_by_product(
   With `tile` = 1 this is the usual im2col. Few features need more: six columns
   would leave the processor's vectors half empty, and neighbours share most of
   their windows, which are copied less often. It at most doubles the products.
-
-  Args:
-    x: as for `convolve`, and so are the others.
-    kernel: see there.
-    strides: see there.
-    padding: see there.
 
   Returns:
     `[n, height', width', out]`.

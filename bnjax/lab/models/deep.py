@@ -77,11 +77,6 @@ class Deep(nn.Module):
   ) -> jax.Array:
     """Maps examples to the activation of a layer.
 
-    Args:
-      x: examples `[n, ...]`, flattened to `[n, features]`.
-      train: normalize by this batch or by running statistics.
-      mask: `[n]` of bool, True where the row is an example and not padding.
-
     Returns:
       The activation `[n, width]` of layer number `gradient_enters`.
     """

@@ -156,11 +156,6 @@ class BNInception(nn.Module):
   ) -> jax.Array:
     """Maps images to logits.
 
-    Args:
-      x: images `[n, height, width, channels]`, 224x224 in the paper.
-      train: batch statistics and dropout (needs the `dropout` rng) or not.
-      mask: `[n]` of bool, True where the row is an image and not padding.
-
     Returns:
       Logits `[n, num_classes]`, float32 for bfloat16 activations.
 

@@ -98,11 +98,6 @@ class LeNet(nn.Module):
   ) -> jax.Array:
     """Maps images to logits.
 
-    Args:
-      x: images `[n, height, width, channels]`.
-      train: batch statistics and dropout (needs the `dropout` rng) or not.
-      mask: `[n]` of bool, True where the row is an image and not padding.
-
     Returns:
       Logits `[n, num_classes]`.
 

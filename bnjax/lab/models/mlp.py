@@ -90,11 +90,6 @@ class MLP(nn.Module):
   ) -> jax.Array:
     """Maps examples to logits.
 
-    Args:
-      x: examples `[n, ...]`, flattened to `[n, features]`.
-      train: batch statistics and dropout (needs the `dropout` rng) or not.
-      mask: `[n]` of bool, True where the row is an example and not padding.
-
     Returns:
       Logits `[n, num_classes]`.
     """

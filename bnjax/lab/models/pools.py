@@ -47,14 +47,6 @@ def average_pool(x: jax.Array, *, window: int, stride: int = 1) -> jax.Array:
 
   As `flax.linen.avg_pool(padding="SAME", count_include_pad=False)`.
 
-  Args:
-    x: `[n, height, width, features]` of a floating dtype.
-    window: rows and columns of a window.
-    stride: between windows.
-
-  Returns:
-    `[n, ceil(height / stride), ceil(width / stride), features]` in x's dtype.
-
   Example:
     >>> x = jnp.arange(9.0).reshape(1, 3, 3, 1)
     >>> average_pool(x, window=3, stride=2)[0, :, :, 0]

@@ -127,13 +127,6 @@ def filled(
 
   Defaults that JSON cannot hold, such as functions, are left to the entry.
 
-  Args:
-    field: as for `checked`.
-    name: likewise.
-    entry: likewise.
-    set_here: what `checked` gave.
-    given: see `parameters`.
-
   Raises:
     UserError: an argument without a default is not set.
 
@@ -157,10 +150,6 @@ def filled(
 
 def bound(name: str, options: Mapping[str, Any]) -> Entry:
   """A function from outside with all but its first argument set.
-
-  Args:
-    name: "package.module:object".
-    options: the arguments by name.
 
   Raises:
     UserError: there is no such function, it does not take an option, or lacks

@@ -25,12 +25,7 @@ class Need(NamedTuple):
   step: int
 
   def together(self, networks: int, across: str) -> int:
-    """Bytes of a program of several networks, its data aside.
-
-    Args:
-      networks: how many.
-      across: "map", one step at a time, states in and out; or "vmap".
-    """
+    """Bytes of a program of several networks, its data aside."""
     steps = 1 if across == "map" else networks
     return 2 * networks * self.state + steps * self.step
 

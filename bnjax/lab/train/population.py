@@ -29,11 +29,6 @@ _DECAYS = ("decay", "momentum")
 def check_statistics(task: Task, state: TrainState, name: str) -> None:
   """Refuses norms whose statistics cannot be computed anew.
 
-  Args:
-    task: what is trained.
-    state: of it, or its shapes.
-    name: of the norm in the config.
-
   Raises:
     UserError: it keeps running statistics by its own rule.
   """

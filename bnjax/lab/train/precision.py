@@ -34,10 +34,6 @@ def cast_kernels(precision: Precision, params: Any) -> Any:
   optimizer goes on with the ones given, since the cast's derivative is a cast
   back. The parameters of norms stay as they are, and so do their statistics.
 
-  Args:
-    precision: of the network.
-    params: nested dicts of arrays.
-
   Example:
     >>> ones = jnp.ones(2)
     >>> params = {"dense": {"kernel": ones}, "norm": {"bias": ones}}

@@ -52,12 +52,7 @@ class Layout:
     return jax.tree.map(put, tree)
 
   def share(self, tree: Any, *, axis: int) -> Any:
-    """Arrays of a minibatch on the devices, of which this process has a share.
-
-    Args:
-      tree: host arrays: this process's examples.
-      axis: which one counts examples.
-    """
+    """This process's share of a minibatch, on the devices along an axis."""
     if self.mesh is None:
       return jax.device_put(tree)
     where = NamedSharding(self.mesh, PartitionSpec(*[None] * axis, AXIS))

@@ -6,12 +6,7 @@ from bnjax.lab.writers.writer import Row, Writer
 
 
 class Composite:
-  """Tells every writer; one that fails is told of once, and left out.
-
-  Args:
-    writers: by name.
-    notify: called with a line for people.
-  """
+  """Tells every writer; one that fails is told of once, and left out."""
 
   def __init__(
     self, writers: Mapping[str, Writer], notify: Callable[[str], None]

@@ -16,14 +16,7 @@ from bnjax.lab.writers.writer import About, Network, Row, Run
 
 
 class PerNetwork:
-  """Gives each network's rows to a run of its own.
-
-  Args:
-    open_run: what makes a run.
-    experiment: the experiment's name.
-    networks: all networks that will be told of.
-    tables: whether its runs can show tables.
-  """
+  """Gives each network's rows to a run of its own."""
 
   def __init__(
     self,

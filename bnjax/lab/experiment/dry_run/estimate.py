@@ -1,17 +1,21 @@
 """Puts together what a config would train; reads no data, writes nothing."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
 
 from bnjax.lab import experiment
 from bnjax.lab.config import complete
 from bnjax.lab.experiment.dry_run import timing
-from bnjax.lab.experiment.dry_run.timing import Timing
-from bnjax.lab.experiment.dry_run.work import Work, data_bytes, measure
 from bnjax.lab.experiment.plan import Network
-from bnjax.lab.experiment.validation import Checked
+from bnjax.lab.experiment.validation import Checked, wide
 from bnjax.lab.results import Rules
+from bnjax.lab.train.precision import PRECISIONS
 from bnjax.lab.train.program import Across
+from bnjax.lab.train.step import train_step
 
 
 class Program(NamedTuple):
@@ -22,7 +26,9 @@ class Program(NamedTuple):
     spec: what they have in common, and of the rest the first one's.
     fields: what differs between them, by dotted field, beside the seed.
     parts: how many networks are trained together, turn after turn.
-    work: of one of the networks.
+    parameters: how many numbers of one network are trained.
+    step_flops: operations of a training step of one network: what XLA counts
+      in the program before it optimizes it, forward, backward and update.
     bytes: an upper bound of its memory, without the data set.
     evaluations: of each network in training.
   """
@@ -31,7 +37,8 @@ class Program(NamedTuple):
   spec: Mapping[str, Any]
   fields: tuple[str, ...]
   parts: tuple[int, ...]
-  work: Work
+  parameters: int
+  step_flops: float
   bytes: int
   evaluations: int
 
@@ -43,21 +50,21 @@ class Program(NamedTuple):
   @property
   def flops(self) -> float:
     """Operations of all training steps."""
-    return self.work.step_flops * self.spec["steps"] * self.networks
+    return self.step_flops * self.spec["steps"] * self.networks
 
 
 class Estimate(NamedTuple):
-  """About how long a run takes.
+  """About how many seconds a run takes.
 
   Attributes:
     timing: what was measured, on random images.
     timed: which program was.
-    compilation: seconds; as long for each program as for that one.
-    training: seconds; by its rate, and of other programs by their operations.
-    evaluation: seconds, likewise.
+    compilation: as long for each program as for that one.
+    training: by its rate, and of other programs by their operations.
+    evaluation: likewise.
   """
 
-  timing: Timing
+  timing: timing.Timing
   timed: int
   compilation: float
   training: float
@@ -95,13 +102,13 @@ def estimate(
   networks: Sequence[Network] | None = None,
   timed: bool = True,
 ) -> DryRun:
-  """Checks a config as a run would, and says what the run would be.
+  """Checks a config as `experiment.run` would, and says what the run would be.
 
   Args:
-    config: as for `bnjax.lab.experiment.run`.
-    rules: checked as a run would.
-    data_dir: likewise.
-    networks: likewise.
+    config: as there, and so are the next three.
+    rules: see there.
+    data_dir: see there.
+    networks: see there.
     timed: whether to compile the program with most to do and to train it for a
       few steps, which takes some seconds.
 
@@ -121,10 +128,9 @@ def estimate(
         own = axes.setdefault(network.arm, {})
         for field, value in network.point.items():
           own.setdefault(field, {})[repr(value)] = value
-  order = [arm for arm in config["arms"] if arm in arms]
   sets = {str(p.parts[0].spec["dataset"]): data_bytes(p) for p in prepared}
   return DryRun(
-    arms={arm: arms[arm] for arm in order},
+    arms={arm: arms[arm] for arm in config["arms"] if arm in arms},
     axes={
       arm: {field: tuple(found.values()) for field, found in own.items()}
       for arm, own in axes.items()
@@ -136,18 +142,37 @@ def estimate(
 
 
 def _program(program: Checked, across: Across) -> Program:
-  parts = program.parts
+  """Counts by shapes alone: nothing is computed, compiled or read."""
+  parts, task, state = program.parts, program.task, program.state
   networks = [network for part in parts for network in part.networks]
   spec, counts = parts[0].spec, tuple(len(part.networks) for part in parts)
+  with wide(spec):
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    lowered = jax.jit(
+      lambda state, key, batch: train_step(task, state, key, batch)
+    ).lower(state, key, program.batch)
+    cost: Any = lowered.cost_analysis() or {}
   return Program(
     arms=tuple(dict.fromkeys(network.arm for network in networks)),
     spec=spec,
     fields=tuple(dict.fromkeys(f for part in parts for f in part.hyper)),
     parts=counts,
-    work=measure(program),
+    parameters=sum(math.prod(x.shape) for x in jax.tree.leaves(state.params)),
+    step_flops=float(cost.get("flops", math.nan)),
     bytes=program.need.together(max(counts), across),
     evaluations=-(-spec["steps"] // spec["eval_every"]) + 1,
   )
+
+
+def data_bytes(program: Checked) -> int:
+  """Of the data set, all splits."""
+  known, spec = program.data, program.parts[0].spec
+  examples = known.train + known.validation + known.test
+  kind = known.dtype
+  if kind != "uint8":
+    kind = jnp.dtype(PRECISIONS[spec["precision"]].params).name
+  each = math.prod(known.image_shape) * jnp.dtype(kind).itemsize + 4
+  return examples * each
 
 
 def _time(
@@ -155,20 +180,14 @@ def _time(
 ) -> Estimate:
   most = max(range(len(programs)), key=lambda i: programs[i].flops)
   base = programs[most]
-  measured = timing.measure(prepared[most], base.work, across)
-  scale = [p.work.step_flops / base.work.step_flops for p in programs]
-  # An evaluation does less with each example than a step, alike for all.
-  sizes = [p.spec["batch_size"] / base.spec["batch_size"] for p in programs]
-  return Estimate(
-    timing=measured,
-    timed=most,
-    compilation=measured.compile_seconds * len(programs),
-    training=sum(
-      measured.step_seconds * p.networks * p.spec["steps"] * s
-      for p, s in zip(programs, scale, strict=True)
-    ),
-    evaluation=sum(
-      measured.evaluation_seconds * p.networks * p.evaluations * s / size
-      for p, s, size in zip(programs, scale, sizes, strict=True)
-    ),
-  )
+  measured = timing.measure(prepared[most], base.step_flops, across)
+  training = evaluation = 0.0
+  for p in programs:
+    scale = p.step_flops / base.step_flops
+    training += measured.step_seconds * p.networks * p.spec["steps"] * scale
+    # An evaluation does less with each example than a step, alike for all.
+    size = p.spec["batch_size"] / base.spec["batch_size"]
+    each = measured.evaluation_seconds * p.evaluations * scale / size
+    evaluation += p.networks * each
+  compilation = measured.compile_seconds * len(programs)
+  return Estimate(measured, most, compilation, training, evaluation)

@@ -1,5 +1,7 @@
 """A dry run as lines and tables for people."""
 
+import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +10,7 @@ from bnjax.lab.experiment.progress import duration
 from bnjax.lab.report.render import Table, plain
 
 _FEW = 4  # values of an axis that are all shown
+_KEPT = "\N{NO-BREAK SPACE}"  # which `plain` leaves in no text
 
 
 def to_tables(dry: DryRun) -> list[Table]:
@@ -64,16 +67,17 @@ def axis(values: Sequence[Any]) -> str:
 
 
 def _paragraph(name: str, flat: Mapping[str, str], width: int) -> list[str]:
+  """Lines of pairs; none is broken at a space of its own."""
   pairs = [f"{field}={plain(value)}" for field, value in flat.items()]
-  if not pairs:
-    return [name]
-  lines, line = [], " "
-  for pair in pairs:
-    if len(line) + 1 + len(pair) > width and line.strip():
-      lines.append(line)
-      line = " "
-    line += f" {pair}"
-  return [name, *lines, line]
+  lines = textwrap.wrap(
+    " ".join(pair.replace(" ", _KEPT) for pair in pairs),
+    width,
+    initial_indent="  ",
+    subsequent_indent="  ",
+    break_long_words=False,
+    break_on_hyphens=False,
+  )
+  return [name, *(line.replace(_KEPT, " ") for line in lines)]
 
 
 def _programs(dry: DryRun) -> Table:
@@ -82,8 +86,8 @@ def _programs(dry: DryRun) -> Table:
       str(number),
       ", ".join(program.arms),
       _parts(program),
-      f"{program.work.parameters:,}",
-      scaled(program.work.step_flops, "FLOP"),
+      f"{program.parameters:,}",
+      scaled(program.step_flops, "FLOP"),
       scaled(program.bytes, "B"),
     )
     for number, program in enumerate(dry.programs, 1)
@@ -107,12 +111,9 @@ def _programs(dry: DryRun) -> Table:
 
 
 def _parts(program: Program) -> str:
-  sizes: dict[int, int] = {}
-  for size in program.parts:
-    sizes[size] = sizes.get(size, 0) + 1
   text = " + ".join(
     f"{turns} times {size}" if turns > 1 else str(size)
-    for size, turns in sizes.items()
+    for size, turns in Counter(program.parts).items()
   )
   fields = ", ".join(field.rpartition(".")[2] for field in program.fields)
   return f"{text} ({fields})" if fields else text

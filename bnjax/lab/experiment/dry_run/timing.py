@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bnjax.lab import data
-from bnjax.lab.experiment.dry_run.work import Work
 from bnjax.lab.experiment.runner import Source, Trainer
 from bnjax.lab.experiment.validation import Checked, wide
 from bnjax.lab.train.feed import FromMemory
@@ -38,20 +37,20 @@ class Timing(NamedTuple):
   evaluation_seconds: float
 
 
-def measure(program: Checked, work: Work, across: Across) -> Timing:
+def measure(program: Checked, step_flops: float, across: Across) -> Timing:
   """Trains the program for a second or so; keeps nothing of it.
 
   Args:
     program: of which its first part is trained. Of networks that run one after
       the other, a few are enough.
-    work: of one of its networks.
+    step_flops: operations of a step of one of its networks.
     across: how they run.
   """
   part = program.parts[0]
   if across == "map":
     part = part.split(_MOST_MAPPED)[0]
   count = len(part.networks)
-  flops = work.step_flops if math.isfinite(work.step_flops) else _ASSUMED
+  flops = step_flops if math.isfinite(step_flops) else _ASSUMED
   steps = min(max(int(_ASSUMED / (flops * count)), 2), _MOST_STEPS)
   spec = {
     **part.spec,
@@ -68,19 +67,17 @@ def measure(program: Checked, work: Work, across: Across) -> Timing:
     dataset, share = _random_data(spec, program.data)
     feed = FromMemory(dataset, ONE_DEVICE)
     source = Source(dataset.num_classes, dataset.mean, feed)
-    trainer = Trainer(
-      short, source, ONE_DEVICE, task=program.task, across=across
-    )
+    trainer = Trainer(short, source, ONE_DEVICE, program.task, across)
     records = list(trainer.train(short))
   begin, middle, end = (turn.rows[0] for turn in records if turn.rows)
-  evaluation = end["evaluate_seconds"] - middle["evaluate_seconds"]
+  took = lambda name: end[f"{name}_seconds"] - middle[f"{name}_seconds"]
+  compilation = max(end["compile_seconds"], begin["compile_seconds"])
   return Timing(
-    networks=count,
-    steps=steps,
-    compile_seconds=count
-    * max(end["compile_seconds"], begin["compile_seconds"]),
-    step_seconds=(end["train_seconds"] - middle["train_seconds"]) / steps,
-    evaluation_seconds=evaluation / share,
+    count,
+    steps,
+    count * compilation,
+    took("train") / steps,
+    took("evaluate") / share,
   )
 
 

@@ -6,8 +6,8 @@ from bnjax.lab import experiment
 from bnjax.lab.config import base, complete
 from bnjax.lab.experiment import dry_run
 from bnjax.lab.experiment.dry_run import timing
+from bnjax.lab.experiment.dry_run.estimate import data_bytes
 from bnjax.lab.experiment.dry_run.timing import Timing
-from bnjax.lab.experiment.dry_run.work import data_bytes
 
 
 def _config():
@@ -31,12 +31,12 @@ def counted():
 def test_parameters_and_flops_are_those_of_the_formulas(counted):
   _, narrow, plain = counted.programs
   assert plain.arms == ("no_batch_norm",)
-  assert plain.work.parameters == 64 * 16 + 16 + 16 * 10 + 10
-  assert narrow.work.parameters == 64 * 8 + 8 + 8 * 10 + 10 + 2 * 8
+  assert plain.parameters == 64 * 16 + 16 + 16 * 10 + 10
+  assert narrow.parameters == 64 * 8 + 8 + 8 * 10 + 10 + 2 * 8
   # Multiply-adds of each kernel, forward and for its gradient, and back to
   # the hidden layer.
   products = 2 * 64 * (2 * 64 * 16 + 3 * 16 * 10)
-  assert products < plain.work.step_flops < 1.3 * products
+  assert products < plain.step_flops < 1.3 * products
 
 
 def test_programs_hold_the_networks_of_all_points_and_seeds(counted):
@@ -85,12 +85,12 @@ def test_other_programs_are_estimated_from_the_one_that_was_timed(monkeypatch):
   config["arms"] = {"batch_norm": {}, "few": {"model": {"width": 8}} | few}
   found = dry_run.estimate(config)
   full, small = found.programs
-  assert full.flops == full.work.step_flops * 75 * 3
-  assert small.flops == small.work.step_flops * 30 * 3
+  assert full.flops == full.step_flops * 75 * 3
+  assert small.flops == small.step_flops * 30 * 3
   assert [network.arm for network in timed[0].networks] == ["batch_norm"] * 3
   estimate = found.estimate
   assert (estimate.timed, estimate.compilation) == (0, 14.0)
-  share = small.work.step_flops / full.work.step_flops
+  share = small.step_flops / full.step_flops
   assert 0.1 < share < 0.5
   training = 0.5 * 3 * (75 + share * 30)
   assert estimate.training == pytest.approx(training)
