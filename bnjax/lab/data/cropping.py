@@ -113,23 +113,16 @@ class CentralCrop:
     )
 
 
-def _bilinear() -> Any:
-  from PIL import Image
-
-  return Image.Resampling.BILINEAR
-
-
 def _resized(
   image: Any,
   size: tuple[int, int],
   box: tuple[int, int, int, int] | None = None,
 ) -> np.ndarray:
-  return np.asarray(image.resize(size, _bilinear(), box))
+  from PIL import Image
+
+  return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box))
 
 
 def _check_size(size: int) -> None:
   if size < 1:
     raise errors.UserError(f"size: {size} is too small; at least 1")
-
-
-__all__ = ["CentralCrop", "RandomCrop"]

@@ -1,4 +1,16 @@
-"""Models by name: Flax modules, whose fields are a config's arguments."""
+"""Models by name: Flax modules, whose fields are a config's arguments.
+
+All have `num_classes`, the number of logits, and `norm`, which makes a
+normalization (see `norms`; None: none). What several have means the same:
+`activation` is a name in `ACTIVATIONS`, `initializer` one in `INITIALIZERS` for
+every kernel, and `init_scale` multiplies the initial kernels: for `normal` it
+is their standard deviation, for `uniform` their largest magnitude. An unknown
+name or a value out of its range is a `UserError`.
+
+A model maps examples `x` `[n, ...]` to outputs `[n, ...]`. `train` says whether
+it normalizes by the batch and drops (which needs the `dropout` rng); `mask`,
+`[n]` of bool, is True where a row is an example and not padding.
+"""
 
 import functools
 import inspect

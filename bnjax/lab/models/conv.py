@@ -17,6 +17,7 @@ import numpy as np
 from flax.linen.dtypes import promote_dtype
 
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.models.pools import same_windows
 
 PADDINGS = ("SAME", "VALID")
 
@@ -151,9 +152,7 @@ def _pad(
     return x
   sides = [(0, 0)]
   for length, window in zip(x.shape[1:3], size, strict=True):
-    missing = (-(-length // strides) - 1) * strides + window - length
-    missing = max(missing, 0)
-    sides.append((missing // 2, missing - missing // 2))
+    sides.append(same_windows(length, window, strides)[1:])
   return jnp.pad(x, [*sides, (0, 0)])
 
 

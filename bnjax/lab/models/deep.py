@@ -29,13 +29,8 @@ class Deep(nn.Module):
   Attributes:
     num_classes: ignored: there is no classifier. The loss is one that takes
       any outputs, such as `loss.name='sum'`.
-    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     width: units in each layer.
     depth: number of layers.
-    activation: a name in `ACTIVATIONS`.
-    initializer: a name in `INITIALIZERS`, for every kernel.
-    init_scale: multiplies the initial kernels; for `normal` it is their
-      standard deviation, for `uniform` their largest magnitude.
     placement: the norm `after` the activation, as in the post, or `before`.
     redraw: whether a network in training draws its own examples and gradient:
       N(0, 1) noise in the place of the examples, and noise that multiplies the
@@ -45,9 +40,6 @@ class Deep(nn.Module):
       returns; 0: the last. Those after it are computed, too, where somebody
       looks at them, but the loss does not see them. The post computes 20 layers
       and back-propagates from layer 19.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
   """
 
   num_classes: int

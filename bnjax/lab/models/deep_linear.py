@@ -20,13 +20,9 @@ class DeepLinear(nn.Module):
 
   Attributes:
     num_classes: ignored: nothing is classified.
-    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     width: of every layer; of an example as many features are taken.
     depth: number of layers.
     initializer: a name in `INITIALIZERS`, for every kernel but `A`.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
 
   Reference:
     Santurkar et al. (2018), arXiv:1805.11604, section 2.2.

@@ -68,12 +68,8 @@ class BNInception(nn.Module):
   On two CPU cores an epoch of 45,000 took two minutes.
 
   Attributes:
-    num_classes: number of logits.
-    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
-    activation: a name in `ACTIVATIONS`.
     initializer: a name in `INITIALIZERS`, for every kernel; the paper names
       none.
-    init_scale: multiplies the initial kernels.
     placement: the norm `before` or `after` the activation.
     bias: whether convolutions have one: `always`, `never`, or `auto`: unless a
       norm follows them at once, which makes it redundant.
@@ -94,9 +90,6 @@ class BNInception(nn.Module):
     small_images: start with a 3x3 convolution and one pool, which halves the
       image once, instead of a separable 7x7 one of stride 2 and two pools,
       which halve it three times.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
 
   Reference:
     Ioffe and Szegedy 2015, arXiv:1502.03167, section 4.2 and Figure 5.

@@ -207,6 +207,3 @@ class Block(nn.Module):
       ends["pool"] = style.conv(pooled, row.projection, "conv_pool")
     y = finish({f"norm_{name}": end for name, end in ends.items()}, tap=tap)
     return y if row.projection else jnp.concatenate([y, pooled], axis=-1)
-
-
-__all__ = ["FIGURE_5", "Block", "Row", "Style", "scale_features", "scale_row"]

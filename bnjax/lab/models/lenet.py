@@ -48,17 +48,13 @@ class LeNet(nn.Module):
   pool_every=2, hidden=(128,), placement="before", norm_dense=True.
 
   Attributes:
-    num_classes: number of logits.
-    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     channels: features of each convolution.
     hidden: units of each dense layer before the classifier.
     kernel_size: rows and columns of every kernel.
     padding: `VALID`, or `SAME` for convolutions that keep the image's size.
     pool_every: a 2x2 maximum after every so many convolutions.
-    activation: a name in `ACTIVATIONS`.
     initializer: a name in `INITIALIZERS`, for every kernel; biases start at
       zero, with `torch` as in PyTorch.
-    init_scale: multiplies the initial kernels.
     placement: the norm `before` or `after` the activation, or `after_pool`.
       Where there is no pool, and in dense layers, `after_pool` is `after`.
     norm_dense: whether hidden dense layers have the norm, too.
@@ -66,9 +62,6 @@ class LeNet(nn.Module):
     dropout_rate: probability to drop a unit of a hidden dense layer.
     local_response_norm: local response normalization after each pool, before
       a norm that comes `after_pool`; the 2015 paper took it out of Inception.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
   """
 
   num_classes: int

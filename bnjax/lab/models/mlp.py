@@ -34,16 +34,11 @@ class MLP(nn.Module):
   before dropout, "activation_i".
 
   Attributes:
-    num_classes: number of logits.
-    norm: makes a normalization, see `bnjax.lab.models.norms`; None: none.
     width: units in each hidden layer.
     depth: number of hidden layers.
-    activation: a name in `ACTIVATIONS`.
     initializer: a name in `INITIALIZERS`, for every kernel; biases start at
       zero, with `torch` as in PyTorch.
     later_init: another one for all kernels but the first; "" for the same.
-    init_scale: multiplies the initial kernels; for `normal` it is their
-      standard deviation, for `uniform` their largest magnitude.
     placement: the norm `before` or `after` the activation.
     dropout_rate: probability to drop a hidden unit in training. A Python 0
       leaves dropout out of the program.
@@ -52,9 +47,6 @@ class MLP(nn.Module):
     derivative: `corrected`, or `as_published` for the backward pass of the
       2016 code (batch norm before the activation only), see
       `bnjax.lab.models.published`.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
   """
 
   num_classes: int

@@ -61,8 +61,8 @@ def average_pool(x: jax.Array, *, window: int, stride: int = 1) -> jax.Array:
   return x * jnp.asarray(scale[None, :, :, None], x.dtype)
 
 
-def _windows(size: int, window: int, stride: int) -> tuple[int, int, int]:
-  """Returns how many windows there are, and the padding on either side."""
+def same_windows(size: int, window: int, stride: int) -> tuple[int, int, int]:
+  """How many windows there are, and the padding on either side."""
   windows = -(-size // stride)
   missing = max((windows - 1) * stride + window - size, 0)
   return windows, missing // 2, missing - missing // 2
@@ -72,7 +72,7 @@ def _shifted(
   x: jax.Array, axis: int, window: int, stride: int, fill: float
 ) -> list[jax.Array]:
   """Returns for each place in a window the slice of what stands there."""
-  windows, before, after = _windows(x.shape[axis], window, stride)
+  windows, before, after = same_windows(x.shape[axis], window, stride)
   padding = [(0, 0)] * x.ndim
   padding[axis] = (before, after)
   x = jnp.pad(x, padding, constant_values=fill)
@@ -84,9 +84,6 @@ def _shifted(
 
 def _members(size: int, window: int, stride: int) -> np.ndarray:
   """Returns how many places of each window lie inside."""
-  windows, before, _ = _windows(size, window, stride)
+  windows, before, _ = same_windows(size, window, stride)
   starts = np.arange(windows) * stride - before
   return np.minimum(starts + window, size) - np.maximum(starts, 0)
-
-
-__all__ = ["average_pool", "max_pool"]

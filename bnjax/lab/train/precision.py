@@ -55,6 +55,3 @@ def _cast(params: Any, dtype: Any) -> Any:
   if "kernel" in params:
     return jax.tree.map(lambda x: x.astype(dtype), params)
   return {name: _cast(child, dtype) for name, child in params.items()}
-
-
-__all__ = ["PRECISIONS", "Precision", "cast_kernels"]

@@ -162,7 +162,8 @@ def make_program(
         population = evaluate_splits(
           task, other, held_out, block=size, layout=layout
         )
-      return Evaluation(*sums, *population, optax.tree.norm(state.params))
+      norm = optax.tree.norm(state.params)
+      return Evaluation(sums[0], sums[1], population[0], population[1], norm)
 
     own = None if draws is None else _per_network(draws, which)
     return each(one, hyper, states, own)
@@ -192,7 +193,8 @@ def make_program(
 
   def observe_all(hyper: Hyper, states: TrainState, batch: Batch) -> Any:
     assert observe is not None
-    return each(lambda *one: observe(*one, batch), hyper, states)
+    one = lambda task, state: observe(task, state, batch)
+    return each(one, hyper, states)
 
   return Program(
     layout.jit(init),

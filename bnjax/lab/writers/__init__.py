@@ -7,18 +7,17 @@ The records of the work directory stay the source of truth; see
 import functools
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.registry import is_outside, lookup
-from bnjax.lab.writers.composite import Composite
 from bnjax.lab.writers.mlflow_store import MlflowRun
 from bnjax.lab.writers.per_network import PerNetwork
 from bnjax.lab.writers.tensorboard import TensorBoardRun
 from bnjax.lab.writers.weights_and_biases import WandbRun
-from bnjax.lab.writers.writer import About, Network, Run, Writer
+from bnjax.lab.writers.writer import About, Network, Row, Run, Writer
 
 __all__ = ["WRITERS", "Writer", "check", "installed", "open_writers"]
 
@@ -128,4 +127,39 @@ def open_writers(
     opened[name] = PerNetwork(
       open_run, experiment, networks, tables=kind.tables
     )
-  return Composite(opened, notify)
+  return _Composite(opened, notify)
+
+
+class _Composite:
+  """Tells every writer; one that fails is told of once, and left out."""
+
+  def __init__(
+    self, writers: Mapping[str, Writer], notify: Callable[[str], None]
+  ):
+    self._writers = dict(writers)
+    self._notify = notify
+
+  def rows(self, rows: Sequence[Row]) -> None:
+    self._each(lambda writer: writer.rows(rows))
+
+  def probe_rows(self, rows: Sequence[Row]) -> None:
+    self._each(lambda writer: writer.probe_rows(rows))
+
+  def predictions(self, rows: Sequence[Row]) -> None:
+    self._each(lambda writer: writer.predictions(rows))
+
+  def close(self) -> None:
+    self._each(lambda writer: writer.close())
+    self._writers.clear()
+
+  def _each(self, tell: Callable[[Writer], None]) -> None:
+    for name, writer in list(self._writers.items()):
+      try:
+        tell(writer)
+      except Exception as error:  # whatever it is, training is worth more
+        del self._writers[name]
+        what = " ".join(str(error).split()) or type(error).__name__
+        self._notify(
+          f"writer {name} failed and is left out from here on, the records "
+          f"are complete without it: {what[:300]}"
+        )

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bnjax.lab.writers.run_ids import run_id
-from bnjax.lab.writers.writer import About, Histogram
+from bnjax.lab.writers.writer import About, Histogram, run_id
 
 _LONGEST = 500  # characters of a parameter
 _AT_ONCE = 100  # parameters

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bnjax.lab.writers.run_ids import run_id
-from bnjax.lab.writers.writer import About, Histogram, Table
+from bnjax.lab.writers.writer import About, Histogram, Table, run_id
 
 
 class WandbRun:

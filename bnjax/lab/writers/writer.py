@@ -5,8 +5,12 @@ same numbers in another program, while they come in: nothing is read back from
 it, and none that fails stops the training.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+from bnjax.lab import results
 
 Row = Mapping[str, Any]
 
@@ -106,3 +110,20 @@ class Run(Protocol):
 
   def close(self) -> None:
     """All is told; called once."""
+
+
+def run_id(path: Path, about: About, make: Callable[[str | None], str]) -> str:
+  """The id of a network's run, which is kept for when it goes on.
+
+  Args:
+    path: of the file, JSON of a run's id by the network's name.
+    about: the network. If its first step is 0, its run is a new one.
+    make: from the id that is kept, None if there is none or it is of an earlier
+      run, to the one that is used.
+  """
+  known = results.read_json(path) if os.path.lexists(path) else {}
+  kept = known.get(about.name) if about.first_step else None
+  used = make(kept)
+  if used != kept:
+    results.write_json(path, known | {about.name: used})
+  return used

@@ -6,8 +6,7 @@ import pytest
 from rows import NETWORKS, row
 
 from bnjax.lab import writers
-from bnjax.lab.writers.run_ids import run_id
-from bnjax.lab.writers.writer import About
+from bnjax.lab.writers.writer import About, run_id
 
 
 def _tell(name, workdir, *steps):

@@ -8,7 +8,7 @@ from rows import NETWORKS, network, row
 
 from bnjax.lab import writers
 from bnjax.lab.errors import UserError
-from bnjax.lab.writers.composite import Composite
+from bnjax.lab.writers import _Composite as Composite
 from bnjax.lab.writers.per_network import PerNetwork
 
 
