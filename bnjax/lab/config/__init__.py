@@ -9,6 +9,7 @@ from bnjax.lab.config.fields import (
   finish,
   log_space,
   parse,
+  plain,
 )
 from bnjax.lab.config.groups import GROUPS, traceable
 from bnjax.lab.config.resolve import (
@@ -34,6 +35,7 @@ __all__ = [
   "make_task",
   "override",
   "parse",
+  "plain",
   "resolve",
   "resolve_arms",
   "switched",

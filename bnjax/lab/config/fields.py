@@ -168,7 +168,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
   >>> complete({"steps": 5, "l2": 1})["l2"]
   1.0
   """
-  default, given = _plain(base()), _plain(config)
+  default, given = plain(base()), plain(config)
   rules = {field.name for field in dataclasses.fields(Rules)}
   for key in given:
     if key in rules:
@@ -208,12 +208,12 @@ def _check_free(field: str, value: Any, kind: type) -> None:
       raise UserError(f"{field}.{name}: {own!r} is no group of fields")
 
 
-def _plain(config: Any) -> Any:
-  """Nested dicts and Python's numbers of ConfigDicts and NumPy's."""
+def plain(config: Any) -> Any:
+  """Nested dicts, tuples and Python's numbers of all that stands for them."""
   if isinstance(config, ConfigDict):
     config = config.to_dict()
   if isinstance(config, Mapping):
-    return {key: _plain(value) for key, value in config.items()}
+    return {key: plain(value) for key, value in config.items()}
   if isinstance(config, tuple | list):
-    return tuple(map(_plain, config))
+    return tuple(map(plain, config))
   return config.item() if isinstance(config, np.generic) else config

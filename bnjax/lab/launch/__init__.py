@@ -2,17 +2,16 @@
 
 A sweep is a config with a grid or points. Its networks are divided into parts,
 each of one compiled program (`parts`); a launcher trains the parts in this
-process (`here`), in worker processes (`local`) or as a Slurm job array
+process, in worker processes (`local`) or as a Slurm job array
 (`slurm`); their records are gathered in one work directory (`run`), which is
 that of an experiment.
 """
 
 from bnjax.lab.launch.board import Board, best_table, failures
-from bnjax.lab.launch.here import Here
-from bnjax.lab.launch.local import Local
+from bnjax.lab.launch.local import Here, Launcher, Local
 from bnjax.lab.launch.planned import choose_arms, make_networks, planned
 from bnjax.lab.launch.points import collect, read_points
-from bnjax.lab.launch.run import Launcher, Outcome, run
+from bnjax.lab.launch.run import Outcome, run
 from bnjax.lab.launch.slurm import Options, Slurm
 
 __all__ = [

@@ -91,28 +91,37 @@ def write_failed(workdir: Path, failed: Collection[Row]) -> None:
     (workdir / FAILED).unlink(missing_ok=True)
 
 
+class _Tail:
+  """The lines that a growing file gets from here on."""
+
+  def __init__(self, path: Path):
+    self._path, self._offset = path, 0
+
+  def lines(self) -> list[bytes]:
+    """What is new; a torn line is read once it is whole."""
+    with contextlib.suppress(FileNotFoundError), self._path.open("rb") as file:
+      file.seek(self._offset)
+      content = file.read()
+      whole = content[: content.rfind(b"\n") + 1]
+      self._offset += len(whole)
+      return whole.splitlines()
+    return []
+
+
 class Told:
   """Tells a writer what is gathered, from here on."""
 
   def __init__(self, workdir: Path, writer: Writer):
-    self._files = {
-      workdir / METRICS: writer.rows,
-      workdir / PROBES: writer.probe_rows,
-    }
-    self._sizes = {
-      path: path.read_bytes().rfind(b"\n") + 1  # a torn line is written anew
-      for path in self._files
-      if path.exists()
-    }
+    self._files = {_Tail(workdir / METRICS): writer.rows}
+    self._files[_Tail(workdir / PROBES)] = writer.probe_rows
+    for tail in self._files:
+      tail.lines()
 
   def tell(self) -> None:
     """Reads what is new; a network's records come all together."""
-    for path, tell in self._files.items():
-      with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        file.seek(self._sizes.get(path, 0))
-        if lines := file.read().splitlines():
-          tell([json.loads(line) for line in lines])
-        self._sizes[path] = file.tell()
+    for tail, tell in self._files.items():
+      if lines := tail.lines():
+        tell([json.loads(line) for line in lines])
 
 
 class Watch:
@@ -121,24 +130,16 @@ class Watch:
   def __init__(self, part: Part):
     self.step = 0  # the last one that was recorded
     self.finals: dict[str, Row] = {}
-    self._path = part.run / METRICS
+    self._tail = _Tail(part.run / METRICS)
     self._networks = part.networks
-    self._offset = 0
 
   def look(self) -> None:
     """Reads what is new."""
-    with contextlib.suppress(FileNotFoundError), self._path.open("rb") as file:
-      file.seek(self._offset)
-      content = file.read()
-      whole = content[: content.rfind(b"\n") + 1]
-      self._offset += len(whole)
-      for line in whole.splitlines():
-        with contextlib.suppress(
-          ValueError, KeyError, TypeError
-        ):  # cut, begun anew
-          row = json.loads(line)
-          self.step = int(row["step"])
-          self.finals |= _finals([row], self._networks)
+    for line in self._tail.lines():
+      with contextlib.suppress(ValueError, KeyError, TypeError):  # begun anew
+        row = json.loads(line)
+        self.step = int(row["step"])
+        self.finals |= _finals([row], self._networks)
 
 
 def _finals(

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bnjax.lab import results
-from bnjax.lab.config import resolve
+from bnjax.lab.config import plain, resolve
 from bnjax.lab.experiment import plan
+from bnjax.lab.experiment.params import names
 from bnjax.lab.experiment.plan import Network
 
 PARTS = "parts"
@@ -126,11 +127,7 @@ def write_parts(parts: Iterable[Part], config: Mapping[str, Any]) -> None:
   for part in parts:
     own = part.networks.values()
     arms = {n.arm: common["arms"][n.arm] for n in own}
-    networks = [{"arm": n.arm, "seed": n.seed, "point": n.point} for n in own]
-    told = {
-      "config": {**common, "arms": arms},
-      "networks": results.to_strict(networks),
-    }
+    told = {"config": {**common, "arms": arms}, "networks": names([*own])}
     part.folder.mkdir(parents=True, exist_ok=True)
     # Unsynced: a torn one is written anew.
     (part.folder / "part.json").write_text(json.dumps(told))
@@ -143,7 +140,7 @@ def read_part(folder: Path) -> tuple[dict[str, Any], list[Network]]:
     UserError: what it trains is no longer known.
   """
   told = results.read_json(folder / "part.json")
-  config: dict[str, Any] = {k: _tuples(v) for k, v in told["config"].items()}
+  config = plain(told["config"])
   points: dict[str, plan.Point] = {}
   specs: dict[str, dict[str, Any]] = {}
   networks = []
@@ -151,7 +148,7 @@ def read_part(folder: Path) -> tuple[dict[str, Any], list[Network]]:
     arm, seed = known["arm"], known["seed"]
     key = f"{arm} {plan.point_key(known['point'])}"
     if key not in specs:
-      point = points[key] = _tuples(known["point"])
+      point = points[key] = plain(known["point"])
       specs[key] = resolve(config, arm, plan.nested(point), source="sweep")
       specs[key]["predictions"] = False
     networks.append(Network(arm, points[key], seed, specs[key]))
@@ -169,12 +166,3 @@ def read_status(folder: Path) -> Status | None:
     return Status(**results.read_json(folder / "status.json"))
   except (FileNotFoundError, ValueError, TypeError):
     return None
-
-
-def _tuples(value: Any) -> Any:
-  """Lists as tuples, as a config file has them."""
-  if isinstance(value, Mapping):
-    return {key: _tuples(item) for key, item in value.items()}
-  if isinstance(value, list):
-    return tuple(_tuples(item) for item in value)
-  return value

@@ -2,9 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from bnjax.lab import results, signals
 from bnjax.lab.config import resolve_arms
@@ -14,7 +14,7 @@ from bnjax.lab.experiment.plan import Network
 from bnjax.lab.launch import gather
 from bnjax.lab.launch.board import Board, Line, Stand, failures
 from bnjax.lab.launch.gather import Row, Watch
-from bnjax.lab.launch.local import Ended
+from bnjax.lab.launch.local import Launcher
 from bnjax.lab.launch.parts import (
   Part,
   Status,
@@ -29,25 +29,6 @@ from bnjax.lab.launch.planned import make_networks
 from bnjax.lab.writers import check as check_writers, open_writers
 
 _GRACE = 10.0  # seconds after Ctrl-C: more than a launcher takes to stop
-
-
-class Launcher(Protocol):
-  """What trains parts: `here.Here`, `local.Local`, `slurm.Slurm`."""
-
-  def start(self, parts: Sequence[Part], tick: Callable[[], None]) -> None:
-    """Takes parts on; may call `tick` where `ended` takes long."""
-
-  def ended(self, seconds: float) -> Iterator[Ended]:
-    """Waits for about that long; yields the parts that ended."""
-
-  def running(self) -> list[Part]:
-    """The parts that are being trained, or queued."""
-
-  def stop(self) -> None:
-    """Ends what should not outlive the sweep."""
-
-  def hint(self) -> str:
-    """What is added to "the same command goes on" after Ctrl-C."""
 
 
 class Outcome(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
-from bnjax.lab.launch.local import Ended, environment
+from bnjax.lab.launch.local import Ended, Launcher, environment
 from bnjax.lab.launch.parts import STOPPED, Part, Status, read_status
 
 _PATIENCE = 600  # seconds: longer than clusters wait before they kill
@@ -94,8 +94,11 @@ class Job:
     return submitit.helpers.DelayedSubmission(Job(self.folder, self.data_dir))
 
 
-class Slurm:
-  """Trains parts as a Slurm job array, a task for each part."""
+class Slurm(Launcher):
+  """Trains parts as a Slurm job array, a task for each part.
+
+  `stop` leaves jobs to Slurm: the same command collects what they find.
+  """
 
   def __init__(self, workdir: Path, options: Options, data_dir: str | None):
     """Looks for Slurm."""
@@ -147,9 +150,6 @@ class Slurm:
   def running(self) -> list[Part]:
     """The parts that are queued or being trained."""
     return list(self._jobs.values())
-
-  def stop(self) -> None:
-    """Leaves the jobs to Slurm: the same command collects what they find."""
 
   def hint(self) -> str:
     """Printed after Ctrl-C: that jobs go on, and how to end them."""
