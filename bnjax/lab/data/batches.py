@@ -86,18 +86,8 @@ def epoch(
   minibatch is full and every epoch holds each example once. Only the epochs
   that the chunk touches are shuffled.
 
-  Args:
-    key: Typed key; a run's own.
-    first_step: First step of the chunk.
-    steps: Number of steps in the chunk.
-    size: Number of training examples.
-    batch_size: Examples in a minibatch.
-
   Returns:
     int32 indices [steps, batch_size] in [0, size), and None: no mask.
-
-  Raises:
-    UserError: batch_size is not in [1, size].
   """
   _check(size, batch_size)
   # A cycle is the shortest run of steps that ends at an epoch's end. Counting

@@ -30,9 +30,6 @@ class RandomCrop:
     least_area: the smallest part of the area.
     ratio: the largest ratio of the sides.
     mirror: whether to mirror half of the images.
-
-  Raises:
-    UserError: a number is out of its range.
   """
 
   size: int = 224
@@ -84,9 +81,6 @@ class CentralCrop:
   Attributes:
     size: rows and columns of the result.
     shorter: of the resized image's sides; at least `size`.
-
-  Raises:
-    UserError: a number is out of its range.
   """
 
   size: int = 224

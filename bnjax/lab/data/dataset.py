@@ -31,6 +31,19 @@ class Spec:
   num_classes: int
   dtype: str = "uint8"
 
+  def describe(self, name: str, **data: Any) -> dict[str, Any]:
+    """What every result records of its data, ready for JSON."""
+    return {
+      "name": name,
+      "label": self.label,
+      "train": self.train,
+      "validation": self.validation,
+      "test": self.test,
+      "image_shape": list(self.image_shape),
+      "num_classes": self.num_classes,
+      **data,
+    }
+
 
 def wrong_labels(labels: np.ndarray, num_classes: int) -> str:
   """What is wrong with labels, if anything.
@@ -111,6 +124,11 @@ class Dataset:
   test: Split
   num_classes: int
 
+  @classmethod
+  def of(cls, name: str, spec: Spec, **splits: Split) -> "Dataset":
+    """A data set of a description; its splits by their names."""
+    return cls(name, spec.label, num_classes=spec.num_classes, **splits)
+
   @functools.cached_property
   def mean(self) -> float:
     """Mean of pixel / 255 over the whole training split: one scalar.
@@ -151,14 +169,18 @@ class Dataset:
 
   def describe(self) -> dict[str, Any]:
     """What every result records of its data, ready for JSON."""
-    return {
-      "name": self.name,
-      "label": self.label,
-      "train": len(self.train),
-      "validation": len(self.validation),
-      "test": len(self.test),
-      "image_shape": list(self.train.images.shape[1:]),
-      "num_classes": self.num_classes,
-      "mean": self.mean,
-      "digest": self.digest,
-    }
+    return self.spec.describe(self.name, mean=self.mean, digest=self.digest)
+
+  @property
+  def spec(self) -> Spec:
+    """What is known of it without its data."""
+    images = self.train.images
+    return Spec(
+      label=self.label,
+      train=len(self.train),
+      validation=len(self.validation),
+      test=len(self.test),
+      image_shape=images.shape[1:],
+      num_classes=self.num_classes,
+      dtype=images.dtype.name,
+    )

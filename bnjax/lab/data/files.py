@@ -19,13 +19,7 @@ _SAMPLE = 4096  # training examples that the mean is of
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-  """Three splits of examples on disk.
-
-  Attributes:
-    name: a key of `DATASETS`.
-    spec: what is known of it.
-    data_dir: as for `bnjax.lab.data.load`.
-  """
+  """Three splits of examples on disk."""
 
   name: str
   spec: Spec
@@ -69,18 +63,7 @@ class Files:
 
   def describe(self) -> dict[str, Any]:
     """What every result records of its data, ready for JSON."""
-    spec = self.spec
-    return {
-      "name": self.name,
-      "label": spec.label,
-      "train": spec.train,
-      "validation": spec.validation,
-      "test": spec.test,
-      "image_shape": list(spec.image_shape),
-      "num_classes": spec.num_classes,
-      "mean": self.mean,
-      "streamed": True,
-    }
+    return self.spec.describe(self.name, mean=self.mean, streamed=True)
 
 
 def open_files(
@@ -106,14 +89,6 @@ def open_records(
   name: str, split: str, *, data_dir: str | os.PathLike[str] | None = None
 ) -> Records:
   """Random access to the encoded examples of a split: what a `Stream` reads.
-
-  Args:
-    name: a key of `DATASETS`.
-    split: "train", "validation" or "test".
-    data_dir: as for `bnjax.lab.data.load`.
-
-  Returns:
-    The same examples as `load(name)` holds, in the same order.
 
   Raises:
     UserError: a name is not known, the data set is made for memory alone, or

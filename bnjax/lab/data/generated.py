@@ -29,11 +29,6 @@ def load_gaussian(
     values = generator.standard_normal((size, *spec.image_shape))
     return Split(values, np.zeros(size, np.int32))
 
-  return Dataset(
-    name,
-    spec.label,
-    train=draw(spec.train),
-    validation=draw(spec.validation),
-    test=draw(spec.test),
-    num_classes=spec.num_classes,
-  )
+  splits = ("train", "validation", "test")
+  drawn = {split: draw(getattr(spec, split)) for split in splits}
+  return Dataset.of(name, spec, **drawn)

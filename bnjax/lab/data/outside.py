@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bnjax.lab import errors, registry
-from bnjax.lab.data.dataset import Dataset, Spec, Split, wrong_labels
+from bnjax.lab.data.dataset import Dataset, Split, wrong_labels
 
 _SPLITS = ("train", "validation", "test")
 
@@ -22,21 +22,6 @@ def load(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
   function = registry.lookup("dataset.name", name, {})
   where = None if data_dir is None else os.fspath(data_dir)
   return _load(name, function, where)
-
-
-def spec(dataset: Dataset) -> Spec:
-  """What is known of a data set in memory."""
-  images = dataset.train.images
-  train, validation, test = (len(getattr(dataset, s)) for s in _SPLITS)
-  return Spec(
-    label=dataset.label,
-    train=train,
-    validation=validation,
-    test=test,
-    image_shape=images.shape[1:],
-    num_classes=dataset.num_classes,
-    dtype=images.dtype.name,
-  )
 
 
 @functools.lru_cache(maxsize=8)

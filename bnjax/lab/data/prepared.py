@@ -95,11 +95,7 @@ def open_records(
 def refuse_to_load(
   name: str, spec: Spec, data_dir: str | os.PathLike[str] | None = None
 ) -> Dataset:
-  """Says that a data set is too large for memory.
-
-  Raises:
-    UserError: always.
-  """
+  """Says that a data set is too large for memory."""
   del data_dir
   size = spec.train * math.prod(spec.image_shape) / 1e9
   raise errors.UserError(
@@ -157,13 +153,12 @@ def _decode(name: str, spec: Spec, directory: pathlib.Path) -> Dataset:
       f" ({provide.first_line(error)}); remove it and prepare it again"
     ) from error
   cut = spec.validation
-  return Dataset(
+  return Dataset.of(
     name,
-    spec.label,
+    spec,
     train=Split(train.images[cut:], train.labels[cut:]),
     validation=Split(train.images[:cut], train.labels[:cut]),
     test=test,
-    num_classes=spec.num_classes,
   )
 
 

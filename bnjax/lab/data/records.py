@@ -127,10 +127,6 @@ class Records:
 def decode_image(encoded: bytes, channels: int = 3) -> np.ndarray:
   """Decodes a PNG or JPEG.
 
-  Args:
-    encoded: The file's bytes.
-    channels: 3 for colour, 1 for grey; other images are converted.
-
   Returns:
     uint8 [height, width, channels].
 

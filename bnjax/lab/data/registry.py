@@ -149,7 +149,7 @@ def source(name: str, data_dir: PathLike | None = None) -> Source:
   """
   if not is_outside(name):
     return DATASETS[errors.choice("dataset.name", name, DATASETS)]
-  spec = outside.spec(outside.load(name, data_dir))
+  spec = outside.load(name, data_dir).spec
   return Source(spec, lambda name, spec, data_dir: outside.load(name, data_dir))
 
 

@@ -24,12 +24,6 @@ def binary(images: np.ndarray) -> np.ndarray:
   Normalization paper trained its MNIST network; it does not give the threshold,
   and half of the range is ours.
 
-  Args:
-    images: uint8 [N, H, W, C].
-
-  Returns:
-    uint8 images of the same shape.
-
   Reference:
     S. Ioffe and C. Szegedy, 2015, arXiv:1502.03167, section 4.1.
   """
@@ -97,9 +91,6 @@ def transform_spec(
   name: str, spec: Spec, transform: str, examples: int = 0
 ) -> Spec:
   """What is known of a data set after a transform and a limit of examples.
-
-  Returns:
-    Its description afterwards; the label says what was done.
 
   Raises:
     UserError: The transform is not known or does not take these images, or

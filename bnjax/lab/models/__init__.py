@@ -38,11 +38,6 @@ def _entry(
   """A module as configs name it: its field `initializer` is `model.init`.
 
   A field of that name would hide `flax.linen.Module.init`.
-
-  Args:
-    module: of Flax.
-    defaults: in the place of the module's.
-    **fixed: values of fields that are then no arguments.
   """
 
   @functools.wraps(module, updated=())

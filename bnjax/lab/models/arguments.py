@@ -35,9 +35,6 @@ def check_model(model: Any, **valid: Collection[str]) -> None:
   Args:
     model: has `activation` and `initializer`.
     **valid: the values that other fields may have.
-
-  Raises:
-    UserError: a name is unknown, or a value out of its range.
   """
   check_fields("model", model)
   activation_of(model)

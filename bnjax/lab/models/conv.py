@@ -121,9 +121,6 @@ def convolve_by_product(
   With `tile` = 1 this is the usual im2col. Few features need more: six columns
   would leave the processor's vectors half empty, and neighbours share most of
   their windows, which are copied less often. It at most doubles the products.
-
-  Returns:
-    `[n, height', width', out]`.
   """
   rows, columns, _, out = kernel.shape
   x = _pad(x, (rows, columns), strides, padding)

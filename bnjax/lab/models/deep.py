@@ -67,11 +67,7 @@ class Deep(nn.Module):
   def __call__(
     self, x: jax.Array, *, train: bool, mask: jax.Array | None = None
   ) -> jax.Array:
-    """Maps examples to the activation of a layer.
-
-    Returns:
-      The activation `[n, width]` of layer number `gradient_enters`.
-    """
+    """Maps examples to `[n, width]`, the activation of `gradient_enters`."""
     x = x.reshape(x.shape[0], -1)
     redraw = train and self.redraw
     noise = lambda x: jax.random.normal(

@@ -25,9 +25,6 @@ def dropout(x: jax.Array, words: jax.Array, rate: Any) -> jax.Array:
     words: random bits, `jax.random.bits(key, words_shape(x.shape, rate))`.
     rate: the probability to drop, in [0, 1); may be traced.
 
-  Returns:
-    An array like `x`.
-
   Reference:
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks
     from overfitting".

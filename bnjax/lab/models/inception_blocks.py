@@ -150,11 +150,6 @@ class Block(nn.Module):
 
   1x1; 1x1 and 3x3; 1x1 and two 3x3; pool and 1x1. Every convolution `conv_i`
   has a norm `norm_i` and an activation.
-
-  Attributes:
-    row: the features of its convolutions.
-    style: what its layers share with those of the network.
-    per_activation: normalize each place of the image by itself.
   """
 
   row: Row
@@ -170,14 +165,7 @@ class Block(nn.Module):
     mask: jax.Array | None,
     tap: Tap | None = None,
   ) -> jax.Array:
-    """Returns the branches of `x`, `[n, height / stride, width / stride, f]`.
-
-    Args:
-      x: `[n, height, width, features]`.
-      train: normalize by the batch or not.
-      mask: `[n]`, True where a row is an image.
-      tap: shows what enters the activations at the ends of the branches.
-    """
+    """The branches of `x`, `[n, height / stride, width / stride, f]`."""
     row, style = self.row, self.style
     finish = partial(
       style.finish,

@@ -91,9 +91,6 @@ class LeNet(nn.Module):
   ) -> jax.Array:
     """Maps images to logits.
 
-    Returns:
-      Logits `[n, num_classes]`.
-
     Raises:
       UserError: the images are too small for the convolutions and pools.
     """

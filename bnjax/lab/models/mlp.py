@@ -80,11 +80,7 @@ class MLP(nn.Module):
   def __call__(
     self, x: jax.Array, *, train: bool, mask: jax.Array | None = None
   ) -> jax.Array:
-    """Maps examples to logits.
-
-    Returns:
-      Logits `[n, num_classes]`.
-    """
+    """Maps examples to logits `[n, num_classes]`."""
     drop = train and not is_static_zero(self.dropout_rate)
     published = self.derivative == "as_published"
     reroute = published and train and not self.is_initializing()

@@ -46,9 +46,6 @@ def photometric(
     brightness: largest shift; the pixels' range is 1.
     contrast: largest relative change of the distances from the image's mean.
     saturation: likewise, of the distances from the pixel's grey.
-
-  Returns:
-    The augmentation.
   """
 
   def augment(key: jax.Array, images: jax.Array) -> jax.Array:
@@ -77,9 +74,6 @@ def shift_flip(
   Args:
     shift: most pixels by which an image moves, in either direction.
     flip: whether to mirror; what digits and letters should not be.
-
-  Returns:
-    The augmentation.
 
   Reference:
     https://arxiv.org/abs/1512.03385, section 4.2.

@@ -26,13 +26,6 @@ def evaluate_splits(
 
   The blocks of all splits go through one compiled loop; the last block of a
   split is padded and masked, so every example counts once.
-
-  Args:
-    task: what was trained.
-    state: of one network.
-    splits: held-out data.
-    block: images at a time.
-    layout: divides each block over devices.
   """
   images = jnp.concatenate([split.images for split in splits])
   labels = jnp.concatenate([split.labels for split in splits])

@@ -63,13 +63,7 @@ class Task(NamedTuple):
 def preprocess(
   task: Task, images: jax.Array, key: jax.Array | None = None
 ) -> jax.Array:
-  """Scales uint8 images to [0, 1] and subtracts the mean.
-
-  Args:
-    task: what is trained.
-    images: uint8, or floating and then only cast.
-    key: augments the images, if the task does.
-  """
+  """Scales uint8 images to [0, 1] and subtracts the mean."""
   kept, wanted = task.precision
   if images.dtype != jnp.uint8:
     return images.astype(wanted)

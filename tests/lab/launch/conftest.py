@@ -5,7 +5,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from bnjax.lab import config as configs
-from bnjax.lab.launch.here import Here
+from bnjax.lab.launch.local import Here
 
 _CACHE = (
   "jax_compilation_cache_dir",

@@ -40,11 +40,7 @@ class FromFiles:
     self.image_shape = files.spec.image_shape
 
   def steps_at_once(self, spec: Mapping[str, Any], networks: int) -> int:
-    """As many as fit into some memory.
-
-    Raises:
-      UserError: the devices do not divide a minibatch.
-    """
+    """As many as fit into some memory."""
     if spec["batch_size"] % self._layout.devices:
       raise UserError(
         f"batch_size: {spec['batch_size']} examples that are read while they "

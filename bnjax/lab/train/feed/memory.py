@@ -50,12 +50,7 @@ class Chunk(NamedTuple):
 
 
 class FromMemory:
-  """Feeds from a data set on the device.
-
-  Args:
-    dataset: in the host's memory.
-    layout: where arrays lie.
-  """
+  """Feeds from a data set on the device."""
 
   def __init__(self, dataset: data.Dataset, layout: Layout):
     train, *held_out = dataset.train, dataset.validation, dataset.test
