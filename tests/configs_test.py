@@ -9,7 +9,7 @@ import pytest
 from bnjax.lab import config_file, experiment, report, results
 from bnjax.lab.config import base, complete, log_space, parse, resolve_arms
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment.metrics import recorded
+from bnjax.lab.experiment.recorder import recorded
 from bnjax.lab.experiment.validation import check_spec
 
 _IDENTITY = {"arm", "seed", "step", "point", "diverged_step"}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bnjax.lab import errors
-from bnjax.lab.data import generated, outside, packaged, prepared
+from bnjax.lab.data import outside, packaged, prepared
 from bnjax.lab.data.cropping import CentralCrop, RandomCrop
 from bnjax.lab.data.dataset import Dataset, Spec, wrong_labels
 from bnjax.lab.data.records import Records
@@ -136,7 +136,7 @@ DATASETS: dict[str, Source] = {
       num_classes=1,
       dtype="float64",
     ),
-    generated.load_gaussian,
+    packaged.load_gaussian,
   ),
 }
 

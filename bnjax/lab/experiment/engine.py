@@ -17,9 +17,9 @@ from bnjax.lab.experiment.environment import describe_environment
 from bnjax.lab.experiment.jobs import as_begun, jobs_of, take_turns
 from bnjax.lab.experiment.journal import Journal
 from bnjax.lab.experiment.loader import Loader
-from bnjax.lab.experiment.metrics import recorded
 from bnjax.lab.experiment.plan import Network
 from bnjax.lab.experiment.progress import Progress, of_training
+from bnjax.lab.experiment.recorder import recorded
 from bnjax.lab.experiment.validation import Checked, check_program
 from bnjax.lab.writers import check as check_writers, open_writers
 

@@ -12,9 +12,11 @@ from bnjax.lab.config import complete, make_task
 from bnjax.lab.data.stream import Stream
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.experiment import params, plan
+from bnjax.lab.experiment.loader import Loader
 from bnjax.lab.experiment.plan import Network
 from bnjax.lab.experiment.validation import wide
 from bnjax.lab.train.evaluation import BLOCK
+from bnjax.lab.train.sharding import ONE_DEVICE
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import predict
 
@@ -74,11 +76,9 @@ def _probabilities(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Class probabilities `[n, classes]` of the test set, and its labels."""
   spec = network.spec
-  fields = {k: v for k, v in spec["dataset"].items() if k != "center"}
-  read = data.open_files if spec["stream"] else data.load
-  found = read(**fields, data_dir=data_dir)
-  own = found.spec if isinstance(found, data.Files) else found
-  task = make_task(spec, num_classes=own.num_classes, pixel_mean=found.mean)
+  found = Loader(data_dir, ONE_DEVICE, 0).load(spec)
+  classes = found.spec.num_classes
+  task = make_task(spec, num_classes=classes, pixel_mean=found.mean)
   kept = params.load(workdir, network.arm, network.seed, network.point)
   state = TrainState(
     kept["params"], kept.get("batch_stats", {}), (), jax.random.key(0)

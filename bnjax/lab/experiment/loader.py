@@ -43,10 +43,9 @@ class Loader:
     if key not in self._sources:
       if isinstance(found, data.Files):
         feed: Feed = FromFiles(found, self.layout, self._workers)
-        classes = found.spec.num_classes
       else:
-        feed, classes = FromMemory(found, self.layout), found.num_classes
-      self._sources[key] = Source(classes, found.mean, feed)
+        feed = FromMemory(found, self.layout)
+      self._sources[key] = Source(found.spec.num_classes, found.mean, feed)
     return self._sources[key]
 
   def test_set(

@@ -15,8 +15,8 @@ from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import checkpoints
 from bnjax.lab.experiment.checkpoints import Checkpoint
+from bnjax.lab.experiment.link import relay
 from bnjax.lab.experiment.peers import Peers
-from bnjax.lab.experiment.relay import relay
 from bnjax.lab.train.sharding import Layout, data_mesh
 
 _NEVER = 10**7  # seconds: who is gone is found out by `peers`

@@ -8,8 +8,8 @@ import jax
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import layers
 from bnjax.lab.models.arguments import Layers, activation_of, check_model
+from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.norms import Norm
-from bnjax.lab.models.tap import Tap
 from bnjax.lab.registry import Count, Range, Traced
 
 PLACEMENTS = ("after", "before")

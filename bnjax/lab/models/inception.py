@@ -29,10 +29,10 @@ from bnjax.lab.models.inception_blocks import (
   scale_features,
   scale_row,
 )
+from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
-from bnjax.lab.models.tap import Tap
 from bnjax.lab.registry import (
   Positive,
   Range,

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from bnjax.lab.models import layers
 from bnjax.lab.models.conv import Conv
 from bnjax.lab.models.initializers import Initializer
+from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import average_pool, max_pool
-from bnjax.lab.models.tap import Tap
 
 _POOLS = {"max": max_pool, "average": average_pool}
 
@@ -45,6 +45,8 @@ class Row(NamedTuple):
   stride: int = 1
 
 
+_FEATURES = {*Row._fields} - {"name", "pool", "stride"}
+
 # Ioffe and Szegedy 2015, Figure 5. It prints a projection of 128 in 4c and 4d,
 # which makes 608 features where it prints 576; with 96 they are 576.
 FIGURE_5 = (
@@ -68,17 +70,9 @@ def scale_features(features: int, width: float) -> int:
 
 def scale_row(row: Row, width: float) -> Row:
   """The row with `width` times as many features in every convolution."""
-
-  def scaled(features: int) -> int:
-    return scale_features(features, width)
-
+  counts: dict[str, Any] = {k: getattr(row, k) for k in _FEATURES}
   return row._replace(
-    one=scaled(row.one),
-    three_reduce=scaled(row.three_reduce),
-    three=scaled(row.three),
-    double_reduce=scaled(row.double_reduce),
-    double=scaled(row.double),
-    projection=scaled(row.projection),
+    **{k: scale_features(n, width) for k, n in counts.items()}
   )
 
 

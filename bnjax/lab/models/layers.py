@@ -15,7 +15,19 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.models.arguments import kernel_init_of
 from bnjax.lab.models.initializers import bias_of
 from bnjax.lab.models.norms import NoNorm, Norm
-from bnjax.lab.models.tap import Tap
+
+
+class Tap(nn.Module):
+  """The identity: what passes through can be found by the module's name.
+
+  Models put `Tap(name="preactivation_2")(x)` where something is worth seeing.
+  It has no parameters and costs nothing; `bnjax.lab.probes` finds it by name.
+  """
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Returns `x`."""
+    return x
 
 
 def is_none(norm: Norm | None) -> bool:

@@ -19,10 +19,10 @@ from bnjax.lab.models.arguments import (
 from bnjax.lab.models.conv import PADDINGS, Conv
 from bnjax.lab.models.dropout import dropout, words_shape
 from bnjax.lab.models.initializers import bias_of
+from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
-from bnjax.lab.models.tap import Tap
 from bnjax.lab.registry import (
   Count,
   Range,

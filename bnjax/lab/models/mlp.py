@@ -16,9 +16,9 @@ from bnjax.lab.models.arguments import (
 )
 from bnjax.lab.models.dropout import dropout, words_shape
 from bnjax.lab.models.initializers import INITIALIZERS
+from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.published import Normalized, reroute_gradient
-from bnjax.lab.models.tap import Tap
 from bnjax.lab.registry import Count, Share, Traced, lookup
 
 PLACEMENTS = ("before", "after")

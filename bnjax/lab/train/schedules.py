@@ -1,9 +1,9 @@
 """Learning rates over the steps of a run, by name.
 
-An entry takes the arguments of the config's `schedule` group and the number of
-training steps, and returns a function from the learning rate, perhaps traced,
-to what an optax optimizer takes: the rate itself, or a function of the number
-of steps done.
+An entry takes the arguments of the config's `schedule` group and, if it wants,
+the number of training `steps`, and returns a function from the learning rate,
+perhaps traced, to what an optax optimizer takes: the rate itself, or a function
+of the number of steps done.
 """
 
 import itertools
@@ -19,15 +19,13 @@ from bnjax.lab.registry import Count, NotNegative, Positive
 Schedule = Callable[[Any], Any]
 
 
-def constant(*, steps: int | None = None) -> Schedule:
+def constant() -> Schedule:
   """The learning rate as it is; the optimizer then counts no steps."""
-  del steps
   return lambda learning_rate: learning_rate
 
 
 def exponential(
   *,
-  steps: int | None = None,
   rate: Positive = 0.5,
   decay_steps: Count = 1000,
   speed: Positive = 1.0,
@@ -35,13 +33,11 @@ def exponential(
   """`learning_rate * rate ** (speed * step / decay_steps)`.
 
   Args:
-    steps: of the whole training; not used.
     rate: what the learning rate is multiplied by every `decay_steps`.
     decay_steps: how many those are.
     speed: so many times as fast: 6 in the list of changes in section 4.2.1 of
       Ioffe and Szegedy (2015), arXiv:1502.03167.
   """
-  del steps
   return _scaled(lambda step: rate ** (speed * step / decay_steps))
 
 
@@ -65,21 +61,18 @@ def cosine(*, steps: int, final: NotNegative = 0.0) -> Schedule:
 
 def piecewise(
   *,
-  steps: int | None = None,
   boundaries: tuple[Count, ...] = (),
   factor: NotNegative = 0.1,
 ) -> Schedule:
   """The learning rate times `factor` once for every boundary passed.
 
   Args:
-    steps: of the whole training; not used.
     boundaries: numbers of steps, increasing.
     factor: what each multiplies the rate by.
 
   Raises:
     UserError: the boundaries do not increase.
   """
-  del steps
   if any(b <= a for a, b in itertools.pairwise(boundaries)):
     raise UserError(
       f"schedule.boundaries: {tuple(boundaries)} are no increasing numbers of "

@@ -5,7 +5,7 @@ import pytest
 from bnjax.lab import experiment
 from bnjax.lab.config import base, resolve_arms
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment.metrics import recorded
+from bnjax.lab.experiment.recorder import recorded
 from bnjax.lab.results import Rules, greater
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bnjax.lab.experiment import peers, processes
-from bnjax.lab.experiment.relay import relay
+from bnjax.lab.experiment.link import relay
 
 
 @pytest.fixture

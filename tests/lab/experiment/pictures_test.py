@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bnjax.lab.experiment.pictures import sprite
+from bnjax.lab.experiment.predictions import sprite
 
 Image = pytest.importorskip("PIL.Image")
 

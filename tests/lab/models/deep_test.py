@@ -10,7 +10,7 @@ import pytest
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import MODELS, NORMS, deep
-from bnjax.lab.models.tap import Tap
+from bnjax.lab.models.layers import Tap
 
 RNG = np.random.default_rng(0)
 X = jnp.asarray(RNG.normal(size=(16, 5)).astype(np.float32))

@@ -22,8 +22,8 @@ from bnjax.lab.models.inception_blocks import (
   scale_row,
 )
 from bnjax.lab.models.initializers import he
+from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.norms import NORMS
-from bnjax.lab.models.tap import Tap
 from bnjax.tools import apply_folded, fold
 
 RNG = np.random.default_rng(0)

@@ -10,8 +10,8 @@ import pytest
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import MODELS, NORMS, lenet
 from bnjax.lab.models.conv import convolve
+from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.local_response import local_response_norm
-from bnjax.lab.models.tap import Tap
 
 RNG = np.random.default_rng(0)
 X = jnp.asarray(RNG.normal(size=(8, 16, 16, 3)).astype(np.float32))

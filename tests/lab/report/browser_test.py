@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bnjax.lab import report, results
-from bnjax.lab.experiment.pictures import sprite
+from bnjax.lab.experiment.predictions import sprite
 
 sync_api = pytest.importorskip("playwright.sync_api")
 NASTY = "=1<script>alert(1)</script>"

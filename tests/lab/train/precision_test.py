@@ -11,7 +11,7 @@ import pytest
 from bnjax.lab import experiment, results
 from bnjax.lab.config import base
 from bnjax.lab.models import MODELS, NORMS
-from bnjax.lab.models.tap import Tap
+from bnjax.lab.models.layers import Tap
 from bnjax.lab.train.precision import PRECISIONS, cast_kernels
 from bnjax.lab.train.step import (
   Batch,

@@ -1,5 +1,6 @@
 """Training and held-out examples that are read while they are used."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -86,15 +87,14 @@ class FromFiles:
     count = spec["population_batches"]
     if not count:
       return None
-    other = [(seed + 2**31) % 2**32 for seed in fed.seeds]
-    streams = [
-      Stream(self._batches("train", spec["batch_size"], seed)) for seed in other
-    ]
-    try:
+    with contextlib.ExitStack() as stack:
+      streams = [
+        stack.enter_context(
+          Stream(self._batches("train", spec["batch_size"], seed))
+        )
+        for seed in ((seed + 2**31) % 2**32 for seed in fed.seeds)
+      ]
       batches = self._read(streams, count)
-    finally:
-      for stream in streams:
-        stream.close()
     keys = dropout_keys(fed.keys, jnp.int32(0), steps=count)
     return Chunk(0, None, Draws(None, None, keys, batches))
 
