@@ -61,7 +61,9 @@ class StoppedRun:
     self.folder = folder
     with locks.hold(folder) as check:
       journal = Journal(folder, 1.0, check)
-      journal.begin(CONFIG, ARMS, Rules(), ENVIRONMENT, print)
+      journal.begin(
+        {"config": CONFIG, "arms": ARMS}, Rules(), ENVIRONMENT, print
+      )
       for step in (1, 2):
         journal.add(NETWORKS, records(step))
         journal.save(NETWORKS, [NETWORKS], records(step))
@@ -105,10 +107,11 @@ def begin(
 ) -> tuple[Journal, Checkpoint | None, list[str]]:
   """Goes on: the journal, the checkpoint, and what is told meanwhile."""
   told: list[str] = []
-  workdirs.check(folder, CONFIG, arms)
+  record = {"config": CONFIG, "arms": arms}
+  workdirs.check(folder, record)
   with locks.hold(folder) as check:
     journal = Journal(folder, 1.0, check)
-    found = journal.begin(CONFIG, arms, Rules(), environment, told.append)
+    found = journal.begin(record, Rules(), environment, told.append)
     return journal, found, told
 
 

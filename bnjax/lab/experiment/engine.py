@@ -83,11 +83,11 @@ def run(
   if rules is None:
     rules = results.Rules(title=workdir.resolve().name.replace("_", " "))
   programs = prepare(config, rules, data_dir, networks)
-  arms = resolve_arms(config)
+  record = {"config": config, "arms": resolve_arms(config)}
   layout = processes.layout(mesh)
   first = processes.is_first()
   if first:
-    workdirs.check(workdir, config, arms, overwrite=overwrite)
+    workdirs.check(workdir, record, overwrite=overwrite)
   tell = lambda message: report_progress(Progress("", 0, 1, message))
   notify = lambda line: report_progress(
     Progress("", 0, 1, f"note: {line}", notice=True)
@@ -110,16 +110,16 @@ def run(
     stack.enter_context(processes.together(later))
     same = ("bnjax", "jax", "commit", "datasets")
     known = {name: environment[name] for name in same}
-    processes.agree(results.to_strict({"config": config, "arms": arms} | known))
+    processes.agree(results.to_strict(record | known))
     saved = None
     if first:
       check = stack.enter_context(locks.hold(workdir, notify))
       # nobody changes it from here on
-      workdirs.check(workdir, config, arms, overwrite=overwrite)
+      workdirs.check(workdir, record, overwrite=overwrite)
       if overwrite:
         workdirs.clear(workdir)
       journal = Journal(workdir, 0 if timed else checkpoint_seconds, check)
-      saved = journal.begin(config, arms, rules, environment, notify)
+      saved = journal.begin(record, rules, environment, notify)
     saved, at = processes.share(saved), 0
     if saved is not None:
       programs, at = as_begun(programs, saved.position)

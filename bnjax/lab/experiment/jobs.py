@@ -73,11 +73,7 @@ def jobs_of(
   for program in programs:
     trainer = functools.cache(
       lambda group=program.parts[0], task=program.task: Trainer(
-        group,
-        loader.source(group.spec),
-        loader.layout,
-        task=task,
-        across=across,
+        group, loader.source(group.spec), loader.layout, task, across
       )
     )
     for turn, part in enumerate(program.parts):
@@ -114,12 +110,10 @@ def take_turns(
   """One job after the other, or each a record at a time in turn."""
   waiting = collections.deque(jobs)
   while waiting:
-    job = waiting.popleft()
-    records = next(job.records, None)
+    records = next(waiting[0].records, None)
     if records is None:
+      waiting.popleft()
       continue
-    yield job, records
+    yield waiting[0], records
     if together:
-      waiting.append(job)
-    else:
-      waiting.appendleft(job)
+      waiting.rotate(-1)

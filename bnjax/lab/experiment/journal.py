@@ -43,13 +43,14 @@ class Journal:
 
   def begin(
     self,
-    config: Mapping[str, Any],
-    arms: Mapping[str, Any],
+    record: Mapping[str, Any],
     rules: results.Rules,
     environment: Mapping[str, Any],
     notify: Callable[[str], None],
   ) -> Checkpoint | None:
     """Takes up an unfinished run, or removes an earlier one's records.
+
+    `record` is for config.json.
 
     Returns:
       The checkpoint to go on from; None: from the beginning. What was recorded
@@ -59,7 +60,7 @@ class Journal:
       UserError: the directory cannot be written to, the records are not those
         of any checkpoint, or config or data not those that the run began with.
     """
-    self._of = workdirs.digest(config, arms, environment)
+    self._of = workdirs.digest(record, environment)
     found = None
     if self._every and not (self._workdir / "summary.json").exists():
       with self._writing():
@@ -67,7 +68,7 @@ class Journal:
     with self._writing():
       if found is None:
         self._checkpoints.remove()
-        workdirs.start(self._workdir, config, arms, rules, environment)
+        workdirs.start(self._workdir, record, rules, environment)
         return None
       same = found.position.get("of") == self._of
       workdirs.resume(self._workdir, rules, environment, same)

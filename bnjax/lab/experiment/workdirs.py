@@ -37,8 +37,7 @@ _BEGUN = ("config.json", "rules.json", "environment.json")
 
 def check(
   workdir: Path,
-  config: Mapping[str, Any],
-  arms: Mapping[str, Any],
+  record: Mapping[str, Any],
   *,
   grows: bool = False,
   overwrite: bool = False,
@@ -49,8 +48,7 @@ def check(
 
   Args:
     workdir: the directory.
-    config: of the experiment.
-    arms: the complete specification of each arm.
+    record: for config.json: `config` and `arms`, their complete specifications.
     grows: whether it may have other points and seeds than it had.
     overwrite: whether it may hold any other run, which will be removed.
 
@@ -82,7 +80,7 @@ def check(
         f"--workdir: {workdir} exists and holds no experiment; name another"
       ) from None
     return
-  new = results.to_strict({"config": config, "arms": arms})
+  new = results.to_strict(record)
   differences = results.differences(trained(old, grows), trained(new, grows))
   if differences:
     remove = "remove it" if grows else "replace it by --overwrite"
@@ -123,8 +121,7 @@ def trained(record: Mapping[str, Any], grows: bool = False) -> dict[str, Any]:
 
 def start(
   workdir: Path,
-  config: Mapping[str, Any],
-  arms: Mapping[str, Any],
+  record: Mapping[str, Any],
   rules: results.Rules,
   environment: Mapping[str, Any],
 ) -> None:
@@ -137,9 +134,7 @@ def start(
     for name in (*RECORDS, *FOLDERS):
       _remove(workdir / name)
     record_rules(workdir, rules)
-    results.write_json(
-      workdir / "config.json", {"config": config, "arms": arms}
-    )
+    results.write_json(workdir / "config.json", record)
     results.write_json(workdir / "environment.json", environment)
   except OSError as error:
     raise UserError(
@@ -233,15 +228,10 @@ def check_data(
       )
 
 
-def digest(
-  config: Mapping[str, Any],
-  arms: Mapping[str, Any],
-  environment: Mapping[str, Any],
-) -> str:
+def digest(record: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
   """The SHA-256 of what is trained, and of which data it is trained on."""
-  record = results.to_strict({"config": config, "arms": arms})
   data = [_identity(dataset) for dataset in environment["datasets"]]
-  whole = json.dumps([trained(record), data], sort_keys=True)
+  whole = json.dumps([trained(results.to_strict(record)), data], sort_keys=True)
   return hashlib.sha256(whole.encode()).hexdigest()
 
 

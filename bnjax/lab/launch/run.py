@@ -82,12 +82,12 @@ def run(
   """
   check_writers(writers)
   networks, wrong = make_networks(config, arms=arms, data_dir=data_dir)
-  specs = resolve_arms(config)
+  record = {"config": config, "arms": resolve_arms(config)}
   rules = rules or results.Rules()
-  workdirs.check(workdir, config, specs, grows=True)
+  workdirs.check(workdir, record, grows=True)
   with contextlib.ExitStack() as stack:
     check = stack.enter_context(locks.hold(workdir))
-    _begin(workdir, config, specs, rules)
+    _begin(workdir, record, rules)
     board = stack.enter_context(board or Board(rules.grid_metric))
     name = workdir.resolve().name
     writer = open_writers(writers, workdir, name, networks, notify=board.tell)
@@ -107,16 +107,13 @@ def run(
 
 
 def _begin(
-  workdir: Path,
-  config: Mapping[str, Any],
-  arms: Mapping[str, Any],
-  rules: results.Rules,
+  workdir: Path, record: Mapping[str, Any], rules: results.Rules
 ) -> None:
   """Writes config, rules and environment."""
   for name in ("summary.json", results.SUMS):
     (workdir / name).unlink(missing_ok=True)
   workdirs.record_rules(workdir, rules)
-  results.write_json(workdir / "config.json", {"config": config, "arms": arms})
+  results.write_json(workdir / "config.json", record)
   environment = describe_environment()
   with contextlib.suppress(FileNotFoundError):
     old = results.read_json(workdir / "environment.json")

@@ -70,10 +70,10 @@ def scale_features(features: int, width: float) -> int:
 
 def scale_row(row: Row, width: float) -> Row:
   """The row with `width` times as many features in every convolution."""
-  counts: dict[str, Any] = {k: getattr(row, k) for k in _FEATURES}
-  return row._replace(
-    **{k: scale_features(n, width) for k, n in counts.items()}
-  )
+  scaled: dict[str, Any] = {
+    field: scale_features(getattr(row, field), width) for field in _FEATURES
+  }
+  return row._replace(**scaled)
 
 
 @dataclass(frozen=True)
