@@ -148,10 +148,7 @@ def _decode(name: str, spec: Spec, directory: pathlib.Path) -> Dataset:
   except errors.UserError:
     raise
   except Exception as error:
-    raise errors.UserError(
-      f"dataset.name: {directory} cannot be read"
-      f" ({provide.first_line(error)}); remove it and prepare it again"
-    ) from error
+    raise provide.unreadable(directory, error) from error
   cut = spec.validation
   return Dataset.of(
     name,

@@ -104,6 +104,14 @@ def advice(name: str) -> str:
   return f"pip install 'bnjax[tfds]' && python -m bnjax.lab.data.prepare {name}"
 
 
+def unreadable(directory: pathlib.Path, error: Exception) -> errors.UserError:
+  """Says that what was prepared cannot be read, and why."""
+  return errors.UserError(
+    f"dataset.name: {directory} cannot be read ({first_line(error)}); remove it"
+    " and prepare it again"
+  )
+
+
 def first_line(error: BaseException) -> str:
   """An exception's type and the first line of its text."""
   lines = str(error).strip().splitlines()

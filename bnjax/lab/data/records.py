@@ -59,9 +59,8 @@ class Records:
       labels = np.array([example["label"] for example in found], np.int32)
       images = [example["image"] for example in found]
     except Exception as error:  # of whichever part of TFDS found it out
-      raise self._unreadable(error) from error
-    wrong = wrong_labels(labels, self.classes) if self.classes else ""
-    if wrong:
+      raise provide.unreadable(self.directory, error) from error
+    if self.classes and (wrong := wrong_labels(labels, self.classes)):
       raise errors.UserError(
         f"dataset.name: {self.directory} has {self.split} {wrong}; remove it"
         " and prepare it again"
@@ -98,7 +97,7 @@ class Records:
         " -m bnjax.lab.data.prepare --data_dir=DIRECTORY"
       ) from error
     except Exception as error:
-      raise self._unreadable(error) from error
+      raise provide.unreadable(self.directory, error) from error
     if found < self.first + self.size:
       raise errors.UserError(
         f"dataset.name: {self.directory} has {found} {self.split} examples,"
@@ -109,12 +108,6 @@ class Records:
         f"dataset.name: {self.directory} has {classes} classes, not"
         f" {self.classes}; remove it and prepare it again"
       )
-
-  def _unreadable(self, error: Exception) -> errors.UserError:
-    return errors.UserError(
-      f"dataset.name: {self.directory} cannot be read"
-      f" ({provide.first_line(error)}); remove it and prepare it again"
-    )
 
   def _classes(self) -> int:
     import tensorflow_datasets as tfds

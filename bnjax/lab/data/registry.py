@@ -160,16 +160,9 @@ def sizes(
   examples: int = 0,
   data_dir: PathLike | None = None,
 ) -> Spec:
-  """What is known of a data set without loading it, unless it is from outside.
+  """What is known of what `load` gives without loading it.
 
-  Args:
-    name: A key of `DATASETS`, or "package.module:function".
-    transform: What is done to its images, a key of `TRANSFORMS`.
-    examples: Most examples of each split, the first ones; 0 for all.
-    data_dir: As for `load`.
-
-  Returns:
-    Its split sizes, image shape, dtype, number of classes and label.
+  Only a data set from outside is loaded for it.
 
   Raises:
     UserError: A name is not known, the transform does not take the images of

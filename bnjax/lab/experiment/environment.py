@@ -56,20 +56,17 @@ def _version(package: str) -> str | None:
 
 def _commit() -> tuple[str | None, bool | None]:
   """The checkout's commit, and whether files differ; None outside git."""
-  git = ["git", "-C", str(Path(__file__).parent)]
-  try:
-    commit = subprocess.run(
-      [*git, "rev-parse", "--short=12", "HEAD"],
-      capture_output=True,
-      text=True,
-      check=True,
-    ).stdout.strip()
-    changed = subprocess.run(
-      [*git, "status", "--porcelain", "--untracked-files=no"],
+  git = lambda *words: (
+    subprocess.run(
+      ["git", "-C", str(Path(__file__).parent), *words],
       capture_output=True,
       text=True,
       check=True,
     ).stdout
+  )
+  try:
+    commit = git("rev-parse", "--short=12", "HEAD").strip()
+    changed = git("status", "--porcelain", "--untracked-files=no")
   except (OSError, subprocess.CalledProcessError):
     return None, None
   return commit, bool(changed)

@@ -14,6 +14,10 @@ from bnjax.lab.registry.values import check_value, is_plain
 T = TypeVar("T")
 Entry = Callable[..., Any]
 
+_KEYWORDS = (
+  inspect.Parameter.POSITIONAL_OR_KEYWORD,
+  inspect.Parameter.KEYWORD_ONLY,
+)
 _TRACED = "traced"
 # `Traced[float]`: networks of one compiled program may each have a value of
 # their own. What takes it gets a float, or an array that is traced.
@@ -29,30 +33,32 @@ def parameters(
     entry: a function, or a class such as a Flax module, by its fields.
     given: those that it is given otherwise, such as a model's `norm`.
   """
-  try:
-    return dict(_cached(entry, tuple(given)))
-  except TypeError:  # an object without a hash
-    return _parameters(entry, given)
+  return dict(_parameters(entry, tuple(given)))
 
 
+def _remembered(function: Callable[..., T]) -> Callable[..., T]:
+  """Keeps results, as a sweep asks anew for each of its points."""
+  kept = functools.lru_cache(maxsize=256)(function)
+
+  def call(*arguments: Any) -> T:
+    try:
+      return kept(*arguments)
+    except TypeError:  # an object without a hash
+      return function(*arguments)
+
+  return call
+
+
+@_remembered
 def _parameters(
   entry: Entry, given: Collection[str]
 ) -> dict[str, inspect.Parameter]:
-  signature = inspect.signature(entry)
   own = ("parent", "name") if _is_module(entry) else ()
-  kinds = (
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.KEYWORD_ONLY,
-  )
   return {
     name: parameter.replace(annotation=_annotation(entry, parameter))
-    for name, parameter in signature.parameters.items()
-    if parameter.kind in kinds and name not in (*own, *given)
+    for name, parameter in inspect.signature(entry).parameters.items()
+    if parameter.kind in _KEYWORDS and name not in (*own, *given)
   }
-
-
-# A sweep asks for each of its points.
-_cached = functools.lru_cache(maxsize=256)(_parameters)
 
 
 def checked(
@@ -83,6 +89,18 @@ def checked(
   bnjax.lab.errors.UserError: move.hight: move.name='fly' does not take it; did
   you mean 'height'? It takes height, speed
   """
+  group = field.rpartition(".")[2]
+  return _checked(field, f"{group}.name={name!r}", entry, set_here, given)
+
+
+def _checked(
+  field: str,
+  who: str,
+  entry: Entry,
+  set_here: Mapping[str, Any],
+  given: Collection[str],
+) -> dict[str, Any]:
+  """`checked`, where messages say who takes the arguments."""
   accepted = parameters(entry, given)
   found = {}
   for argument, value in set_here.items():
@@ -95,11 +113,10 @@ def checked(
     elif argument not in given and takes(entry)(argument):
       found[argument] = check_value(place, value, Any)
     else:
-      group = field.rpartition(".")[2]
-      raise UserError(
-        f"{place}: {group}.name={name!r} does not take it; "
-        f"{_takes(argument, accepted)}"
-      )
+      near = difflib.get_close_matches(argument, accepted, n=1)
+      hint = f"did you mean {near[0]!r}? It" if near else "it"
+      known = ", ".join(accepted) or "no arguments"
+      raise UserError(f"{place}: {who} does not take it; {hint} takes {known}")
   return found
 
 
@@ -166,17 +183,7 @@ def bound(name: str, options: Mapping[str, Any]) -> Entry:
   given = list(inspect.signature(entry).parameters)[:1]
   if not given:
     raise UserError(f"function: {name!r} takes no argument, but is given one")
-  accepted = parameters(entry, given)
-  for option, value in options.items():
-    if option in accepted:
-      wanted = accepted[option]
-      place = f"options.{option}"
-      check_value(place, value, wanted.annotation, wanted.default)
-    elif option in given or not takes(entry)(option):
-      raise UserError(
-        f"options.{option}: {name!r} does not take it; "
-        f"{_takes(option, accepted)}"
-      )
+  _checked("options", repr(name), entry, options, given)
   for argument in required(entry, given):
     if argument not in options:
       raise UserError(
@@ -187,15 +194,11 @@ def bound(name: str, options: Mapping[str, Any]) -> Entry:
 
 def takes(entry: Entry) -> Callable[[str], bool]:
   """Whether an entry takes an argument, as a function of its name."""
-  known = parameters(entry)
-  try:
-    any_name = _any_name(entry)
-  except TypeError:  # an object without a hash
-    any_name = _any_name.__wrapped__(entry)
+  known, any_name = parameters(entry), _any_name(entry)
   return lambda argument: any_name or argument in known
 
 
-@functools.lru_cache(maxsize=256)
+@_remembered
 def _any_name(entry: Entry) -> bool:
   found = inspect.signature(entry).parameters.values()
   return any(p.kind is p.VAR_KEYWORD for p in found)
@@ -212,12 +215,6 @@ def required(entry: Entry, given: Collection[str] = ()) -> tuple[str, ...]:
   """The names of an entry's arguments that have no default."""
   found = parameters(entry, given).items()
   return tuple(name for name, p in found if p.default is p.empty)
-
-
-def _takes(argument: str, accepted: Collection[str]) -> str:
-  near = difflib.get_close_matches(argument, accepted, n=1)
-  hint = f"did you mean {near[0]!r}? It" if near else "it"
-  return f"{hint} takes {', '.join(accepted) or 'no arguments'}"
 
 
 def _is_module(entry: Entry) -> bool:

@@ -53,8 +53,10 @@ def test_piecewise():
 def test_rates_may_be_traced(name):
   """One program for many learning rates."""
 
+  steps = {"steps": 3} if name == "cosine" else {}
+
   def train(rate):
-    optimizer = optax.sgd(SCHEDULES[name](steps=3)(rate))
+    optimizer = optax.sgd(SCHEDULES[name](**steps)(rate))
     w = jnp.float32(1.0)
     state = optimizer.init(w)
     for _ in range(3):
@@ -75,4 +77,4 @@ def test_rates_may_be_traced(name):
 )
 def test_what_is_wrong_is_named(name, arguments, message):
   with pytest.raises(UserError, match=message):
-    SCHEDULES[name](steps=10, **arguments)
+    SCHEDULES[name](**arguments)
