@@ -37,31 +37,31 @@ def _say(text: str) -> None:
   print(plain(text), file=sys.stderr, flush=True)
 
 
-class _Parts:
+class _Parts(rich_progress.Progress):
   """The parts of a run as tasks of rich, which knows how fast they are.
 
   A task's first update, which ends with what was compiled, is left out of its
   speed.
   """
 
-  def __init__(self, tasks: rich_progress.Progress):
-    self.tasks = tasks
+  def __init__(self, *columns: rich_progress.ProgressColumn, **options: Any):
+    super().__init__(*columns, speed_estimate_period=math.inf, **options)
     self._known: dict[int, rich_progress.TaskID] = {}
 
-  def update(self, progress: Progress) -> rich_progress.Task:
+  def follow(self, progress: Progress) -> rich_progress.Task:
     """Takes in how far a part is; its task."""
     if progress.part not in self._known:
-      self._known[progress.part] = self.tasks.add_task(
+      self._known[progress.part] = self.add_task(
         plain(progress.arm), total=progress.steps or 1, said="", message=""
       )
     found = self._known[progress.part]
     news: Any = {"said": progress.message} if progress.message else {}
-    self.tasks.update(found, completed=progress.step, **news)
-    return next(task for task in self.tasks.tasks if task.id == found)
+    self.update(found, completed=progress.step, **news)
+    return next(task for task in self.tasks if task.id == found)
 
-  def remove(self, part: int) -> None:
-    """Forgets a part, which has ended."""
-    self.tasks.remove_task(self._known.pop(part))
+  def forget(self, part: int) -> None:
+    """Removes a part, which has ended."""
+    self.remove_task(self._known.pop(part))
 
 
 def describe(progress: Progress, task: rich_progress.Task) -> str:
@@ -92,9 +92,7 @@ class Lines:
   ):
     self._say = say
     self._clock = clock
-    self._parts = _Parts(
-      rich_progress.Progress(get_time=clock, speed_estimate_period=math.inf)
-    )
+    self._parts = _Parts(get_time=clock)
     self._start = clock()
     self._next = self._start
 
@@ -105,17 +103,17 @@ class Lines:
     if not progress.arm:
       self._say(f"{stamp} {progress.message}")
       return
-    task = self._parts.update(progress)
+    task = self._parts.follow(progress)
     ended = progress.step == progress.steps
     if not ended and now < self._next:
       return
     self._say(f"{stamp} {describe(progress, task)}")
     if ended:
-      self._parts.remove(progress.part)
+      self._parts.forget(progress.part)
     self._next = now + min(max(1.0, (now - self._start) / 50), _LONGEST)
 
 
-class Bars:
+class Bars(_Parts):
   """A bar for each part in training, and one for all; a line for each done."""
 
   def __init__(self, console: Console):
@@ -124,48 +122,36 @@ class Bars:
       markup=False,
       table_column=Column(no_wrap=True, overflow="ellipsis", max_width=width),
     )
-    self._bars = rich_progress.Progress(
+    super().__init__(
       text("description", 28),
       rich_progress.BarColumn(bar_width=12),
       rich_progress.MofNCompleteColumn(),
       rich_progress.TimeRemainingColumn(),
       text("fields[message]", None),
       console=console,
-      speed_estimate_period=math.inf,
     )
-    self._parts = _Parts(self._bars)
     self._all: rich_progress.TaskID | None = None
-
-  def __enter__(self) -> "Bars":
-    """Starts to draw."""
-    self._bars.start()
-    return self
-
-  def __exit__(self, *error: object) -> None:
-    """Stops; what is unfinished stays on the screen."""
-    self._bars.stop()
 
   def show(self, progress: Progress) -> None:
     """Shows the progress."""
     if not progress.arm:
-      self._print(progress.message)
+      self._say(progress.message)
       return
     if progress.parts > 1 and self._all is None:
       total, ended = progress.parts, progress.part
-      self._all = self._bars.add_task(
+      self._all = self.add_task(
         "all parts", total=total, completed=ended, message=""
       )
-    task = self._parts.update(progress)
+    task = self.follow(progress)
     if progress.step == progress.steps:
-      self._print(describe(progress, task))
-      self._parts.remove(progress.part)
+      self._say(describe(progress, task))
+      self.forget(progress.part)
       if self._all is not None:
-        self._bars.advance(self._all)
+        self.advance(self._all)
       return
     facts = [f"{number(task.speed)} steps/s"] if task.speed else []
-    self._bars.update(
-      task.id, message=", ".join(filter(None, [*facts, task.fields["said"]]))
-    )
+    message = ", ".join(filter(None, [*facts, task.fields["said"]]))
+    self.update(task.id, message=message)
 
-  def _print(self, line: str) -> None:
-    self._bars.console.print(Text(plain(line)), soft_wrap=True)
+  def _say(self, line: str) -> None:
+    self.console.print(Text(plain(line)), soft_wrap=True)
