@@ -45,6 +45,14 @@ def _from_tfds(spec: Spec, **known: Any) -> Source:
   )
 
 
+_CIFAR10 = Spec(
+  label="cifar10: CIFAR-10, from tensorflow-datasets 3.0.2",
+  train=45_000,
+  validation=5_000,
+  test=10_000,
+  image_shape=(32, 32, 3),
+  num_classes=10,
+)
 # The published code's split of MNIST: validation is the first 5,000 training
 # examples. See `bnjax.lab.data.prepared` for what "first" means.
 DATASETS: dict[str, Source] = {
@@ -70,25 +78,10 @@ DATASETS: dict[str, Source] = {
     ),
     packaged.load_mnist5k,
   ),
-  "cifar10": _from_tfds(
-    Spec(
-      label="cifar10: CIFAR-10, from tensorflow-datasets 3.0.2",
-      train=45_000,
-      validation=5_000,
-      test=10_000,
-      image_shape=(32, 32, 3),
-      num_classes=10,
-    ),
-    version="3.0.2",
-  ),
+  "cifar10": _from_tfds(_CIFAR10, version="3.0.2"),
   "cifar10_jpeg": _from_tfds(
-    Spec(
-      label="cifar10_jpeg: CIFAR-10 re-encoded as JPEG",
-      train=45_000,
-      validation=5_000,
-      test=10_000,
-      image_shape=(32, 32, 3),
-      num_classes=10,
+    dataclasses.replace(
+      _CIFAR10, label="cifar10_jpeg: CIFAR-10 re-encoded as JPEG"
     ),
     version="1.0.0",
     downloadable=False,

@@ -11,9 +11,8 @@ import numpy as np
 from bnjax.lab import probes
 from bnjax.lab.config import make_task
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment.clock import Clock
 from bnjax.lab.experiment.plan import Group, replace
-from bnjax.lab.experiment.recorder import Kept, Recorder, Row
+from bnjax.lab.experiment.recorder import Clock, Kept, Recorder, Row
 from bnjax.lab.train.feed import Feed, Networks
 from bnjax.lab.train.observe import observe
 from bnjax.lab.train.program import Across, Program, make_program
@@ -168,7 +167,9 @@ class Trainer:
           variables = jax.device_get(
             {"params": states.params, "batch_stats": states.batch_stats}
           )
-      self._compile_seconds = max(self._compile_seconds, clock.compile)
+      self._compile_seconds = max(
+        self._compile_seconds, clock.seconds["compile"]
+      )
       times = clock.shares(step, self._compile_seconds)
       rows = [row | times for row in rows]
       state = State(step, states, recorder.kept, clock.seconds)
@@ -178,7 +179,11 @@ class Trainer:
       yield records(0)
     size = _chunk(spec, longest)
     chunks = feed.chunks(spec, fed, size, done)
-    while (chunk := clock.timed("input", next, chunks, None)) is not None:
+    while True:
+      with clock.charge("input"):
+        chunk = next(chunks, None)
+      if chunk is None:
+        return
       first, train, draws = chunk
       arguments = (hyper, states, train, draws, which)
       steps = draws.dropout_keys.shape[0]
