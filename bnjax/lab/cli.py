@@ -78,11 +78,7 @@ def read_config() -> dict[str, Any]:
 
 
 def configured(path: str | None, given: Sequence[str]) -> dict[str, Any]:
-  """A config with fields that are set.
-
-  Args:
-    path: NAME or FILE.py, and :ARGUMENT, as `--config` takes it.
-    given: FIELD=VALUE of each `--config.FIELD=VALUE`.
+  """The config that `--config` names, with FIELD=VALUE of what is set.
 
   Raises:
     UserError: there is no such file, or a field is wrong.

@@ -26,10 +26,6 @@ _OURS = (_BESIDE / "configs", _BESIDE.parents[1] / "configs")
 def find(name: str | Path, flag: str = "--config") -> Path:
   """The file of a config: a path, or the name of one in `configs`, or of ours.
 
-  Args:
-    name: such as `mine/try.py`, `lenet` or `sweeps/norms`.
-    flag: how messages call it.
-
   Raises:
     UserError: there is no such Python file; names one that is near.
   """
@@ -105,11 +101,7 @@ def read_rules(
 ) -> Rules:
   """The rules that a config file has for what is trained.
 
-  Args:
-    name: FILE, or FILE:ARGUMENT as `--config` takes it: the argument is that of
-      `get_config` and plays no part here.
-    config: what is trained, with what was set on the command line.
-    flag: how messages call the file.
+  An argument in FILE:ARGUMENT is that of `get_config` and plays no part here.
 
   Returns:
     What `get_rules` returns. Where a file has none, the file's name as title.

@@ -114,13 +114,7 @@ def number(
 ) -> PublishedNumber:
   """A published mean and standard deviation over seeds (`np.std`).
 
-  Args:
-    arm: the arm that has its settings.
-    metric: what was measured.
-    mean: the number.
-    std: over seeds, divided by their number.
-    dataset: on which data.
-    **fields: `source`, `step`, and further ones of `PublishedNumber`.
+  Further fields are those of `PublishedNumber`, such as `source` and `step`.
   """
   return PublishedNumber(
     arm=arm, metric=metric, mean=mean, std=std, dataset=dataset, **fields

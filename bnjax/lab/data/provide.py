@@ -49,12 +49,6 @@ def prepare(
 ) -> pathlib.Path:
   """Has TFDS download and prepare a data set, as ArrayRecord files.
 
-  Args:
-    name: TFDS name.
-    version: TFDS version.
-    data_dir: Where to; by default the first of `search_path()`.
-    manual_dir: Files already downloaded, used where their checksums match.
-
   Raises:
     UserError: TensorFlow is not installed, or the download or the preparation
       failed; says which, where was looked before, and what to do instead.

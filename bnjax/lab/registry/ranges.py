@@ -39,12 +39,7 @@ Share = Annotated[float, Range(least=0, below=1)]
 
 
 def check_number(field: str, value: Any, bounds: Range = ANY) -> None:
-  """Raises UserError for a number out of its range.
-
-  Args:
-    field: how messages call it.
-    value: an int or a float; anything else, such as what is traced, passes.
-    bounds: of the number.
+  """Raises UserError for a number out of its range; all but numbers pass.
 
   >>> check_number("norm.decay", 2.0, Range(least=0, below=1))
   Traceback (most recent call last):

@@ -45,12 +45,7 @@ def estimate(
 ) -> Need:
   """An upper bound by shapes alone: nothing is computed or compiled.
 
-  Args:
-    task: of the network.
-    state: its shapes and dtypes.
-    batch: a minibatch's.
-    observe: what probes see of a network and a batch; None: there are none.
-    seen: the batch that they look at.
+  Of training on `batch`, and of what probes `observe` of the batch `seen`.
 
   Raises:
     UserError: a norm gets one value, which has no variance.

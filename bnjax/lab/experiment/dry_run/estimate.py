@@ -104,13 +104,8 @@ def estimate(
 ) -> DryRun:
   """Checks a config as `experiment.run` would, and says what the run would be.
 
-  Args:
-    config: as there, and so are the next three.
-    rules: see there.
-    data_dir: see there.
-    networks: see there.
-    timed: whether to compile the program with most to do and to train it for a
-      few steps, which takes some seconds.
+  Arguments are as there. If `timed`, the program with most to do is compiled
+  and trained for a few steps, which takes some seconds.
 
   Raises:
     UserError: the config is wrong.
