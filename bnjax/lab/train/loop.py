@@ -3,15 +3,15 @@
 Pure functions of one network; `bnjax.lab.train.program` maps them over many.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from bnjax.lab.train.batches import Draws, minibatch
+from bnjax.lab.train.batches import Draws
 from bnjax.lab.train.losses import l2_penalty
-from bnjax.lab.train.sharding import ONE_DEVICE, Layout
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import Batch, Task, add_l2, train_step
 
@@ -45,23 +45,18 @@ class _Norms(NamedTuple):
 def train_steps(
   task: Task,
   state: TrainState,
-  train: Batch | None,
   draws: Draws,
   first_step: jax.Array,
-  image_shape: tuple[int, ...],
-  layout: Layout = ONE_DEVICE,
+  batch_of: Callable[[Draws], Batch],
 ) -> tuple[TrainState, Training]:
   """Trains one network for as many steps as there are draws.
 
   Args:
     task: what is trained.
     state: before the first of the steps.
-    train: the training set, its images as `train.batches.as_words` gives
-      them; None where the draws hold minibatches.
     draws: what each step draws, axes `[steps, ...]`.
     first_step: number of the first step.
-    image_shape: of one image.
-    layout: divides each minibatch over devices.
+    batch_of: the minibatch of one step's draw.
 
   Returns:
     The state after the last step, and what is recorded of them.
@@ -75,7 +70,7 @@ def train_steps(
   def body(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
     state, norms = carry
     is_last, draw = inputs
-    batch = minibatch(train, draw, image_shape, layout)
+    batch = batch_of(draw)
     new, loss, gradient = train_step(task, state, draw.dropout_keys, batch)
     norms = jax.lax.cond(
       is_last, lambda: norms_of(state.params, gradient), lambda: norms

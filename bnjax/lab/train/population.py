@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -10,8 +11,7 @@ import jax.numpy as jnp
 
 from bnjax.lab import registry
 from bnjax.lab.errors import UserError
-from bnjax.lab.train.batches import Draws, minibatch
-from bnjax.lab.train.sharding import ONE_DEVICE, Layout
+from bnjax.lab.train.batches import Draws
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import (
   POPULATION,
@@ -43,20 +43,16 @@ def check_statistics(task: Task, state: TrainState, name: str) -> None:
 def with_population_statistics(
   task: Task,
   state: TrainState,
-  train: Batch | None,
   draws: Draws,
-  image_shape: tuple[int, ...],
-  layout: Layout = ONE_DEVICE,
+  batch_of: Callable[[Draws], Batch],
 ) -> TrainState:
   """The state with statistics of some minibatches at its own parameters.
 
   Args:
     task: what is trained, passed by `check_statistics`.
     state: of one network; without running statistics it stays as it is.
-    train: the training set, as `bnjax.lab.train.loop.train_steps` takes it.
     draws: the minibatches, of one network: `rows` `[batches, batch]`.
-    image_shape: of one image.
-    layout: divides each minibatch over devices.
+    batch_of: the minibatch of one of them.
 
   Returns:
     The state with `batch_stats` by the paper's Algorithm 2, lines 8 to 10:
@@ -69,7 +65,7 @@ def with_population_statistics(
     return state
 
   def call(model: Any, draw: Draws) -> Any:
-    batch = minibatch(train, draw, image_shape, layout)
+    batch = batch_of(draw)
     images = preprocess(task, batch.images)
     return model(images, train=False, mask=batch.mask)
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from bnjax.lab.train.batches import Draws
+from bnjax.lab.train.batches import Draws, minibatch
 from bnjax.lab.train.evaluation import BLOCK, evaluate_splits, probabilities
 from bnjax.lab.train.loop import Training, train_steps
 from bnjax.lab.train.losses import Sums
@@ -119,6 +119,9 @@ def make_program(
       return jax.lax.map(lambda all_own: one(*all_own), (hyper, *batched))
     return jax.vmap(one)(hyper, *batched)
 
+  def batches_of(train: Batch | None) -> Callable[[Draws], Batch]:
+    return lambda draw: minibatch(train, draw, image_shape, layout)
+
   def block(networks: int) -> int:
     together = networks if across == "vmap" else 1
     return max(100, BLOCK * 10 // max(10, together))
@@ -136,7 +139,7 @@ def make_program(
     first_step: jax.Array,
   ) -> tuple[TrainState, Training]:
     one = lambda task, state, draws: train_steps(
-      task, state, train, draws, first_step, image_shape, layout
+      task, state, draws, first_step, batches_of(train)
     )
     return each(one, hyper, states, _per_network(draws, which))
 
@@ -156,9 +159,8 @@ def make_program(
       if draws is not None and not state.batch_stats:
         population = sums  # there is nothing to compute anew
       elif draws is not None:
-        other = with_population_statistics(
-          task, state, splits.train, draws, image_shape, layout
-        )
+        batch_of = batches_of(splits.train)
+        other = with_population_statistics(task, state, draws, batch_of)
         population = evaluate_splits(
           task, other, held_out, block=size, layout=layout
         )
@@ -180,7 +182,7 @@ def make_program(
     which: jax.Array,
   ) -> TrainState:
     one = lambda task, state, draws: with_population_statistics(
-      task, state, train, draws, image_shape, layout
+      task, state, draws, batches_of(train)
     )
     return each(one, hyper, states, _per_network(draws, which))
 

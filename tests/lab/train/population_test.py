@@ -12,11 +12,12 @@ import pytest
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import NORMS
 from bnjax.lab.registry import Traced
-from bnjax.lab.train.batches import Draws, as_words
+from bnjax.lab.train.batches import Draws, as_words, minibatch
 from bnjax.lab.train.population import (
   check_statistics,
   with_population_statistics,
 )
+from bnjax.lab.train.sharding import ONE_DEVICE
 from bnjax.lab.train.step import Batch, Task, init_state
 
 IMAGES = np.random.default_rng(0).normal(2.0, 3.0, (24, 6)).astype(np.float32)
@@ -91,7 +92,10 @@ def _with_population(task, rows=ROWS):
   draws = Draws(jnp.asarray(rows), None, None, None)
   function = jax.jit(
     lambda state: with_population_statistics(
-      task, state, train, draws, IMAGES.shape[1:]
+      task,
+      state,
+      draws,
+      lambda draw: minibatch(train, draw, IMAGES.shape[1:], ONE_DEVICE),
     )
   )
   return state.batch_stats, function(state).batch_stats
