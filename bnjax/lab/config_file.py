@@ -50,11 +50,6 @@ def find(name: str | Path, flag: str = "--config") -> Path:
   raise UserError(f"{flag}: {name} {what}; {hint}")
 
 
-def find_modules_beside(path: str | Path) -> None:
-  """Has modules in a config file's folder, and in this one, found by name."""
-  importable([str(Path(path).absolute().parent), str(Path.cwd())])
-
-
 def load(path: str | Path, flag: str = "--config") -> ModuleType:
   """Runs a config file.
 
@@ -66,7 +61,7 @@ def load(path: str | Path, flag: str = "--config") -> ModuleType:
   assert spec is not None
   assert spec.loader is not None
   module = importlib.util.module_from_spec(spec)
-  find_modules_beside(file)
+  importable([str(file.absolute().parent), str(Path.cwd())])
   run(spec.loader.exec_module, module, file=file, flag=flag)
   return module
 

@@ -12,8 +12,8 @@ from bnjax.lab.results import PublishedCurve, PublishedNumber
 
 POST = "Kristiadi 2016, 'Implementing BatchNorm in Neural Net'"
 DROPOUT_POST = "Kristiadi 2016, 'Implementing Dropout in Neural Net'"
-LESSON = "Udacity, 'Batch Normalization Lesson': runs in public copies"
-VERY_DEEP = "Varma 2018, 'Training very deep networks with Batchnorm'"
+_LESSON = "Udacity, 'Batch Normalization Lesson': runs in public copies"
+_VERY_DEEP = "Varma 2018, 'Training very deep networks with Batchnorm'"
 PAPER = "Ioffe and Szegedy 2015, 'Batch Normalization', arXiv:1502.03167"
 
 # The 2016 post, test 1: the loss every 100 iterations, L2 penalty included.
@@ -149,7 +149,7 @@ def very_deep(arm: str) -> list[PublishedNumber]:
       metric,
       value,
       factor=factor,
-      source=f"{VERY_DEEP}, figures",
+      source=f"{_VERY_DEEP}, figures",
       dataset="gaussian",
       step=0,
     )
@@ -213,7 +213,7 @@ def lesson(
     where: dict[str, Any] = {
       "arm": arm,
       "metric": f"test_accuracy@learning_rate={rate:g},init_scale={scale:g}",
-      "source": LESSON,
+      "source": _LESSON,
       "step": steps,
       "dataset": "mnist",
     }

@@ -64,7 +64,7 @@ def take() -> None:
 
 
 def advise(how: str | Callable[[], str]) -> None:
-  """Says what is to be told, in the line of who is ended, of going on."""
+  """Sets the hint of how to go on, printed when the process is ended."""
   _process.how = how if callable(how) else lambda: how
   if _process.interrupted:
     _leave(signal.SIGINT)

@@ -51,7 +51,7 @@ def run(
   main: Callable[[list[str]], None],
   rewrite: Callable[[list[str]], list[str]] = list,
 ) -> None:
-  """`absl.app.run`, but what a person can put right is told in one line.
+  """`absl.app.run`, but an error that the user can fix is one line.
 
   Exit status: 0 done, 1 wrong input or no room for the output, 75 and 130
   asked to stop by SIGTERM and Ctrl-C; others are `main`'s.
@@ -80,7 +80,7 @@ def run(
       print(help_text(doc, own), end="")
       sys.exit(0)
     try:
-      return parse_flags(rewrite(argv), own)
+      return _parse_flags(rewrite(argv), own)
     except UserError as error:
       sys.exit(f"error: {error}")
 
@@ -113,7 +113,7 @@ def _printing() -> Iterator[None]:
     sys.exit(f"error: cannot write{place}: {error.strerror}")
 
 
-def parse_flags(argv: list[str], own: Iterable[flags.Flag]) -> list[str]:
+def _parse_flags(argv: list[str], own: Iterable[flags.Flag]) -> list[str]:
   """Sets `flags.FLAGS`; returns the program's name.
 
   Raises:
@@ -124,7 +124,7 @@ def parse_flags(argv: list[str], own: Iterable[flags.Flag]) -> list[str]:
     rest = flags.FLAGS(argv)
   except flags.UnrecognizedFlagError as error:
     names = [flag.name for flag in own]
-    raise UserError(unknown_flag(error.flagname, names)) from None
+    raise UserError(_unknown_flag(error.flagname, names)) from None
   except flags.Error as error:
     raise UserError(brief(str(error))) from None
   if rest[1:]:
@@ -134,12 +134,12 @@ def parse_flags(argv: list[str], own: Iterable[flags.Flag]) -> list[str]:
   return rest
 
 
-def unknown_flag(given: str, names: Iterable[str]) -> str:
+def _unknown_flag(given: str, names: Iterable[str]) -> str:
   """What is said of a flag that does not exist.
 
-  >>> unknown_flag("wordir", ["workdir", "config"])
+  >>> _unknown_flag("wordir", ["workdir", "config"])
   '--wordir: no such flag; did you mean --workdir? --help lists them'
-  >>> unknown_flag("steps", ["workdir", "config"])
+  >>> _unknown_flag("steps", ["workdir", "config"])
   '--steps: no such flag; a field of the config is set by --config.FIELD;
    --help lists them'
   """

@@ -119,8 +119,8 @@ def finish(config: ConfigDict, options: Options) -> ConfigDict:
   """The config as asked for: of full size, or cut down with nothing left out.
 
   Returns:
-    A copy in which no two fields are one object, as those of arms written with
-    the same dict are: setting one of them would set the other.
+    A copy without aliased subtrees, as arms written with the same dict have:
+    setting a field of one would set the other's.
   """
   config = _unshared(config)
   if not options.smoke:

@@ -15,8 +15,8 @@ from jaxtyping import Array, Bool, Int, Key
 
 from bnjax.lab import errors
 
-Indices = Int[Array, "steps batch"]
-Mask = Bool[Array, "steps batch"]
+_Indices = Int[Array, "steps batch"]
+_Mask = Bool[Array, "steps batch"]
 
 
 def fixed(
@@ -26,7 +26,7 @@ def fixed(
   *,
   size: int,
   batch_size: int,
-) -> tuple[Indices, Mask | None]:
+) -> tuple[_Indices, _Mask | None]:
   """Fixed minibatches, drawn with replacement: the published scheme.
 
   One shuffle cuts the data into ceil(size / batch_size) minibatches, and each
@@ -78,7 +78,7 @@ def epoch(
   *,
   size: int,
   batch_size: int,
-) -> tuple[Indices, None]:
+) -> tuple[_Indices, None]:
   """Sampling without replacement: an endless stream of shuffled epochs.
 
   Epoch e's order is a shuffle by `fold_in(key, e)`; the epochs follow each

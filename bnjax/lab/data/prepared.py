@@ -74,7 +74,7 @@ def open_records(
     version: TFDS version.
     downloadable: Whether TFDS can download and prepare it.
     test: TFDS's name of the split to test on.
-    by_hand: What a person has to fetch, where nobody else may.
+    by_hand: What the user has to fetch, where nobody else may.
 
   Returns:
     The encoded examples of the split, in the order of `load`.

@@ -114,7 +114,7 @@ def first_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-  """Keeps other packages' deprecation warnings out of a person's sight."""
+  """Silences other packages' deprecation warnings."""
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     yield

@@ -52,7 +52,7 @@ def rgb32(images: np.ndarray) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class Transform:
+class _Transform:
   """A row of `TRANSFORMS`.
 
   Attributes:
@@ -75,10 +75,10 @@ def _rgb32_shape(shape: tuple[int, ...]) -> tuple[int, ...] | None:
   return (_SIDE, _SIDE, _CHANNELS) if grey or shape == (32, 32, 3) else None
 
 
-TRANSFORMS: dict[str, Transform] = {
-  "none": Transform(lambda images: images, "", lambda shape: shape),
-  "binary": Transform(binary, "binary (pixel > 127)", lambda shape: shape),
-  "rgb32": Transform(
+TRANSFORMS: dict[str, _Transform] = {
+  "none": _Transform(lambda images: images, "", lambda shape: shape),
+  "binary": _Transform(binary, "binary (pixel > 127)", lambda shape: shape),
+  "rgb32": _Transform(
     rgb32,
     "as 32x32x3",
     _rgb32_shape,

@@ -23,7 +23,7 @@ class Progress(NamedTuple):
     networks: how many are trained together.
     part: which part of the run this is, from 0.
     parts: of how many.
-    notice: whether the message is to be told even to who wants no progress.
+    notice: whether the message is shown even with --quiet.
   """
 
   arm: str

@@ -98,7 +98,7 @@ def check_program(
     seen = _batch(known, min(spec["probe_examples"], known.train))
     look = functools.partial(observe, chosen, task) if chosen else None
     need = memory.estimate(task, state, batch, look, seen)
-  at_once = networks_at_once(need, machine)
+  at_once = _networks_at_once(need, machine)
   parts = group.split(min(machine["max_networks"] or at_once, at_once))
   return Checked(tuple(parts), task, known, state, batch, need)
 
@@ -127,7 +127,7 @@ def _in_a_line(arm: str) -> Iterator[None]:
 _CPU_CACHE = 20e6
 
 
-def networks_at_once(need: memory.Need, machine: Mapping[str, Any]) -> int:
+def _networks_at_once(need: memory.Need, machine: Mapping[str, Any]) -> int:
   """How many networks one program may hold.
 
   Raises:

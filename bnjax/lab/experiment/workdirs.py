@@ -23,7 +23,7 @@ RECORDS = (
   "predictions.png",
   "probes.jsonl",
 )
-FOLDERS = ("params", "parts", "report")
+_FOLDERS = ("params", "parts", "report")
 _OTHERS = (
   "checkpoints",
   FAILED,
@@ -56,7 +56,7 @@ def check(
     UserError: it holds other files, or an experiment with another config, or
       a link in the place of what a run writes.
   """
-  for name in (*RECORDS, *FOLDERS, *_BEGUN, *_OTHERS, locks.NAME):
+  for name in (*RECORDS, *_FOLDERS, *_BEGUN, *_OTHERS, locks.NAME):
     if os.path.islink(workdir / name):
       raise UserError(
         f"--workdir: {workdir / name} is a link, and a run follows none; "
@@ -131,7 +131,7 @@ def start(
   in rules.json beside the new ones: its results may have been seen.
   """
   try:
-    for name in (*RECORDS, *FOLDERS):
+    for name in (*RECORDS, *_FOLDERS):
       _remove(workdir / name)
     record_rules(workdir, rules)
     results.write_json(workdir / "config.json", record)
@@ -145,7 +145,7 @@ def start(
 def clear(workdir: Path) -> None:
   """Removes what a run left, and nothing else; by what it is known, last."""
   try:
-    for name in (*RECORDS, *FOLDERS, *_OTHERS, *_BEGUN[::-1]):
+    for name in (*RECORDS, *_FOLDERS, *_OTHERS, *_BEGUN[::-1]):
       _remove(workdir / name)
   except OSError as error:
     raise UserError(

@@ -65,25 +65,25 @@ def check_value(
       choice(field, value, get_args(wanted))
     raise UserError(
       f"{field}: {value!r} is of type {type(value).__name__}, and is to be "
-      f"{type_name(wanted)}"
+      f"{_type_name(wanted)}"
     ) from None
 
 
-def type_name(annotation: Any) -> str:
+def _type_name(annotation: Any) -> str:
   """An annotation in words.
 
-  >>> type_name(int | None), type_name(tuple[int, ...])
+  >>> _type_name(int | None), _type_name(tuple[int, ...])
   ('int or None', 'a tuple of int')
   """
   origin, inner = get_origin(annotation), get_args(annotation)
   if origin is Annotated:
-    return type_name(inner[0])
+    return _type_name(inner[0])
   if origin in (Union, types.UnionType):
-    return " or ".join(type_name(member) for member in inner)
+    return " or ".join(_type_name(member) for member in inner)
   if origin is Literal:
     return " or ".join(map(repr, inner))
   if origin in _LISTS or annotation in _LISTS:
-    items = dict.fromkeys(type_name(i) for i in inner if i is not Ellipsis)
+    items = dict.fromkeys(_type_name(i) for i in inner if i is not Ellipsis)
     return "a tuple" + (f" of {', '.join(items)}" if items else "")
   return "None" if annotation is _NONE else annotation.__name__
 

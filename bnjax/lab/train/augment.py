@@ -14,10 +14,10 @@ import jax.numpy as jnp
 
 from bnjax.lab.registry import NotNegative, Range
 
-Augment = Callable[[jax.Array, jax.Array], jax.Array]
+_Augment = Callable[[jax.Array, jax.Array], jax.Array]
 
 
-def none() -> Augment:
+def none() -> _Augment:
   """Leaves images as they are."""
   return lambda key, images: images
 
@@ -27,7 +27,7 @@ def photometric(
   brightness: NotNegative = 0.125,
   contrast: NotNegative = 0.5,
   saturation: NotNegative = 0.5,
-) -> Augment:
+) -> _Augment:
   """Random light: brightness, then contrast, then saturation, then a cut.
 
   With `m` an image's mean, `g` a pixel's over its channels, and `u`, `v`, `w`
@@ -65,7 +65,7 @@ def photometric(
 
 def shift_flip(
   *, shift: Annotated[int, Range(least=0)] = 4, flip: bool = True
-) -> Augment:
+) -> _Augment:
   """Random shifts and mirror images (He et al. 2016 for CIFAR-10).
 
   As padding with `shift` black pixels on all sides, a random crop of the
@@ -104,7 +104,7 @@ def _is_inside(places: jax.Array, size: int) -> jax.Array:
   return (places >= 0) & (places < size)
 
 
-AUGMENTATIONS: dict[str, Callable[..., Augment]] = {
+AUGMENTATIONS: dict[str, Callable[..., _Augment]] = {
   "none": none,
   "photometric": photometric,
   "shift_flip": shift_flip,

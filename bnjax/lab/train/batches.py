@@ -13,7 +13,7 @@ from bnjax.lab.train.sharding import Layout
 from bnjax.lab.train.step import BATCHES, DROPOUT, Batch
 
 # (key, first_step, steps, *, size, batch_size) -> indices, mask or None
-Sampler = Callable[..., tuple[jax.Array, jax.Array | None]]
+_Sampler = Callable[..., tuple[jax.Array, jax.Array | None]]
 
 _INDICES = 1 << 22  # drawn at a time: 16 MB
 
@@ -43,7 +43,7 @@ def draw(
   keys: jax.Array,
   first_step: jax.Array,
   *,
-  sampler: Sampler,
+  sampler: _Sampler,
   steps: int,
   size: int,
   batch_size: int,

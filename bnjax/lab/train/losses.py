@@ -55,7 +55,7 @@ def classification_sums(
   )
 
 
-def sum_loss(*, scale: float = 1.0) -> Loss:
+def _sum_loss(*, scale: float = 1.0) -> Loss:
   """`scale Σ y` of the outputs `y`: what is back-propagated is `scale`.
 
   It is a sum and not a mean, counted as one example.
@@ -63,7 +63,7 @@ def sum_loss(*, scale: float = 1.0) -> Loss:
   return _total(lambda outputs: scale * outputs)
 
 
-def squares_loss() -> Loss:
+def _squares_loss() -> Loss:
   """`Σ y²` of the outputs `y`, a sum as `sum` is."""
   return _total(jnp.square)
 
@@ -86,8 +86,8 @@ def _total(terms_of: Callable[[jax.Array], jax.Array]) -> Loss:
 # Entries take the arguments of the config's `loss` group.
 LOSSES: dict[str, Callable[..., Loss]] = {
   "cross_entropy": lambda: classification_sums,
-  "squares": squares_loss,
-  "sum": sum_loss,
+  "squares": _squares_loss,
+  "sum": _sum_loss,
 }
 
 

@@ -29,7 +29,7 @@ from bnjax.lab.train.step import (
 
 # Values that differ between the networks of a program: `[networks]` each, by
 # the dotted name of the config's field.
-Hyper = dict[str, jax.Array]
+_Hyper = dict[str, jax.Array]
 Across = Literal["vmap", "map"]
 
 
@@ -95,14 +95,14 @@ class Program(NamedTuple):
 
 
 def make_program(
-  make_task: Callable[[Hyper], Task],
+  make_task: Callable[[_Hyper], Task],
   *,
   image_shape: tuple[int, ...],
   across: Across = "vmap",
   layout: Layout = ONE_DEVICE,
   observe: Callable[[Task, TrainState, Batch], Any] | None = None,
 ) -> Program:
-  """The program that trains networks that differ in seed and `Hyper`.
+  """The program that trains networks that differ in seed and `_Hyper`.
 
   Args:
     make_task: from one network's values (scalars, traced) to its task.
@@ -112,7 +112,7 @@ def make_program(
     observe: what `Program.observe` computes of one network.
   """
 
-  def each(function: Callable[..., Any], hyper: Hyper, *batched: Any) -> Any:
+  def each(function: Callable[..., Any], hyper: _Hyper, *batched: Any) -> Any:
     """What a function of a task and more gives for every network."""
     one = lambda hyper, *own: function(make_task(hyper), *own)
     if across == "map":
@@ -126,12 +126,12 @@ def make_program(
     together = networks if across == "vmap" else 1
     return max(100, BLOCK * 10 // max(10, together))
 
-  def init(hyper: Hyper, seeds: jax.Array) -> TrainState:
+  def init(hyper: _Hyper, seeds: jax.Array) -> TrainState:
     one = lambda task, seed: init_state(task, jax.random.key(seed), image_shape)
     return each(one, hyper, seeds)
 
   def advance(
-    hyper: Hyper,
+    hyper: _Hyper,
     states: TrainState,
     train: Batch | None,
     draws: Draws,
@@ -144,7 +144,7 @@ def make_program(
     return each(one, hyper, states, _per_network(draws, which))
 
   def evaluate(
-    hyper: Hyper,
+    hyper: _Hyper,
     states: TrainState,
     splits: Splits,
     draws: Draws | None,
@@ -170,12 +170,12 @@ def make_program(
     own = None if draws is None else _per_network(draws, which)
     return each(one, hyper, states, own)
 
-  def evaluate_batch(hyper: Hyper, states: TrainState, batch: Batch) -> Sums:
+  def evaluate_batch(hyper: _Hyper, states: TrainState, batch: Batch) -> Sums:
     one = lambda task, state: evaluate_one(task, state, layout.divide(batch))
     return each(one, hyper, states)
 
   def with_population(
-    hyper: Hyper,
+    hyper: _Hyper,
     states: TrainState,
     train: Batch | None,
     draws: Draws,
@@ -187,13 +187,13 @@ def make_program(
     return each(one, hyper, states, _per_network(draws, which))
 
   def all_probabilities(
-    hyper: Hyper, states: TrainState, images: jax.Array
+    hyper: _Hyper, states: TrainState, images: jax.Array
   ) -> jax.Array:
     size = block(len(states.key))
     one = lambda task, state: probabilities(task, state, images, block=size)
     return each(one, hyper, states)
 
-  def observe_all(hyper: Hyper, states: TrainState, batch: Batch) -> Any:
+  def observe_all(hyper: _Hyper, states: TrainState, batch: Batch) -> Any:
     assert observe is not None
     one = lambda task, state: observe(task, state, batch)
     return each(one, hyper, states)

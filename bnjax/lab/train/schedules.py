@@ -16,10 +16,10 @@ import jax.numpy as jnp
 from bnjax.lab.errors import UserError
 from bnjax.lab.registry import Count, NotNegative, Positive
 
-Schedule = Callable[[Any], Any]
+_Schedule = Callable[[Any], Any]
 
 
-def constant() -> Schedule:
+def constant() -> _Schedule:
   """The learning rate as it is; the optimizer then counts no steps."""
   return lambda learning_rate: learning_rate
 
@@ -29,7 +29,7 @@ def exponential(
   rate: Positive = 0.5,
   decay_steps: Count = 1000,
   speed: Positive = 1.0,
-) -> Schedule:
+) -> _Schedule:
   """`learning_rate * rate ** (speed * step / decay_steps)`.
 
   Args:
@@ -41,7 +41,7 @@ def exponential(
   return _scaled(lambda step: rate ** (speed * step / decay_steps))
 
 
-def cosine(*, steps: int, final: NotNegative = 0.0) -> Schedule:
+def cosine(*, steps: int, final: NotNegative = 0.0) -> _Schedule:
   """Half a cosine from the learning rate down to `final` times it.
 
   Args:
@@ -63,7 +63,7 @@ def piecewise(
   *,
   boundaries: tuple[Count, ...] = (),
   factor: NotNegative = 0.1,
-) -> Schedule:
+) -> _Schedule:
   """The learning rate times `factor` once for every boundary passed.
 
   Args:
@@ -82,7 +82,7 @@ def piecewise(
   return _scaled(lambda step: factor ** jnp.sum(step >= places))
 
 
-SCHEDULES: dict[str, Callable[..., Schedule]] = {
+SCHEDULES: dict[str, Callable[..., _Schedule]] = {
   "constant": constant,
   "cosine": cosine,
   "exponential": exponential,
@@ -90,7 +90,7 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 }
 
 
-def _scaled(factor: Callable[[jax.Array], jax.Array]) -> Schedule:
+def _scaled(factor: Callable[[jax.Array], jax.Array]) -> _Schedule:
   return lambda learning_rate: (
     lambda step: learning_rate * factor(jnp.asarray(step))
   )

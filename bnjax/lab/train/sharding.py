@@ -13,14 +13,14 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-AXIS = "data"
+_AXIS = "data"
 
 
 class Layout:
   """Puts arrays where they belong.
 
   Args:
-    mesh: has one axis, `AXIS`; None: the default device.
+    mesh: has one axis, `_AXIS`; None: the default device.
   """
 
   def __init__(self, mesh: Mesh | None = None):
@@ -55,7 +55,7 @@ class Layout:
     """This process's share of a minibatch, on the devices along an axis."""
     if self.mesh is None:
       return jax.device_put(tree)
-    where = NamedSharding(self.mesh, PartitionSpec(*[None] * axis, AXIS))
+    where = NamedSharding(self.mesh, PartitionSpec(*[None] * axis, _AXIS))
     put = lambda x: jax.make_array_from_process_local_data(where, x)
     return jax.tree.map(put, tree)
 
@@ -78,7 +78,7 @@ class Layout:
     """
     if self.mesh is None:
       return batch
-    where = NamedSharding(self.mesh, PartitionSpec(AXIS))
+    where = NamedSharding(self.mesh, PartitionSpec(_AXIS))
     return jax.tree.map(
       lambda x: jax.lax.with_sharding_constraint(x, where), batch
     )
@@ -89,4 +89,4 @@ ONE_DEVICE = Layout()
 
 def data_mesh(devices: int) -> Mesh:
   """A mesh of that many devices, those of all processes in order."""
-  return Mesh(np.asarray(jax.devices()[:devices]), (AXIS,))
+  return Mesh(np.asarray(jax.devices()[:devices]), (_AXIS,))
