@@ -1,8 +1,6 @@
 """From what a program computed to rows of metrics.jsonl and probes.jsonl."""
 
-import contextlib
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -84,46 +82,6 @@ class Recorder:
     ]
 
 
-class Clock:
-  """What a network took: its share of `seconds`, its program's by name."""
-
-  def __init__(self, networks: int, begun: float, *, streamed: bool = False):
-    self._networks = networks
-    self._begun = begun
-    self.seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
-    if streamed:
-      self.seconds["input"] = 0.0
-
-  @contextlib.contextmanager
-  def charge(self, name: str) -> Iterator[None]:
-    """A context whose duration goes to `name`, if that is kept."""
-    start = time.perf_counter()
-    try:
-      yield
-    finally:
-      if name in self.seconds:
-        self.seconds[name] += time.perf_counter() - start
-
-  def shares(self, step: int, compilation: float) -> dict[str, float]:
-    """Fields of a row after some steps of training.
-
-    `step_seconds` is the mean time of one network's step, `process_seconds`
-    what a process would take that trained this program's networks alone.
-
-    Args:
-      step: how many steps.
-      compilation: seconds of the program's, whichever part it was done for.
-    """
-    shares = {
-      f"{name}_seconds": seconds / self._networks
-      for name, seconds in self.seconds.items()
-    }
-    own = sum(self.seconds.values()) - self.seconds["compile"]
-    total = self._begun + compilation + own
-    each = {"step_seconds": shares["train_seconds"] / step} if step else {}
-    return shares | each | {"process_seconds": total}
-
-
 def _identity(network: Network, step: int) -> Row:
   row: Row = {"arm": network.arm, "seed": network.seed, "step": step}
   return row | ({"point": network.point} if network.point else {})
@@ -155,6 +113,8 @@ _ALWAYS = (
   "compile_seconds",
   "evaluate_seconds",
   "process_seconds",
+  "process_system_seconds",
+  "process_user_seconds",
   "train_seconds",
 )
 _OF_TRAINING = (

@@ -11,8 +11,9 @@ import numpy as np
 from bnjax.lab import probes
 from bnjax.lab.config import make_task
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment.clock import Clock
 from bnjax.lab.experiment.plan import Group, replace
-from bnjax.lab.experiment.recorder import Clock, Kept, Recorder, Row
+from bnjax.lab.experiment.recorder import Kept, Recorder, Row
 from bnjax.lab.train.feed import Feed, Networks
 from bnjax.lab.train.observe import observe
 from bnjax.lab.train.program import Across, Program, make_program
@@ -31,7 +32,7 @@ class State(NamedTuple):
   step: int
   train: TrainState
   kept: Kept  # between rows
-  seconds: dict[str, float]
+  seconds: dict[str, np.ndarray]  # see `Clock`
 
 
 class Records(NamedTuple):
@@ -87,7 +88,7 @@ class Trainer:
       observe=functools.partial(observe, chosen) if chosen else None,
     )
     self._compiled: dict[tuple[int, int], Any] = {}
-    self._compile_seconds = 0.0  # of the part that was trained first
+    self._compile_seconds = np.zeros(3)  # of the part that was trained first
 
   def advance(self, networks: int, steps: int, *arguments: Any) -> Any:
     """`Program.advance` for these sizes, compiled once."""
@@ -101,14 +102,15 @@ class Trainer:
     self,
     group: Group,
     *,
-    begun: float = 0.0,
+    begun: np.ndarray | None = None,
     resume: Any = None,
   ) -> Iterator[Records]:
     """Trains the networks of a part of the group.
 
     Args:
       group: the part.
-      begun: seconds that this process took until it could train.
+      begun: what this process took until it could train, see `spent`; None
+        is nothing.
       resume: the arrays of a `State`, to go on from there.
 
     Yields:
@@ -118,6 +120,7 @@ class Trainer:
     program, place = self.program, self.layout.place
     feed = self.source.feed
     recorder = Recorder(group)
+    begun = np.zeros(3) if begun is None else begun
     clock = Clock(len(networks), begun, streamed=spec["stream"])
     hyper = {
       field: place(np.asarray(values, np.float32))
@@ -149,7 +152,7 @@ class Trainer:
           ) from error
         done, states = int(found.step), place(found.train)
         recorder.kept = found.kept
-        clock.seconds |= {name: float(s) for name, s in found.seconds.items()}
+        clock.seconds |= found.seconds
 
     def records(step: int) -> Records:
       rows, probe_rows, every, variables = [], [], None, None
@@ -167,9 +170,8 @@ class Trainer:
           variables = jax.device_get(
             {"params": states.params, "batch_stats": states.batch_stats}
           )
-      self._compile_seconds = max(
-        self._compile_seconds, clock.seconds["compile"]
-      )
+      compilation = clock.seconds["compile"]
+      self._compile_seconds = np.maximum(self._compile_seconds, compilation)
       times = clock.shares(step, self._compile_seconds)
       rows = [row | times for row in rows]
       state = State(step, states, recorder.kept, clock.seconds)
