@@ -27,21 +27,14 @@ class Preempted(Exception):
 
 
 class _Process:
-  """What this process was asked; there is one of it.
+  """What this process was asked; there is one of it."""
 
-  Attributes:
-    taken: whether signals are answered by a thread.
-    interrupted: whether that is stopping after Ctrl-C.
-    asked: set when a run that watches is to stop; None: none watches.
-    grace: seconds that it has after Ctrl-C.
-    how: tells how to go on.
-  """
-
-  taken = False
-  interrupted = False
+  taken = False  # whether signals are answered by a thread
+  interrupted = False  # whether that is stopping after Ctrl-C
+  # set when a run that watches is to stop; None: none watches
   asked: threading.Event | None = None
-  grace = _GRACE
-  how: Callable[[], str] = staticmethod(lambda: "")
+  grace = _GRACE  # seconds that it has after Ctrl-C
+  how: Callable[[], str] = staticmethod(lambda: "")  # tells how to go on
 
 
 _process = _Process()

@@ -15,14 +15,11 @@ from bnjax.lab.train.schedules import SCHEDULES
 
 
 class Group(NamedTuple):
-  """What a group may name.
+  """What a group may name."""
 
-  Attributes:
-    table: entries by name; others are "package.module:object".
-    given: arguments that no config sets: training gives them.
-  """
-
+  # entries by name; others are "package.module:object"
   table: Mapping[str, Callable[..., Any]]
+  # arguments that no config sets: training gives them
   given: tuple[str, ...] = ()
 
 

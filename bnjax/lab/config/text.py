@@ -12,17 +12,12 @@ from bnjax.lab.registry import kind_of
 
 
 class Field(NamedTuple):
-  """What is known of a field.
+  """What is known of a field."""
 
-  Attributes:
-    kind: the type of its values; None if only what the group names knows.
-    now: its value or default, for messages.
-    optional: whether it may be None, too.
-  """
-
+  # the type of its values; None if only what the group names knows
   kind: type | None
-  now: str = ""
-  optional: bool = False
+  now: str = ""  # its value or default, for messages
+  optional: bool = False  # whether it may be None, too
 
 
 _HOLDS = {

@@ -6,12 +6,7 @@ read while it is used: `open_records`, `data.stream`.
 """
 
 from bnjax.lab.data.dataset import Dataset, Spec, Split
-from bnjax.lab.data.files import (
-  Files,
-  check_streamed,
-  open_files,
-  open_records,
-)
+from bnjax.lab.data.files import Files, check_streamed, open_files, open_records
 from bnjax.lab.data.registry import DATASETS, load, sizes
 from bnjax.lab.data.transforms import TRANSFORMS
 

@@ -20,20 +20,16 @@ PathLike = str | os.PathLike[str]
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-  """A row of `DATASETS`.
+  """A row of `DATASETS`."""
 
-  Attributes:
-    spec: What is known without loading.
-    load: `(name, spec, data_dir) -> Dataset`.
-    records: `(name, spec, split, data_dir) -> Records`, for reading examples
-      while they are used; None where that makes no sense.
-    prepare: Makes an image of `spec.image_shape` of an encoded one; for
-      training and for evaluation. None decodes.
-  """
-
-  spec: Spec
+  spec: Spec  # What is known without loading
+  # `(name, spec, data_dir) -> Dataset`
   load: Callable[[str, Spec, PathLike | None], Dataset]
+  # `(name, spec, split, data_dir) -> Records`, for reading examples while they
+  # are used; None where that makes no sense
   records: Callable[[str, Spec, str, PathLike | None], Records] | None = None
+  # Makes an image of `spec.image_shape` of an encoded one; for training and for
+  # evaluation. None decodes
   prepare: tuple[Prepare | None, Prepare | None] = (None, None)
 
 

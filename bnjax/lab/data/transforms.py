@@ -53,19 +53,15 @@ def rgb32(images: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class _Transform:
-  """A row of `TRANSFORMS`.
+  """A row of `TRANSFORMS`."""
 
-  Attributes:
-    images: uint8 images [N, H, W, C] -> uint8 images [N, *shape].
-    label: Joins the data set's label, to say what was done to it.
-    shape: Shape of one image -> its shape afterwards; None where the transform
-      does not take images of this shape.
-    takes: What it does take, for the message where `shape` returns None.
-  """
-
+  # uint8 images [N, H, W, C] -> uint8 images [N, *shape]
   images: Callable[[np.ndarray], np.ndarray]
-  label: str
+  label: str  # Joins the data set's label, to say what was done to it
+  # Shape of one image -> its shape afterwards; None where the transform does
+  # not take images of this shape
   shape: Callable[[tuple[int, ...]], tuple[int, ...] | None]
+  # What it does take, for the message where `shape` returns None
   takes: str = ""
 
 

@@ -24,15 +24,10 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 class Checkpoint(NamedTuple):
-  """What a run needs to go on.
+  """What a run needs to go on."""
 
-  Attributes:
-    state: nested dicts and lists of arrays.
-    position: what the arrays are of, as JSON.
-  """
-
-  state: Any
-  position: dict[str, Any]
+  state: Any  # nested dicts and lists of arrays
+  position: dict[str, Any]  # what the arrays are of, as JSON
 
 
 class Damaged(ValueError):

@@ -22,16 +22,11 @@ from bnjax.lab.train.step import predict
 
 
 class Errors(NamedTuple):
-  """Shares of the test set that are classified wrongly.
+  """Shares of the test set that are classified wrongly."""
 
-  Attributes:
-    name: of the network, or of several together.
-    top_1: the true class has not the highest probability.
-    top_5: it is not among the highest five; None for fewer than six classes.
-  """
-
-  name: str
-  top_1: float
+  name: str  # of the network, or of several together
+  top_1: float  # the true class has not the highest probability
+  # it is not among the highest five; None for fewer than six classes
   top_5: float | None
 
 

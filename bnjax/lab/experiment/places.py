@@ -15,15 +15,10 @@ Point = dict[str, Any]
 
 
 class Place(NamedTuple):
-  """A point and the seeds that are trained there.
+  """A point and the seeds that are trained there."""
 
-  Attributes:
-    point: its values by dotted field, but the seed; empty without a grid.
-    seeds: those that points name; those of the arm if empty.
-  """
-
-  point: Point
-  seeds: tuple[int, ...]
+  point: Point  # its values by dotted field, but the seed; empty without a grid
+  seeds: tuple[int, ...]  # those that points name; those of the arm if empty
 
 
 def places(config: Mapping[str, Any]) -> list[Place]:

@@ -27,33 +27,22 @@ from bnjax.lab.registry import check_value
 
 
 class Network(NamedTuple):
-  """One network to train.
+  """One network to train."""
 
-  Attributes:
-    arm: name of its arm.
-    point: its values on the grid by dotted field; empty without a grid.
-    seed: of its weights, minibatches and dropout.
-    spec: its complete specification.
-  """
-
-  arm: str
-  point: Point
-  seed: int
-  spec: dict[str, Any]
+  arm: str  # name of its arm
+  point: Point  # its values on the grid by dotted field; empty without a grid
+  seed: int  # of its weights, minibatches and dropout
+  spec: dict[str, Any]  # its complete specification
 
 
 class Group(NamedTuple):
-  """Networks that one compiled program trains.
+  """Networks that one compiled program trains."""
 
-  Attributes:
-    spec: what they have in common, and of the rest the first one's.
-    hyper: the values that differ, one per network, by dotted field.
-    networks: in the order of the values.
-  """
-
+  # what they have in common, and of the rest the first one's
   spec: dict[str, Any]
+  # the values that differ, one per network, by dotted field
   hyper: dict[str, tuple[float, ...]]
-  networks: tuple[Network, ...]
+  networks: tuple[Network, ...]  # in the order of the values
 
   def split(self, at_once: int) -> list["Group"]:
     """Parts of at most that many networks, for the same program.

@@ -11,29 +11,20 @@ _MOST = 3  # arms that are named
 
 
 class Progress(NamedTuple):
-  """What an experiment tells about its course, after every chunk.
+  """What an experiment tells about its course, after every chunk."""
 
-  Attributes:
-    arm: name of the arm in training, or of several; "" for a message that is
-      not about training.
-    step: steps done of this arm.
-    steps: of how many.
-    message: what else there is to say, such as the current accuracy; "" for
-      what was said last.
-    networks: how many are trained together.
-    part: which part of the run this is, from 0.
-    parts: of how many.
-    notice: whether the message is shown even with --quiet.
-  """
-
+  # name of the arm in training, or of several; "" for a message that is not
+  # about training
   arm: str
-  step: int
-  steps: int
+  step: int  # steps done of this arm
+  steps: int  # of how many
+  # what else there is to say, such as the current accuracy; "" for what was
+  # said last
   message: str
-  networks: int = 1
-  part: int = 0
-  parts: int = 1
-  notice: bool = False
+  networks: int = 1  # how many are trained together
+  part: int = 0  # which part of the run this is, from 0
+  parts: int = 1  # of how many
+  notice: bool = False  # whether the message is shown even with --quiet
 
 
 def of_training(

@@ -16,18 +16,12 @@ Row = dict[str, Any]
 
 
 class Kept(NamedTuple):
-  """What accumulates between the rows of some networks.
+  """What accumulates between the rows of some networks."""
 
-  Attributes:
-    training: of the last steps.
-    loss: sum of the data losses since the last rows, `[networks]`.
-    steps: how many steps that is.
-    diverged: the first step that diverged, `[networks]`; 0 where none did.
-  """
-
-  training: Training
-  loss: np.ndarray
-  steps: int
+  training: Training  # of the last steps
+  loss: np.ndarray  # sum of the data losses since the last rows, `[networks]`
+  steps: int  # how many steps that is
+  # the first step that diverged, `[networks]`; 0 where none did
   diverged: np.ndarray
 
 

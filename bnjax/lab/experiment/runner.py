@@ -36,24 +36,16 @@ class State(NamedTuple):
 
 
 class Records(NamedTuple):
-  """What a group has to tell after some steps, if anything.
+  """What a group has to tell after some steps, if anything."""
 
-  Attributes:
-    step: steps done.
-    rows: for metrics.jsonl.
-    probe_rows: for probes.jsonl.
-    probabilities: `[networks, n, classes]` of the test set, at the end and if
-      asked for.
-    variables: parameters and statistics of the networks, likewise.
-    state: all that `Trainer.train` needs to go on from here, until the next
-      records are asked for.
-  """
-
-  step: int
-  rows: list[Row]
-  probe_rows: list[Row]
+  step: int  # steps done
+  rows: list[Row]  # for metrics.jsonl
+  probe_rows: list[Row]  # for probes.jsonl
+  # `[networks, n, classes]` of the test set, at the end and if asked for
   probabilities: np.ndarray | None
-  variables: Any
+  variables: Any  # parameters and statistics of the networks, likewise
+  # all that `Trainer.train` needs to go on from here, until the next records
+  # are asked for
   state: State
 
 

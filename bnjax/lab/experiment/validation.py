@@ -20,24 +20,17 @@ from bnjax.lab.train.step import Batch, Task, init_state
 
 
 class Checked(NamedTuple):
-  """A program to compile, nothing of it wrong.
+  """A program to compile, nothing of it wrong."""
 
-  Attributes:
-    parts: its networks, as many together as there is memory for, in order.
-    task: what is trained, of the first network; the pixels' mean is not known
-      before the data is read.
-    data: what is known of the data set before.
-    state: shapes and dtypes of what training changes.
-    batch: of a minibatch.
-    need: memory of a network.
-  """
-
+  # its networks, as many together as there is memory for, in order
   parts: tuple[Group, ...]
+  # what is trained, of the first network; the pixels' mean is not known before
+  # the data is read
   task: Task
-  data: data.Spec
-  state: TrainState
-  batch: Batch
-  need: memory.Need
+  data: data.Spec  # what is known of the data set before
+  state: TrainState  # shapes and dtypes of what training changes
+  batch: Batch  # of a minibatch
+  need: memory.Need  # memory of a network
 
 
 def wide(spec: Mapping[str, Any]) -> Any:

@@ -31,19 +31,12 @@ _RANGE = re.compile(r"(?:(log|linear):)?([^:,]+?)\.\.([^:,]+?)(?::([^:,]+))?")
 
 
 class Range(NamedTuple):
-  """A range such as `log:1e-4..1:12`, parsed.
+  """A range such as `log:1e-4..1:12`, parsed."""
 
-  Attributes:
-    spacing: "log" or "linear"; "" for whole numbers.
-    low: the first.
-    high: the last.
-    number: how many; None if it does not say.
-  """
-
-  spacing: str
-  low: float
-  high: float
-  number: int | None
+  spacing: str  # "log" or "linear"; "" for whole numbers
+  low: float  # the first
+  high: float  # the last
+  number: int | None  # how many; None if it does not say
 
 
 def read_axis(text: str, config: Mapping[str, Any]) -> list[Point]:

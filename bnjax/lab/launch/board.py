@@ -33,19 +33,13 @@ class Line(NamedTuple):
 
 
 class Stand(NamedTuple):
-  """The state of a sweep, for the display.
+  """The state of a sweep, for the display."""
 
-  Attributes:
-    total: networks wanted.
-    rows: the last ones of those that are done, earlier runs' among them.
-    failed: how many could not be trained.
-    lines: a line for each part that is being trained.
-  """
-
-  total: int
+  total: int  # networks wanted
+  # the last ones of those that are done, earlier runs' among them
   rows: Sequence[Mapping[str, Any]]
-  failed: int
-  lines: Sequence[Line]
+  failed: int  # how many could not be trained
+  lines: Sequence[Line]  # a line for each part that is being trained
 
 
 class Board:

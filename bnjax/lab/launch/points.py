@@ -7,13 +7,7 @@ from typing import Any
 from bnjax.lab import config_file
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.plan import check_count
-from bnjax.lab.launch.axes import (
-  Point,
-  cross,
-  draw_points,
-  read_axis,
-  read_zip,
-)
+from bnjax.lab.launch.axes import Point, cross, draw_points, read_axis, read_zip
 from bnjax.lab.registry import is_plain
 
 

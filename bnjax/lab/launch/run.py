@@ -32,17 +32,13 @@ _GRACE = 10.0  # seconds after Ctrl-C: more than a launcher takes to stop
 
 
 class Outcome(NamedTuple):
-  """What a sweep left.
+  """What a sweep left."""
 
-  Attributes:
-    rows: of the last step of the networks that are done, in the plan's order.
-    failed: of those that could not be trained: arm, seed, point, error.
-    missing: networks that are neither: they can be resumed.
-  """
-
+  # of the last step of the networks that are done, in the plan's order
   rows: list[Row]
+  # of those that could not be trained: arm, seed, point, error
   failed: list[Row]
-  missing: int
+  missing: int  # networks that are neither: they can be resumed
 
 
 def run(

@@ -38,25 +38,16 @@ _LOST = 15  # seconds that a queue has a job no longer, before it is given up
 
 
 class Options(NamedTuple):
-  """What to ask Slurm for.
+  """What to ask Slurm for."""
 
-  Attributes:
-    timeout: minutes; a job that takes longer saves and is queued again.
-    partition: name; the cluster's default if empty.
-    gpus: for each job.
-    cpus: cores for each job; the cluster's default if 0.
-    at_once: jobs at a time, at most.
-    requeues: how often a job may run into its timeout.
-    poll_seconds: between looks at the queue.
-  """
-
+  # minutes; a job that takes longer saves and is queued again
   timeout: int = 60
-  partition: str = ""
-  gpus: int = 0
-  cpus: int = 0
-  at_once: int = 256
-  requeues: int = 100
-  poll_seconds: float = 5.0
+  partition: str = ""  # name; the cluster's default if empty
+  gpus: int = 0  # for each job
+  cpus: int = 0  # cores for each job; the cluster's default if 0
+  at_once: int = 256  # jobs at a time, at most
+  requeues: int = 100  # how often a job may run into its timeout
+  poll_seconds: float = 5.0  # between looks at the queue
 
 
 class Job:

@@ -33,12 +33,7 @@ from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
-from bnjax.lab.registry import (
-  Positive,
-  Range,
-  Share,
-  Traced,
-)
+from bnjax.lab.registry import Positive, Range, Share, Traced
 
 PLACEMENTS = ("before", "after")
 _BIASES = ("auto", "always", "never")

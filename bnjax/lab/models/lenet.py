@@ -23,12 +23,7 @@ from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.local_response import local_response_norm
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.pools import max_pool
-from bnjax.lab.registry import (
-  Count,
-  Range,
-  Share,
-  Traced,
-)
+from bnjax.lab.registry import Count, Range, Share, Traced
 
 PLACEMENTS = ("after_pool", "after", "before")
 

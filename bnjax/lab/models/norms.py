@@ -37,17 +37,11 @@ class NoNorm(nn.Module):
 
 
 class _Argument(NamedTuple):
-  """An argument of a config's group.
+  """An argument of a config's group."""
 
-  Attributes:
-    field: of the module that it sets.
-    kind: its type and range.
-    default: that of the field if left out.
-  """
-
-  field: str
-  kind: Any
-  default: Any = inspect.Parameter.empty
+  field: str  # of the module that it sets
+  kind: Any  # its type and range
+  default: Any = inspect.Parameter.empty  # that of the field if left out
 
 
 def _entry(make: Callable[..., nn.Module], **arguments: _Argument) -> Norm:

@@ -17,13 +17,7 @@ from bnjax.lab.registry.arguments import (
   traced,
 )
 from bnjax.lab.registry.names import importable, is_outside, lookup, said
-from bnjax.lab.registry.ranges import (
-  Count,
-  NotNegative,
-  Positive,
-  Range,
-  Share,
-)
+from bnjax.lab.registry.ranges import Count, NotNegative, Positive, Range, Share
 from bnjax.lab.registry.values import check_value, is_plain, kind_of
 
 __all__ = [

@@ -17,21 +17,15 @@ from bnjax.lab.train.step import Batch, Task, add_l2, train_step
 
 
 class Training(NamedTuple):
-  """What is recorded of a run of steps, one number a network.
+  """What is recorded of a run of steps, one number a network."""
 
-  Attributes:
-    data_loss: loss of the last step's minibatch before its update, nats.
-    l2_loss: the L2 term of the loss at the same parameters.
-    grad_norm: norm of the gradient of their sum.
-    mean_loss: mean of the data losses over all of the steps.
-    diverged_step: the first step whose data loss was not finite, counted from
-      1 at the start of training; 0 where there was none.
-  """
-
+  # loss of the last step's minibatch before its update, nats
   data_loss: jax.Array
-  l2_loss: jax.Array
-  grad_norm: jax.Array
-  mean_loss: jax.Array
+  l2_loss: jax.Array  # the L2 term of the loss at the same parameters
+  grad_norm: jax.Array  # norm of the gradient of their sum
+  mean_loss: jax.Array  # mean of the data losses over all of the steps
+  # the first step whose data loss was not finite, counted from 1 at the start
+  # of training; 0 where there was none
   diverged_step: jax.Array
 
 

@@ -13,15 +13,12 @@ from bnjax.ops._one_value import MESSAGE, ONE_VALUE
 
 
 class Need(NamedTuple):
-  """Bytes of one network.
+  """Bytes of one network."""
 
-  Attributes:
-    state: parameters, statistics and the optimizer's state, all of training.
-    step: what one step, or one look of the probes, computes, were nothing of it
-      fused or freed.
-  """
-
+  # parameters, statistics and the optimizer's state, all of training
   state: int
+  # what one step, or one look of the probes, computes, were nothing of it fused
+  # or freed
   step: int
 
   def together(self, networks: int, across: str) -> int:

@@ -8,15 +8,11 @@ import jax.numpy as jnp
 
 
 class Precision(NamedTuple):
-  """Two dtypes.
+  """Two dtypes."""
 
-  Attributes:
-    params: of the parameters, what the optimizer keeps, and the statistics.
-    activations: of the images and all that follows but statistics, the loss
-      and what norms compute on the way.
-  """
-
-  params: Any
+  params: Any  # of the parameters, what the optimizer keeps, and the statistics
+  # of the images and all that follows but statistics, the loss and what norms
+  # compute on the way
   activations: Any
 
 

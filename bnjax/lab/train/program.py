@@ -34,35 +34,22 @@ Across = Literal["vmap", "map"]
 
 
 class Splits(NamedTuple):
-  """Training, validation and test set on the device.
+  """Training, validation and test set on the device."""
 
-  Attributes:
-    train: images as `bnjax.lab.train.batches.as_words` gives them.
-    validation: images as they are.
-    test: likewise.
-  """
-
-  train: Batch
-  validation: Batch
-  test: Batch
+  train: Batch  # images as `bnjax.lab.train.batches.as_words` gives them
+  validation: Batch  # images as they are
+  test: Batch  # likewise
 
 
 class Evaluation(NamedTuple):
-  """Sums over the held-out splits, and the norm of all parameters.
+  """Sums over the held-out splits, and the norm of all parameters."""
 
-  Attributes:
-    validation: in inference mode, by the running statistics.
-    test: likewise.
-    population_validation: by Algorithm 2's statistics; None if not asked for.
-    population_test: likewise.
-    param_norm: of all parameters.
-  """
-
-  validation: Sums
-  test: Sums
+  validation: Sums  # in inference mode, by the running statistics
+  test: Sums  # likewise
+  # by Algorithm 2's statistics; None if not asked for
   population_validation: Sums | None
-  population_test: Sums | None
-  param_norm: jax.Array
+  population_test: Sums | None  # likewise
+  param_norm: jax.Array  # of all parameters
 
 
 class Program(NamedTuple):

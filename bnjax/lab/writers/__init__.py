@@ -23,21 +23,14 @@ __all__ = ["WRITERS", "Writer", "check", "installed", "open_writers"]
 
 
 class _Kind(NamedTuple):
-  """A writer that can be chosen.
+  """A writer that can be chosen."""
 
-  Attributes:
-    package: what it needs.
-    extra: of bnjax, that brings the package.
-    open_run: from the work directory and a network to its run.
-    most: networks it is used for; with more, its page would be of no use.
-    tables: whether its runs can show tables.
-  """
-
-  package: str
-  extra: str
+  package: str  # what it needs
+  extra: str  # of bnjax, that brings the package
+  # from the work directory and a network to its run
   open_run: Callable[[Path, About], Run]
-  most: int
-  tables: bool = False
+  most: int  # networks it is used for; with more, its page would be of no use
+  tables: bool = False  # whether its runs can show tables
 
 
 WRITERS: dict[str, _Kind] = {

@@ -19,28 +19,21 @@ from bnjax.lab.train.step import train_step
 
 
 class Program(NamedTuple):
-  """A compiled program and the networks it trains.
+  """A compiled program and the networks it trains."""
 
-  Attributes:
-    arms: their arms.
-    spec: what they have in common, and of the rest the first one's.
-    fields: what differs between them, by dotted field, beside the seed.
-    parts: how many networks are trained together, turn after turn.
-    parameters: how many numbers of one network are trained.
-    step_flops: operations of a training step of one network: what XLA counts
-      in the program before it optimizes it, forward, backward and update.
-    bytes: an upper bound of its memory, without the data set.
-    evaluations: of each network in training.
-  """
-
-  arms: tuple[str, ...]
+  arms: tuple[str, ...]  # their arms
+  # what they have in common, and of the rest the first one's
   spec: Mapping[str, Any]
+  # what differs between them, by dotted field, beside the seed
   fields: tuple[str, ...]
+  # how many networks are trained together, turn after turn
   parts: tuple[int, ...]
-  parameters: int
+  parameters: int  # how many numbers of one network are trained
+  # operations of a training step of one network: what XLA counts in the program
+  # before it optimizes it, forward, backward and update
   step_flops: float
-  bytes: int
-  evaluations: int
+  bytes: int  # an upper bound of its memory, without the data set
+  evaluations: int  # of each network in training
 
   @property
   def networks(self) -> int:
@@ -54,21 +47,13 @@ class Program(NamedTuple):
 
 
 class Estimate(NamedTuple):
-  """About how many seconds a run takes.
+  """About how many seconds a run takes."""
 
-  Attributes:
-    timing: what was measured, on random images.
-    timed: which program was.
-    compilation: as long for each program as for that one.
-    training: by its rate, and of other programs by their operations.
-    evaluation: likewise.
-  """
-
-  timing: timing.Timing
-  timed: int
-  compilation: float
-  training: float
-  evaluation: float
+  timing: timing.Timing  # what was measured, on random images
+  timed: int  # which program was
+  compilation: float  # as long for each program as for that one
+  training: float  # by its rate, and of other programs by their operations
+  evaluation: float  # likewise
 
   @property
   def seconds(self) -> float:
@@ -77,21 +62,15 @@ class Estimate(NamedTuple):
 
 
 class DryRun(NamedTuple):
-  """What a run of a config would be.
+  """What a run of a config would be."""
 
-  Attributes:
-    arms: the specification of each arm, at its first point.
-    axes: of each arm, the values that its points set, by dotted field.
-    programs: all that would be compiled.
-    data_bytes: of the data sets on the device.
-    estimate: of the time; None if nothing was timed.
-  """
-
+  # the specification of each arm, at its first point
   arms: Mapping[str, Mapping[str, Any]]
+  # of each arm, the values that its points set, by dotted field
   axes: Mapping[str, Mapping[str, tuple[Any, ...]]]
-  programs: tuple[Program, ...]
-  data_bytes: int
-  estimate: Estimate | None
+  programs: tuple[Program, ...]  # all that would be compiled
+  data_bytes: int  # of the data sets on the device
+  estimate: Estimate | None  # of the time; None if nothing was timed
 
 
 def estimate(

@@ -19,21 +19,13 @@ _MOST_MAPPED = 4  # networks that run one after the other
 
 
 class Timing(NamedTuple):
-  """What a few steps took.
+  """What a few steps took."""
 
-  Attributes:
-    networks: how many were trained together.
-    steps: how many steps were timed.
-    compile_seconds: of the program.
-    step_seconds: of a training step of one network.
-    evaluation_seconds: of an evaluation of one network, on all of the
-      validation and test set.
-  """
-
-  networks: int
-  steps: int
-  compile_seconds: float
-  step_seconds: float
+  networks: int  # how many were trained together
+  steps: int  # how many steps were timed
+  compile_seconds: float  # of the program
+  step_seconds: float  # of a training step of one network
+  # of an evaluation of one network, on all of the validation and test set
   evaluation_seconds: float
 
 

@@ -22,31 +22,20 @@ from bnjax.lab.train.step import POPULATION, Batch
 
 
 class Networks(NamedTuple):
-  """The networks of one program, which share their examples.
+  """The networks of one program, which share their examples."""
 
-  Attributes:
-    seeds: the distinct ones.
-    keys: theirs.
-    which: `[networks]`, whose seed is each network's.
-  """
-
-  seeds: Sequence[int]
-  keys: jax.Array
-  which: jax.Array
+  seeds: Sequence[int]  # the distinct ones
+  keys: jax.Array  # theirs
+  which: jax.Array  # `[networks]`, whose seed is each network's
 
 
 class Chunk(NamedTuple):
-  """What one call of the program trains on.
+  """What one call of the program trains on."""
 
-  Attributes:
-    first: number of its first step.
-    train: the training set; None where the draws hold the minibatches.
-    draws: of its steps.
-  """
-
-  first: int
+  first: int  # number of its first step
+  # the training set; None where the draws hold the minibatches
   train: Batch | None
-  draws: Draws
+  draws: Draws  # of its steps
 
 
 class FromMemory:
