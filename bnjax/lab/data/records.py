@@ -20,22 +20,14 @@ class Records:
 
   Nothing is read before the first example is asked for, and files are opened
   anew wherever a copy goes: to another process only the description travels.
-
-  Attributes:
-    directory: Where TFDS prepared the data set, as ArrayRecord.
-    split: The split's name there.
-    first: Number of earlier examples in that split.
-    size: Number of examples.
-    channels: Of a decoded image: 1 or 3.
-    classes: How many there are; 0 where it does not matter.
   """
 
-  directory: pathlib.Path
-  split: str
-  first: int
-  size: int
-  channels: int
-  classes: int = 0
+  directory: pathlib.Path  # Where TFDS prepared the data set, as ArrayRecord
+  split: str  # The split's name there
+  first: int  # Number of earlier examples in that split
+  size: int  # Number of examples
+  channels: int  # Of a decoded image: 1 or 3
+  classes: int = 0  # How many there are; 0 where it does not matter
 
   def __len__(self) -> int:
     """Number of examples."""

@@ -9,17 +9,12 @@ import optax
 
 
 class Sums(NamedTuple):
-  """Mergeable by addition: what an average needs.
+  """Mergeable by addition: what an average needs."""
 
-  Attributes:
-    loss: sum of the examples' losses: cross-entropies in nats.
-    correct: number of examples classified correctly; None where nothing is.
-    examples: how many there are: what `loss` is divided by.
-  """
-
-  loss: jax.Array
+  loss: jax.Array  # sum of the examples' losses: cross-entropies in nats
+  # number of examples classified correctly; None where nothing is
   correct: jax.Array | None
-  examples: jax.Array
+  examples: jax.Array  # how many there are: what `loss` is divided by
 
 
 Loss = Callable[[jax.Array, jax.Array, jax.Array | None], Sums]

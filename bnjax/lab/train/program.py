@@ -53,32 +53,23 @@ class Evaluation(NamedTuple):
 
 
 class Program(NamedTuple):
-  """Compiled functions of many networks. The first argument is `hyper`.
+  """Compiled functions of many networks. The first argument is `hyper`."""
 
-  Attributes:
-    init: (hyper, seeds `[networks]`) -> states.
-    advance: (hyper, states, train, draws, which, first_step) -> (states,
-      Training); trains for as many steps as there are draws. `draws` has a row
-      per seed, `which` `[networks]` says which is whose. The states are
-      donated.
-    evaluate: (hyper, states, splits, draws, which) -> Evaluation; the draws
-      are Algorithm 2's minibatches, None for none.
-    evaluate_batch: (hyper, states, batch) -> Sums over one batch.
-    with_population: (hyper, states, train, draws, which) -> the states with
-      Algorithm 2's statistics.
-    norms: (states) -> `[networks]`, of all parameters.
-    probabilities: (hyper, states, images) -> `[networks, n, classes]`.
-    observe: (hyper, states, batch) -> whatever the program's probe returns.
-  """
-
-  init: Callable[..., TrainState]
-  advance: Any  # jitted
+  init: Callable[..., TrainState]  # (hyper, seeds `[networks]`) -> states
+  # (hyper, states, train, draws, which, first_step) -> (states, Training);
+  # trains for as many steps as there are draws. `draws` has a row per seed,
+  # `which` `[networks]` says which is whose. The states are donated
+  advance: Any
+  # (hyper, states, splits, draws, which) -> Evaluation; the draws are Algorithm
+  # 2's minibatches, None for none
   evaluate: Any
-  evaluate_batch: Any
+  evaluate_batch: Any  # (hyper, states, batch) -> Sums over one batch
+  # (hyper, states, train, draws, which) -> the states with Algorithm 2's
+  # statistics
   with_population: Any
-  norms: Any
-  probabilities: Any
-  observe: Any
+  norms: Any  # (states) -> `[networks]`, of all parameters
+  probabilities: Any  # (hyper, states, images) -> `[networks, n, classes]`
+  observe: Any  # (hyper, states, batch) -> whatever the program's probe returns
 
 
 def make_program(

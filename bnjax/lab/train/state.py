@@ -8,19 +8,13 @@ from flax import serialization
 
 
 class TrainState(NamedTuple):
-  """The state of one network in training, or of many along a leading axis.
+  """The state of one network in training, or of many along a leading axis."""
 
-  Attributes:
-    params: trainable parameters.
-    batch_stats: running statistics of the norms; {} without any.
-    opt_state: the optimizer's.
-    key: the run's random key. It never changes: what step `t` draws comes from
-      `fold_in(key, t)`, so that a run can go on from any step.
-  """
-
-  params: Any
-  batch_stats: Any
-  opt_state: Any
+  params: Any  # trainable parameters
+  batch_stats: Any  # running statistics of the norms; {} without any
+  opt_state: Any  # the optimizer's
+  # the run's random key. It never changes: what step `t` draws comes from
+  # `fold_in(key, t)`, so that a run can go on from any step
   key: jax.Array
 
 

@@ -33,30 +33,23 @@ ESTIMATORS = ("paper", "biased")
 
 
 class Task(NamedTuple):
-  """What is trained, and how. Its numbers may be traced.
+  """What is trained, and how. Its numbers may be traced."""
 
-  Attributes:
-    model: maps preprocessed images to outputs, such as logits.
-    optimizer: an optax gradient transformation of the gradient of the whole
-      loss, see `add_l2`.
-    l2: coefficient of `½ Σ w²` over the kernels in the loss.
-    pixel_mean: subtracted from pixels in [0, 1]: the mean over the training
-      set, one number.
-    loss: (outputs, labels, mask) -> Sums.
-    augment: (key, images in [0, 1]) -> images, of a training minibatch.
-    precision: of parameters, images and all that follows.
-    population_estimator: of Algorithm 2's variances, one of `ESTIMATORS`: the
-      mean of the minibatches' unbiased ones, or of those that training divides
-      by.
-  """
-
-  model: nn.Module
+  model: nn.Module  # maps preprocessed images to outputs, such as logits
+  # an optax gradient transformation of the gradient of the whole loss, see
+  # `add_l2`
   optimizer: optax.GradientTransformation
-  l2: Any
+  l2: Any  # coefficient of `½ Σ w²` over the kernels in the loss
+  # subtracted from pixels in [0, 1]: the mean over the training set, one number
   pixel_mean: Any
+  # (outputs, labels, mask) -> Sums
   loss: Callable[..., Sums] = classification_sums
+  # (key, images in [0, 1]) -> images, of a training minibatch
   augment: Callable[..., jax.Array] | None = None
+  # of parameters, images and all that follows
   precision: Precision = PRECISIONS["float32"]
+  # of Algorithm 2's variances, one of `ESTIMATORS`: the mean of the
+  # minibatches' unbiased ones, or of those that training divides by
   population_estimator: str = "paper"
 
 
