@@ -22,12 +22,12 @@ class Records:
   anew wherever a copy goes: to another process only the description travels.
   """
 
-  directory: pathlib.Path  # Where TFDS prepared the data set, as ArrayRecord
-  split: str  # The split's name there
-  first: int  # Number of earlier examples in that split
-  size: int  # Number of examples
-  channels: int  # Of a decoded image: 1 or 3
-  classes: int = 0  # How many there are; 0 where it does not matter
+  directory: pathlib.Path  #: Where TFDS prepared the data set, as ArrayRecord
+  split: str  #: The split's name there
+  first: int  #: Number of earlier examples in that split
+  size: int  #: Number of examples
+  channels: int  #: Of a decoded image: 1 or 3
+  classes: int = 0  #: How many there are; 0 where it does not matter
 
   def __len__(self) -> int:
     """Number of examples."""

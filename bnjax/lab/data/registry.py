@@ -22,14 +22,14 @@ PathLike = str | os.PathLike[str]
 class Source:
   """A row of `DATASETS`."""
 
-  spec: Spec  # What is known without loading
-  # `(name, spec, data_dir) -> Dataset`
+  spec: Spec  #: What is known without loading
+  #: `(name, spec, data_dir) -> Dataset`
   load: Callable[[str, Spec, PathLike | None], Dataset]
-  # `(name, spec, split, data_dir) -> Records`, for reading examples while they
-  # are used; None where that makes no sense
+  #: `(name, spec, split, data_dir) -> Records`, for reading examples while they
+  #: are used; None where that makes no sense
   records: Callable[[str, Spec, str, PathLike | None], Records] | None = None
-  # Makes an image of `spec.image_shape` of an encoded one; for training and for
-  # evaluation. None decodes
+  #: Makes an image of `spec.image_shape` of an encoded one; for training and
+  #: for evaluation. None decodes
   prepare: tuple[Prepare | None, Prepare | None] = (None, None)
 
 

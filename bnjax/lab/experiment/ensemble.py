@@ -24,9 +24,9 @@ from bnjax.lab.train.step import predict
 class Errors(NamedTuple):
   """Shares of the test set that are classified wrongly."""
 
-  name: str  # of the network, or of several together
-  top_1: float  # the true class has not the highest probability
-  # it is not among the highest five; None for fewer than six classes
+  name: str  #: of the network, or of several together
+  top_1: float  #: the true class has not the highest probability
+  #: it is not among the highest five; None for fewer than six classes
   top_5: float | None
 
 

@@ -22,15 +22,15 @@ _POOLS = {"max": max_pool, "average": average_pool}
 class Row(NamedTuple):
   """A block's row of Figure 5: how many features its convolutions have."""
 
-  name: str  # of the block
-  one: int  # of the 1x1 branch; 0: there is none
-  three_reduce: int  # of the 1x1 convolution before the 3x3 one
-  three: int  # of the 3x3 branch
-  double_reduce: int  # of the 1x1 convolution before the two 3x3 ones
-  double: int  # of each of these two
-  pool: str  # `average` or `max`, over 3x3
-  projection: int  # of the 1x1 convolution after the pool; 0: pass through
-  stride: int = 1  # of the last convolution of each branch, and of the pool
+  name: str  #: of the block
+  one: int  #: of the 1x1 branch; 0: there is none
+  three_reduce: int  #: of the 1x1 convolution before the 3x3 one
+  three: int  #: of the 3x3 branch
+  double_reduce: int  #: of the 1x1 convolution before the two 3x3 ones
+  double: int  #: of each of these two
+  pool: str  #: `average` or `max`, over 3x3
+  projection: int  #: of the 1x1 convolution after the pool; 0: pass through
+  stride: int = 1  #: of the last convolution of each branch, and of the pool
 
 
 _FEATURES = {*Row._fields} - {"name", "pool", "stride"}
@@ -68,14 +68,14 @@ def scale_row(row: Row, width: float) -> Row:
 class Style:
   """What all layers of a network have in common."""
 
-  # makes a normalization, see `bnjax.lab.models.norms`; None: none
+  #: makes a normalization, see `bnjax.lab.models.norms`; None: none
   norm: Norm | None
-  activation: Callable[[jax.Array], jax.Array]  # elementwise function
-  kernel_init: Initializer  # initializer of every kernel; biases start at zero
-  placement: str = "before"  # the norm "before" or "after" the activation
-  use_bias: bool = False  # whether convolutions have a bias
-  # of the convolutions and the activations between layers; None: what the
-  # images and the parameters promote to. Parameters are float32
+  activation: Callable[[jax.Array], jax.Array]  #: elementwise function
+  kernel_init: Initializer  #: initializer of every kernel; biases start at zero
+  placement: str = "before"  #: the norm "before" or "after" the activation
+  use_bias: bool = False  #: whether convolutions have a bias
+  #: of the convolutions and the activations between layers; None: what the
+  #: images and the parameters promote to. Parameters are float32
   dtype: Any = None
 
   @property

@@ -21,13 +21,13 @@ _INDICES = 1 << 22  # drawn at a time: 16 MB
 class Draws(NamedTuple):
   """What some steps of some networks draw; axes `[steps, networks, ...]`."""
 
-  # `[steps, networks, batch]`, indices of each minibatch's examples
+  #: `[steps, networks, batch]`, indices of each minibatch's examples
   rows: jax.Array | None
-  # like `rows`, False where a row is padding; None: there is none
+  #: like `rows`, False where a row is padding; None: there is none
   masks: jax.Array | None
-  dropout_keys: jax.Array  # `[steps, networks]` of random keys
-  # of data that is read while it is used, the minibatches themselves, `[steps,
-  # networks, batch, ...]`, their images of `as_words`; there are no rows then
+  dropout_keys: jax.Array  #: `[steps, networks]` of random keys
+  #: of data that is read while it is used, the minibatches themselves, `[steps,
+  #: networks, batch, ...]`, their images of `as_words`; there are no rows then
   batches: Batch | None = None
 
 

@@ -19,13 +19,13 @@ from bnjax.lab.train.step import Batch, Task, add_l2, train_step
 class Training(NamedTuple):
   """What is recorded of a run of steps, one number a network."""
 
-  # loss of the last step's minibatch before its update, nats
+  #: loss of the last step's minibatch before its update, nats
   data_loss: jax.Array
-  l2_loss: jax.Array  # the L2 term of the loss at the same parameters
-  grad_norm: jax.Array  # norm of the gradient of their sum
-  mean_loss: jax.Array  # mean of the data losses over all of the steps
-  # the first step whose data loss was not finite, counted from 1 at the start
-  # of training; 0 where there was none
+  l2_loss: jax.Array  #: the L2 term of the loss at the same parameters
+  grad_norm: jax.Array  #: norm of the gradient of their sum
+  mean_loss: jax.Array  #: mean of the data losses over all of the steps
+  #: the first step whose data loss was not finite, counted from 1 at the start
+  #: of training; 0 where there was none
   diverged_step: jax.Array
 
 

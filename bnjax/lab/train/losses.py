@@ -11,10 +11,10 @@ import optax
 class Sums(NamedTuple):
   """Mergeable by addition: what an average needs."""
 
-  loss: jax.Array  # sum of the examples' losses: cross-entropies in nats
-  # number of examples classified correctly; None where nothing is
+  loss: jax.Array  #: sum of the examples' losses: cross-entropies in nats
+  #: number of examples classified correctly; None where nothing is
   correct: jax.Array | None
-  examples: jax.Array  # how many there are: what `loss` is divided by
+  examples: jax.Array  #: how many there are: what `loss` is divided by
 
 
 Loss = Callable[[jax.Array, jax.Array, jax.Array | None], Sums]

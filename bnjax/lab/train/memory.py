@@ -15,10 +15,10 @@ from bnjax.ops._one_value import MESSAGE, ONE_VALUE
 class Need(NamedTuple):
   """Bytes of one network."""
 
-  # parameters, statistics and the optimizer's state, all of training
+  #: parameters, statistics and the optimizer's state, all of training
   state: int
-  # what one step, or one look of the probes, computes, were nothing of it fused
-  # or freed
+  #: what one step, or one look of the probes, computes, were nothing of it
+  #: fused or freed
   step: int
 
   def together(self, networks: int, across: str) -> int:

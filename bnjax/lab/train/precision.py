@@ -10,9 +10,10 @@ import jax.numpy as jnp
 class Precision(NamedTuple):
   """Two dtypes."""
 
-  params: Any  # of the parameters, what the optimizer keeps, and the statistics
-  # of the images and all that follows but statistics, the loss and what norms
-  # compute on the way
+  #: of the parameters, what the optimizer keeps, and the statistics
+  params: Any
+  #: of the images and all that follows but statistics, the loss and what norms
+  #: compute on the way
   activations: Any
 
 

@@ -36,40 +36,41 @@ Across = Literal["vmap", "map"]
 class Splits(NamedTuple):
   """Training, validation and test set on the device."""
 
-  train: Batch  # images as `bnjax.lab.train.batches.as_words` gives them
-  validation: Batch  # images as they are
-  test: Batch  # likewise
+  train: Batch  #: images as `bnjax.lab.train.batches.as_words` gives them
+  validation: Batch  #: images as they are
+  test: Batch  #: likewise
 
 
 class Evaluation(NamedTuple):
   """Sums over the held-out splits, and the norm of all parameters."""
 
-  validation: Sums  # in inference mode, by the running statistics
-  test: Sums  # likewise
-  # by Algorithm 2's statistics; None if not asked for
+  validation: Sums  #: in inference mode, by the running statistics
+  test: Sums  #: likewise
+  #: by Algorithm 2's statistics; None if not asked for
   population_validation: Sums | None
-  population_test: Sums | None  # likewise
-  param_norm: jax.Array  # of all parameters
+  population_test: Sums | None  #: likewise
+  param_norm: jax.Array  #: of all parameters
 
 
 class Program(NamedTuple):
   """Compiled functions of many networks. The first argument is `hyper`."""
 
-  init: Callable[..., TrainState]  # (hyper, seeds `[networks]`) -> states
-  # (hyper, states, train, draws, which, first_step) -> (states, Training);
-  # trains for as many steps as there are draws. `draws` has a row per seed,
-  # `which` `[networks]` says which is whose. The states are donated
+  init: Callable[..., TrainState]  #: (hyper, seeds `[networks]`) -> states
+  #: (hyper, states, train, draws, which, first_step) -> (states, Training);
+  #: trains for as many steps as there are draws. `draws` has a row per seed,
+  #: `which` `[networks]` says which is whose. The states are donated
   advance: Any
-  # (hyper, states, splits, draws, which) -> Evaluation; the draws are Algorithm
-  # 2's minibatches, None for none
+  #: (hyper, states, splits, draws, which) -> Evaluation; the draws are
+  #: Algorithm 2's minibatches, None for none
   evaluate: Any
-  evaluate_batch: Any  # (hyper, states, batch) -> Sums over one batch
-  # (hyper, states, train, draws, which) -> the states with Algorithm 2's
-  # statistics
+  evaluate_batch: Any  #: (hyper, states, batch) -> Sums over one batch
+  #: (hyper, states, train, draws, which) -> the states with Algorithm 2's
+  #: statistics
   with_population: Any
-  norms: Any  # (states) -> `[networks]`, of all parameters
-  probabilities: Any  # (hyper, states, images) -> `[networks, n, classes]`
-  observe: Any  # (hyper, states, batch) -> whatever the program's probe returns
+  norms: Any  #: (states) -> `[networks]`, of all parameters
+  probabilities: Any  #: (hyper, states, images) -> `[networks, n, classes]`
+  #: (hyper, states, batch) -> whatever the program's probe returns
+  observe: Any
 
 
 def make_program(

@@ -10,11 +10,11 @@ from flax import serialization
 class TrainState(NamedTuple):
   """The state of one network in training, or of many along a leading axis."""
 
-  params: Any  # trainable parameters
-  batch_stats: Any  # running statistics of the norms; {} without any
-  opt_state: Any  # the optimizer's
-  # the run's random key. It never changes: what step `t` draws comes from
-  # `fold_in(key, t)`, so that a run can go on from any step
+  params: Any  #: trainable parameters
+  batch_stats: Any  #: running statistics of the norms; {} without any
+  opt_state: Any  #: the optimizer's
+  #: the run's random key. It never changes: what step `t` draws comes from
+  #: `fold_in(key, t)`, so that a run can go on from any step
   key: jax.Array
 
 

@@ -35,21 +35,22 @@ ESTIMATORS = ("paper", "biased")
 class Task(NamedTuple):
   """What is trained, and how. Its numbers may be traced."""
 
-  model: nn.Module  # maps preprocessed images to outputs, such as logits
-  # an optax gradient transformation of the gradient of the whole loss, see
-  # `add_l2`
+  model: nn.Module  #: maps preprocessed images to outputs, such as logits
+  #: an optax gradient transformation of the gradient of the whole loss, see
+  #: `add_l2`
   optimizer: optax.GradientTransformation
-  l2: Any  # coefficient of `½ Σ w²` over the kernels in the loss
-  # subtracted from pixels in [0, 1]: the mean over the training set, one number
+  l2: Any  #: coefficient of `½ Σ w²` over the kernels in the loss
+  #: subtracted from pixels in [0, 1]: the mean over the training set, one
+  #: number
   pixel_mean: Any
-  # (outputs, labels, mask) -> Sums
+  #: (outputs, labels, mask) -> Sums
   loss: Callable[..., Sums] = classification_sums
-  # (key, images in [0, 1]) -> images, of a training minibatch
+  #: (key, images in [0, 1]) -> images, of a training minibatch
   augment: Callable[..., jax.Array] | None = None
-  # of parameters, images and all that follows
+  #: of parameters, images and all that follows
   precision: Precision = PRECISIONS["float32"]
-  # of Algorithm 2's variances, one of `ESTIMATORS`: the mean of the
-  # minibatches' unbiased ones, or of those that training divides by
+  #: of Algorithm 2's variances, one of `ESTIMATORS`: the mean of the
+  #: minibatches' unbiased ones, or of those that training divides by
   population_estimator: str = "paper"
 
 

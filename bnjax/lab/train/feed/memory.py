@@ -24,18 +24,18 @@ from bnjax.lab.train.step import POPULATION, Batch
 class Networks(NamedTuple):
   """The networks of one program, which share their examples."""
 
-  seeds: Sequence[int]  # the distinct ones
-  keys: jax.Array  # theirs
-  which: jax.Array  # `[networks]`, whose seed is each network's
+  seeds: Sequence[int]  #: the distinct ones
+  keys: jax.Array  #: theirs
+  which: jax.Array  #: `[networks]`, whose seed is each network's
 
 
 class Chunk(NamedTuple):
   """What one call of the program trains on."""
 
-  first: int  # number of its first step
-  # the training set; None where the draws hold the minibatches
+  first: int  #: number of its first step
+  #: the training set; None where the draws hold the minibatches
   train: Batch | None
-  draws: Draws  # of its steps
+  draws: Draws  #: of its steps
 
 
 class FromMemory:
