@@ -7,16 +7,7 @@ from typing import Any
 from bnjax.lab.results.figure_kinds import Figure
 from bnjax.lab.results.figures import figures
 from bnjax.lab.results.grids import BEST, LARGEST, TRAINED
-from bnjax.lab.results.names import (
-  Distance,
-  Extreme,
-  Growth,
-  Metric,
-  Name,
-  Probe,
-  StepsTo,
-  parse_name,
-)
+from bnjax.lab.results.names import Metric, Probe, parse_name, recorded
 from bnjax.lab.results.points import grid_axes, same_value, short_names
 from bnjax.lab.results.rules import Rules
 
@@ -58,7 +49,11 @@ def check_rules(
       )
   for path, metric in _named_metrics(rules):
     try:
-      _check_name(parse_name(metric), config, metrics)
+      for name in recorded(parse_name(metric)):
+        if isinstance(name, Metric):
+          _check_metric(name, config, metrics)
+        else:
+          _check_probe(name, config)
     except ValueError as error:
       raise ValueError(f"{path}: {error}") from None
 
@@ -134,20 +129,6 @@ def _shown(rules: Rules) -> Iterator[tuple[str, Figure]]:
     yield f"figures.{name}", figure
   for name, table in rules.tables.items():
     yield f"tables.{name}", table
-
-
-def _check_name(
-  name: Name, config: Mapping[str, Any], metrics: Collection[str]
-) -> None:
-  match name:
-    case Metric():
-      _check_metric(name, config, metrics)
-    case Probe():
-      _check_probe(name, config)
-    case StepsTo() | Extreme() | Distance():
-      _check_name(name.of, config, metrics)
-    case Growth():
-      _check_probe(name.layers[0], config)
 
 
 def _check_metric(

@@ -20,6 +20,7 @@ from bnjax.lab.results.names import (
   Probe,
   StepsTo,
   parse_name,
+  recorded,
 )
 from bnjax.lab.results.points import short_names
 from bnjax.lab.results.probes import Probes
@@ -164,7 +165,8 @@ class Measured:
     It is the last step the arm is to train for, so that an unfinished run is
     not judged; a probe may have looked at no later step than some earlier one.
     """
-    if _of_probe(parse_name(name)) and (curve := self.curve(arm, name)):
+    probed = isinstance(recorded(parse_name(name))[0], Probe)
+    if probed and (curve := self.curve(arm, name)):
       return curve.last_step
     return self.steps.get(arm, 0)
 
@@ -187,15 +189,6 @@ class Measured:
     grid = self.grids.get(arm)
     above = _above(grid, name, numbers, bounds) if grid else {}
     return Values(numbers, bounds, at, shared, above)
-
-
-def _of_probe(name: Name) -> bool:
-  match name:
-    case Probe() | Growth():
-      return True
-    case StepsTo() | Extreme():
-      return _of_probe(name.of)
-  return False
 
 
 def _above(
