@@ -104,12 +104,9 @@ def stacked(
   Args:
     steps: int64 [rows].
     numbers: float64 [rows]; NaN where none was recorded, inf where it was not
-      finite.
+      finite. Of several in one place the last one counts.
     *lines: for each axis but the last one, the place of every row on it, int
       [rows], and how many places there are.
-
-  Returns:
-    The numbers, the last one where there are several; no steps without any.
   """
   there = ~np.isnan(numbers)
   found, columns = np.unique(steps[there], return_inverse=True)
@@ -139,15 +136,10 @@ def is_time(name: str) -> bool:
 def curves(
   rows: Iterable[Row], *, times: bool = False
 ) -> dict[tuple[str, str], Curve]:
-  """Groups rows into one curve per arm and metric.
+  """Groups rows into one curve per (arm, metric).
 
-  Args:
-    rows: of metrics; those of an arm at one point at most.
-    times: whether fields ending in `_seconds` are among the metrics.
-
-  Returns:
-    Curves by (arm, metric): arms in the order they first appear, metrics in
-    the order of `_ORDER`.
+  Arms are in the order they first appear, metrics in that of `_ORDER`; fields
+  that end in `_seconds` are among them if `times`.
 
   Raises:
     ValueError: a row is not as it should be, see `Table`; or an arm has rows of

@@ -17,16 +17,10 @@ def check_rules(
 ) -> None:
   """Checks that a run will have, or has, all that its rules ask for.
 
-  Args:
-    rules: the rules.
-    config: what is trained, as nested dicts.
-    metrics: the metrics that rows of this run will have; where they are given,
-      a rule that names another one is an error.
-
   Raises:
-    ValueError: a rule names an arm, a grid's field or value, a probe or a
-      metric that the run will not have. The message is one line that names the
-      field.
+    ValueError: a rule names an arm, a grid's field or value, a probe or (of
+      `metrics`, where they are given) a metric that the run will not have. The
+      message is one line that names the field.
   """
   if grid_axes(config):
     _check_recorded("grid_metric: ", rules.grid_metric, metrics)
@@ -63,10 +57,6 @@ def fitting_rules(rules: Rules, config: Mapping[str, Any]) -> Rules:
 
   A sweep of a config has other points, and maybe fewer arms, than its rules
   name.
-
-  Args:
-    rules: the rules.
-    config: what is trained, as nested dicts.
   """
   none = dataclasses.replace(
     rules, published=(), claims={}, figures={}, tables={}

@@ -45,13 +45,6 @@ def judge_claim(claim: Claim, measured: Measured) -> Verdict:
   networks train is known only to lie below the grid's next one: the interval is
   wider by that much. Where values are known only to be at least (or at most)
   what was recorded, it has but one end, and that end is what is known.
-
-  Args:
-    claim: the rule.
-    measured: the records.
-
-  Returns:
-    The verdict with the mean difference, arm - versus, or the ratio.
   """
   dataset = setting(measured.config, claim.arm, "dataset", "name")
   if claim.dataset is not None and dataset != claim.dataset:

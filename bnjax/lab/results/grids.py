@@ -145,11 +145,7 @@ class Grid:
     )
 
   def derive(self, name: str) -> Curve | None:
-    """A metric that follows from all points, see above; None if `name` is not.
-
-    Returns:
-      A curve over the steps that every point of a seed has.
-    """
+    """A metric that follows from all points, see above, over their steps."""
     if name == TRAINED:
       return self._over_points(name, self.metric, self._trained_fraction)
     if name.startswith(BEST):
@@ -227,15 +223,10 @@ class Grid:
 def grids(
   config: Mapping[str, Any], rows: Iterable[Row], rules: Rules = PLAIN
 ) -> dict[str, Grid]:
-  """The grid of every arm whose rows have points.
+  """The grid of every arm whose rows have points, in the order of values.
 
-  Args:
-    config: its `grid` says which points there should be.
-    rules: they say which points count as trained.
-    rows: of metrics; those without a point are passed over.
-
-  Returns:
-    Arm -> grid, its points in the order of their values.
+  The config's `grid` says which points there should be, and the rules which of
+  them count as trained. Rows without a point are passed over.
 
   Raises:
     ValueError: a row is not as it should be, see `Table`.

@@ -76,13 +76,7 @@ class Measured:
     probes: Iterable[Row] = (),
     rules: Rules = PLAIN,
   ):
-    """Groups the rows.
-
-    Args:
-      config: the resolved config as a nested dictionary.
-      rows: of metrics.
-      probes: of probes.
-      rules: how it is judged and what is shown of it.
+    """Groups rows of metrics and of probes.
 
     Raises:
       ValueError: a row is not as it should be, see `Table`.
@@ -108,10 +102,7 @@ class Measured:
     return [m for name, m in self.plain if name == arm and not is_time(m)]
 
   def curve(self, arm: str, name: str) -> Curve | None:
-    """What `name` (see `names`) is for each seed, over steps.
-
-    Returns:
-      The curve, of that name; None where the arm has no such measurement.
+    """What `name` (see `names`) is for each seed, over steps, if anything.
 
     Raises:
       ValueError: `name` is not a name, or does not lead to one number.
@@ -171,13 +162,7 @@ class Measured:
     return self.steps.get(arm, 0)
 
   def values(self, arm: str, name: str, step: int | None = None) -> Values:
-    """A metric of each seed at a step.
-
-    Args:
-      arm: the arm.
-      name: the metric, see `names`.
-      step: the step; `final_step` if None.
-    """
+    """A metric of each seed at a step; at `final_step` if None."""
     at = self.final_step(arm, name) if step is None else step
     curve = self.curve(arm, name)
     if curve is None:
@@ -196,11 +181,7 @@ def _above(
 ) -> dict[int, float]:
   """Seed -> the grid's next value, where `name` is a largest one.
 
-  Args:
-    grid: of an arm.
-    name: of a metric.
-    largest: seed -> value.
-    bounds: seed -> not 0 where the value is at the axis' end.
+  Seeds whose largest value is the end of the axis have none.
   """
   shorts = {LARGEST + s: field for field, s in short_names(grid.fields).items()}
   if name not in shorts:

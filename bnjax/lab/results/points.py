@@ -37,13 +37,7 @@ def _frozen(value: Any) -> Any:
 
 
 def grid_axes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-  """The fields of a config's grid and the values of each.
-
-  Args:
-    config: its `grid` has dotted fields, or nested groups of fields.
-
-  Returns:
-    Dotted field -> values, in the config's order; empty without a grid.
+  """The fields of a config's grid, dotted, and the values of each.
 
   >>> grid_axes({"grid": {"optimizer": {"learning_rate": [1, 2]}}})
   {'optimizer.learning_rate': (1, 2)}
@@ -100,10 +94,9 @@ def common_ratio(values: Sequence[Any]) -> float | None:
 
 
 def same_value(one: Any, other: Any) -> bool:
-  """Whether two values of a field are meant to be the same.
+  """Whether two values of a field are the same, numbers to nine digits.
 
-  Numbers are compared to nine digits: one of them may have been through
-  float32's or a person's decimals.
+  One of them may have been through float32's or a person's decimals.
 
   >>> same_value(0.1, 0.1000000000001), same_value("relu", "tanh")
   (True, False)

@@ -70,17 +70,7 @@ def summarize(
   probes: Iterable[Row] = (),
   recorded: Recorded = NONE,
 ) -> dict[str, Any]:
-  """Summarizes the rows of a run and judges its published numbers and claims.
-
-  Args:
-    config: the resolved config as a nested dictionary.
-    environment: holds `datasets`, a list of what describes each.
-    rows: of metrics, of a finished run or of a part of one.
-    probes: rows of probes.
-    recorded: the rules, and those that training began with.
-
-  Returns:
-    The dictionary described above, strict JSON.
+  """Summarizes a run, or a part of one, and judges it by its rules.
 
   Raises:
     ValueError: a row is not as it should be, or a rule asks for what there

@@ -93,19 +93,10 @@ def judge_published(
   divided by n and is corrected to n - 1. Where the published spread or number
   of seeds is unknown it is the interval of our mean alone.
 
-  A rule with `relative_to` is compared with the ratio of the two arms, paired
-  by seed; on the log scale a published standard deviation counts relative to
-  its mean. A ratio is stated also where it was measured on other data than was
-  published.
-
-  Args:
-    ours: the metric over our seeds.
-    rule: the published number.
-    dataset: the name of the data set ours was measured on.
-    theirs: the metric of the arm `rule.relative_to`.
-
-  Returns:
-    The verdict. The difference is stated wherever there are two numbers.
+  A rule with `relative_to` is compared with the ratio to `theirs`, paired by
+  seed; on the log scale a published standard deviation counts relative to its
+  mean. A difference or ratio is stated also where it was measured on another
+  data set than the published number.
   """
   relative = rule.relative_to is not None
   theirs = theirs if relative and theirs is not None else ours
@@ -170,12 +161,7 @@ def inside(interval: Interval, room: Interval, rounding: float) -> str:
 
 
 def seeds_to_decide(now: int, judge: Callable[[int], str]) -> int | None:
-  """How many seeds would decide; None if more than 10,000.
-
-  Args:
-    now: how many there are, of two or more.
-    judge: the verdict of so many seeds, if mean and spread stayed.
-  """
+  """How many seeds, if mean and spread stayed; None if more than 10,000."""
   decided = lambda n: judge(n) != UNDECIDED
   if not decided(_MOST_SEEDS):
     return None
