@@ -44,10 +44,7 @@ _OURS = "is made from the records beside it by\n`python scripts/report.py"
 
 
 def write_gallery(folder: str | os.PathLike[str]) -> Collection:
-  """Writes README.md of a folder, from the records in its subfolders.
-
-  Args:
-    folder: its subfolders are as `export_run` leaves them.
+  """Writes README.md of a folder, whose subfolders `export_run` filled.
 
   Raises:
     UserError: there are no experiments, one is damaged, or the page cannot be

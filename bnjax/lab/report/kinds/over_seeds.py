@@ -23,12 +23,7 @@ def mean_line(
 ) -> Line:
   """The mean of some seeds' lines, with the band from least to greatest.
 
-  Args:
-    name: of the line, and its label where any of it is finite.
-    look: its colour and symbol.
-    x: [points].
-    seeds: seed -> [points]; what is not finite is left out.
-    dots: whether every point has a symbol.
+  What is not finite is left out. Every point has a symbol if `dots`.
   """
   values = np.array(list(seeds.values()), np.float64)
   finite = np.isfinite(values)

@@ -26,14 +26,9 @@ _NOTHING: Json = {"x": [], "y": []}
 def to_plotly(
   figure: Figure, frames: Mapping[str, Figure] | None = None
 ) -> Json:
-  """What `Plotly.newPlot` takes, and the caption.
+  """What `Plotly.newPlot` takes: {"data", "layout", "frames"}, without markup.
 
-  Args:
-    figure: what is shown first.
-    frames: what a slider leads to, by label; `figure` is the last of them.
-
-  Returns:
-    {"data", "layout", "frames"}; names in it cannot be markup.
+  Frames are what a slider leads to, by label; `figure` is the last of them.
   """
   data = _data(figure)
   layout = layout_of(figure)

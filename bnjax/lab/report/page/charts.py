@@ -58,10 +58,6 @@ class Chart:
 def charts(run: Run, summary: Mapping[str, Any]) -> list[Chart]:
   """The charts of a run, the main one first.
 
-  Args:
-    run: the run.
-    summary: its summary.
-
   Raises:
     ValueError: a figure's options do not fit what was recorded.
   """
@@ -187,13 +183,7 @@ def _others(run: Run, shown: Options) -> Options:
 
 
 def _of_probe(run: Run, probe: str, at: str = "") -> Options:
-  """A chart for what a probe saw, or one for each layer.
-
-  Args:
-    run: the run.
-    probe: the probe.
-    at: the point of the grid, if there is one.
-  """
+  """A chart for what a probe saw, or one a layer; at a point of the grid."""
   probes = run.measured.probes
   layers = probes.layers(probe)
   first = next(row for row in probes.rows() if row["probe"] == probe)
