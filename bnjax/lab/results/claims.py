@@ -1,5 +1,6 @@
 """Judges claims by paired t tests over seeds; see `verdicts`."""
 
+import functools
 import itertools
 import math
 import statistics
@@ -21,14 +22,12 @@ from bnjax.lab.results.settings import setting
 from bnjax.lab.results.verdicts import (
   FAILS,
   HOLDS,
-  INCOMPARABLE,
   ROUNDING,
   SHARED,
   UNDECIDED,
   Verdict,
+  decided,
   inside,
-  said,
-  seeds_to_decide,
 )
 
 _BOUND = {1: "at least", -1: "at most"}
@@ -48,10 +47,10 @@ def judge_claim(claim: Claim, measured: Measured) -> Verdict:
   """
   dataset = setting(measured.config, claim.arm, "dataset", "name")
   if claim.dataset is not None and dataset != claim.dataset:
-    return _refuse(f"measured on {dataset}, claimed of {claim.dataset}")
+    return Verdict(reason=f"measured on {dataset}, claimed of {claim.dataset}")
   ours = measured.values(claim.arm, claim.metric, claim.step)
   if reason := _missing(claim.arm, claim.metric, ours):
-    return _refuse(reason)
+    return Verdict(reason=reason)
   if claim.versus_arm is None:
     assert isinstance(claim.versus, int | float)
     number = float(claim.versus)
@@ -60,12 +59,8 @@ def judge_claim(claim: Claim, measured: Measured) -> Verdict:
   metric = claim.versus_metric or claim.metric
   other = measured.values(claim.versus_arm, metric, claim.step)
   if reason := _missing(claim.versus_arm, metric, other):
-    return _refuse(reason)
+    return Verdict(reason=reason)
   return _judge(claim, ours, other)
-
-
-def _refuse(reason: str) -> Verdict:
-  return Verdict(INCOMPARABLE, reason=reason)
 
 
 def _missing(arm: str, metric: str, values: Values) -> str:
@@ -80,9 +75,8 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
   seeds = sorted({*ours.numbers} & {*theirs.numbers})
   n = len(seeds)
   pairs = {seed: (ours.numbers[seed], theirs.numbers[seed]) for seed in seeds}
-  wrong = _unfit(pairs, claim)
-  if wrong:
-    return Verdict(INCOMPARABLE, reason=wrong, seeds=n)
+  if wrong := _unfit(pairs, claim):
+    return Verdict(reason=wrong, seeds=n)
   bounds = {
     seed: (ours.bounds.get(seed, 0), theirs.bounds.get(seed, 0))
     for seed in seeds
@@ -95,11 +89,11 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
       f"for seed {_listed(both)}, {one} and {other} are both known only to be "
       f"{known} what was recorded"
     )
-    return Verdict(INCOMPARABLE, reason=reason, seeds=n)
+    return Verdict(reason=reason, seeds=n)
   signs = {a or -b for a, b in bounds.values()} - {0}
   if len(signs) > 1:
     reason = "the difference is bounded from below for some seeds only"
-    return Verdict(INCOMPARABLE, reason=reason, seeds=n)
+    return Verdict(reason=reason, seeds=n)
   bound = signs.pop() if signs else 0
   if claim.is_ratio:
     values = paired_logs(*zip(*pairs.values(), strict=True)) if pairs else []
@@ -109,7 +103,7 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
   if mean is None or n < 2:
     kind = "seed" if claim.versus_arm is None else "common seed"
     reason = f"{n} {kind}: an interval needs at least 2"
-    return _stated(claim, Verdict(INCOMPARABLE, mean, None, reason, n))
+    return _stated(claim, Verdict(mean, reason=reason, seeds=n))
   # Where the mean may lie, seen from the values of a grid and from bounds.
   gap = _gap(claim, theirs, seeds), _gap(claim, ours, seeds)
   least = -math.inf if bound < 0 else mean - gap[0]
@@ -123,22 +117,21 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
     return least + low, most + high
 
   found = Verdict(
-    _side(claim, interval(n), rounding),
     mean if not bound else least if bound > 0 else most,
-    interval(n),
-    seeds=n,
     bound=bound,
+    seeds=n,
     p=p_value(_distance(claim, least, most, rounding), values),
   )
-  if found.verdict == UNDECIDED:
-    needed = seeds_to_decide(n, lambda k: _side(claim, interval(k), 0.0))
-    reason = said(needed)
-    if needed is None and bound:
+  side = functools.partial(_side, claim)
+  found = decided(found, interval, side, rounding)
+  if found.verdict == UNDECIDED and found.needed is None:
+    if bound:
       what = "ratio" if claim.is_ratio else "difference"
       reason = f"the {what} is known only to be {_BOUND[bound]} this"
-    elif needed is None and any(gap):
+      found = found._replace(reason=reason)
+    elif any(gap):
       reason = "the values of the grid lie too far apart to tell"
-    found = found._replace(needed=needed, reason=reason)
+      found = found._replace(reason=reason)
   return _stated(claim, found)
 
 
