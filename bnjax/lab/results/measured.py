@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from bnjax.lab.results import derived
+from bnjax.lab.results import derived, names
 from bnjax.lab.results.aggregate import (
   Curve,
   curves,
@@ -11,17 +11,6 @@ from bnjax.lab.results.aggregate import (
   is_time,
 )
 from bnjax.lab.results.grids import LARGEST, PLAIN, Grid, grids
-from bnjax.lab.results.names import (
-  Distance,
-  Extreme,
-  Growth,
-  Metric,
-  Name,
-  Probe,
-  StepsTo,
-  parse_name,
-  recorded,
-)
 from bnjax.lab.results.points import short_names
 from bnjax.lab.results.probes import Probes
 from bnjax.lab.results.rows import Row, Table
@@ -109,32 +98,32 @@ class Measured:
     """
     key = arm, name
     if key not in self._found:
-      self._found[key] = self.find(arm, parse_name(name), name)
+      self._found[key] = self.find(arm, names.parse_name(name), name)
     return self._found[key]
 
-  def find(self, arm: str, name: Name, text: str = "") -> Curve | None:
+  def find(self, arm: str, name: names.Name, text: str = "") -> Curve | None:
     """As `curve`, of a name that is parsed; `text` is the curve's."""
     match name:
-      case Metric():
+      case names.Metric():
         return self._metric(arm, name)
-      case Probe():
+      case names.Probe():
         return self.probes.curve(arm, name)
-      case StepsTo():
+      case names.StepsTo():
         if inner := self.find(arm, name.of, text):
           return derived.steps_to(
             inner, name.threshold, at_least=name.at_least, name=text
           )
         return None
-      case Extreme():
+      case names.Extreme():
         inner = self.find(arm, name.of, text)
         return inner and derived.extreme(inner, name.kind, name=text)
-      case Growth():
+      case names.Growth():
         found = [self.probes.curve(arm, layer) for layer in name.layers]
         whole = [curve for curve in found if curve is not None]
         if len(whole) < len(found):
           return None
         return derived.growth(whole, name=text)
-      case Distance():
+      case names.Distance():
         inner = self._metric(arm, name.of)
         key = arm, name.of.metric
         for line in self.rules.curves:
@@ -142,7 +131,7 @@ class Measured:
             return derived.distance(inner, line, name=text)
         return None
 
-  def _metric(self, arm: str, name: Metric) -> Curve | None:
+  def _metric(self, arm: str, name: names.Metric) -> Curve | None:
     grid = self.grids.get(arm)
     if grid is None:
       return None if name.point else self.plain.get((arm, name.metric))
@@ -156,7 +145,7 @@ class Measured:
     It is the last step the arm is to train for, so that an unfinished run is
     not judged; a probe may have looked at no later step than some earlier one.
     """
-    probed = isinstance(recorded(parse_name(name))[0], Probe)
+    probed = isinstance(names.recorded(names.parse_name(name))[0], names.Probe)
     if probed and (curve := self.curve(arm, name)):
       return curve.last_step
     return self.steps.get(arm, 0)

@@ -23,18 +23,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bnjax.lab.results import names
 from bnjax.lab.results.aggregate import Curve, is_time
 from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.layers import profiles
 from bnjax.lab.results.measured import Measured
-from bnjax.lab.results.names import (
-  Extreme,
-  Metric,
-  Probe,
-  StepsTo,
-  parse_name,
-  recorded,
-)
 from bnjax.lab.results.points import matches
 
 # Numbers of all curves together: about a quarter of a megabyte.
@@ -102,13 +95,13 @@ def thick(kept: Mapping[str, Any]) -> Thick:
 
 def _judged(measured: Measured) -> list[dict[str, Any]]:
   """The numbers that the rules of a run look at."""
-  steps: dict[tuple[str, Metric | Probe], set[int]] = {}
-  whole: set[tuple[str, Metric | Probe]] = set()
+  steps: dict[tuple[str, names.Metric | names.Probe], set[int]] = {}
+  whole: set[tuple[str, names.Metric | names.Probe]] = set()
   for arm, text, step in _asked(measured):
-    name = parse_name(text)
-    for leaf in recorded(name):
+    name = names.parse_name(text)
+    for leaf in names.recorded(name):
       steps.setdefault((arm, leaf), set()).add(step)
-      if isinstance(name, StepsTo | Extreme):
+      if isinstance(name, names.StepsTo | names.Extreme):
         whole.add((arm, leaf))
   found: list[dict[str, Any]] = []
   for (arm, leaf), at in steps.items():
@@ -152,7 +145,7 @@ def _asked(measured: Measured) -> Iterator[tuple[str, str, int]]:
 
 
 def _point(
-  measured: Measured, arm: str, leaf: Metric | Probe
+  measured: Measured, arm: str, leaf: names.Metric | names.Probe
 ) -> dict[str, Any] | None:
   """The point of a grid that is meant; {} without a grid, None if unclear."""
   grid = measured.grids.get(arm)
@@ -207,9 +200,9 @@ def _judged_rows(kept: Iterable[Mapping[str, Any]]) -> tuple[list[_Row], ...]:
   probes: dict[str, _Row] = {}
   numbers: dict[str, dict[tuple[int, ...], float | None]] = {}
   for one in kept:
-    name = parse_name(one["name"])
+    name = names.parse_name(one["name"])
     for row, value in _numbers(one):
-      if isinstance(name, Probe):
+      if isinstance(name, names.Probe):
         row |= {"probe": name.probe, "layer": name.layer}
         probes[str(row)] = row
         numbers.setdefault(str(row), {})[name.index] = value
