@@ -74,11 +74,13 @@ class Curve:
     there = self.present[:, place].tolist()
     return dict(itertools.compress(own, there))
 
-  def over_seeds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, least and greatest finite value per step; NaN without any."""
-    finite = np.isfinite(self.values)  # a growth may have overflowed
-    over = pd.DataFrame(np.where(finite, self.values, np.nan))
-    return tuple(x.to_numpy() for x in (over.mean(), over.min(), over.max()))
+
+def over_seeds(values: Any) -> tuple[np.ndarray, ...]:
+  """Mean, least and greatest finite value of [seeds, n]; NaN without any."""
+  over = np.ma.masked_invalid(values)  # a growth may have overflowed
+  return tuple(
+    own.filled(np.nan) for own in (over.mean(0), over.min(0), over.max(0))
+  )
 
 
 class Stack(NamedTuple):

@@ -130,7 +130,7 @@ def _values(run: Run, asked: Options, summary: Mapping[str, Any]) -> Options:
     for metric in own.metrics
   }
   steps: dict[int | None, list[str]] = {}
-  for rule in run.numbers:
+  for rule in run.measured.rules.numbers:
     final = run.measured.final_step(rule.arm, rule.metric)
     known = {(rule.metric, rule.step), (rule.metric, None)} & there
     if not rule.relative_to and not (known and rule.step == final):
@@ -143,7 +143,7 @@ def _values(run: Run, asked: Options, summary: Mapping[str, Any]) -> Options:
     f"values {step or ''}".strip(): figure_kinds.Final(
       metrics=tuple(dict.fromkeys(metrics)),
       step=step,
-      title=title if run.numbers else "Every seed and interval",
+      title=title if run.measured.rules.numbers else "Every seed and interval",
     )
     for step, metrics in steps.items()
   }
