@@ -12,7 +12,7 @@ from bnjax.lab.results.points import common_ratio
 Summary = Mapping[str, Any]
 
 # A grid with more points than that has a figure, and no table of them.
-FEW = 24
+_FEW = 24
 # With more arms than that, a point's arms are rows and not columns.
 _ARMS = 4
 
@@ -23,7 +23,7 @@ def grid_tables(summary: Summary) -> list[Table]:
   if not grids:
     return []
   tables = [_arms(summary, grids)]
-  if max(len(grid["points"]) for grid in grids) <= FEW:
+  if max(len(grid["points"]) for grid in grids) <= _FEW:
     tables.append(_points(grids))
   return tables
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from bnjax.lab.results.rows import Row, Table
 
@@ -128,6 +127,18 @@ def curve_of(
   return (
     Curve(arm, metric, tuple(every.tolist()), *found) if found.steps else (None)
   )
+
+
+def spaced(count: int, most: int) -> list[int]:
+  """Evenly spaced places, the first and the last among them.
+
+  >>> spaced(3, 5), spaced(100, 4)
+  ([0, 1, 2], [0, 33, 66, 99])
+  """
+  if count <= most:
+    return list(range(count))
+  found = np.linspace(0, count - 1, max(2, most)).round().astype(int)
+  return [int(place) for place in np.unique(found)]
 
 
 def is_time(name: str) -> bool:

@@ -35,6 +35,7 @@ from bnjax.lab.results.aggregate import (
 )
 from bnjax.lab.results.points import (
   Point,
+  by_size,
   grid_axes,
   is_number,
   matches,
@@ -242,7 +243,9 @@ def grids(
     fields = [field for field in axes if field in known]
     fields += sorted(known - set(fields))
     values = [tuple(dict(p).get(field) for field in fields) for p in own_points]
-    order = sorted(range(len(values)), key=lambda place: _order(values[place]))
+    order = sorted(
+      range(len(values)), key=lambda place: [*map(by_size, values[place])]
+    )
     found[arm] = Grid(
       arm=arm,
       fields=tuple(fields),
@@ -254,11 +257,3 @@ def grids(
       threshold=rules.grid_threshold,
     )
   return found
-
-
-def _order(values: Iterable[Any]) -> list[tuple[bool, float, str]]:
-  """Numbers by size, before names by their letters."""
-  return [
-    (False, float(v), "") if is_number(v) else (True, 0.0, str(v))
-    for v in values
-  ]

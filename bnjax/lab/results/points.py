@@ -42,18 +42,26 @@ def grid_axes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
   >>> grid_axes({"grid": {"optimizer": {"learning_rate": [1, 2]}}})
   {'optimizer.learning_rate': (1, 2)}
   """
-  axes: dict[str, tuple[Any, ...]] = {}
+  return {
+    field: tuple(value if isinstance(value, list | tuple) else (value,))
+    for field, value in flat(config.get("grid") or {}).items()
+    if not isinstance(value, Mapping)  # an empty group
+  }
 
-  def visit(prefix: str, group: Mapping[str, Any]) -> None:
-    for key, value in group.items():
-      if isinstance(value, Mapping):
-        visit(f"{prefix}{key}.", value)
-      else:
-        values = value if isinstance(value, list | tuple) else (value,)
-        axes[f"{prefix}{key}"] = tuple(values)
 
-  visit("", config.get("grid") or {})
-  return axes
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Dotted fields of a nested config.
+
+  >>> flat({"norm": {"name": "none"}, "steps": 10})
+  {'norm.name': 'none', 'steps': 10}
+  """
+  found: dict[str, Any] = {}
+  for key, value in config.items():
+    if isinstance(value, Mapping) and value:
+      found |= flat(value, f"{prefix}{key}.")
+    else:
+      found[f"{prefix}{key}"] = value
+  return found
 
 
 def short_names(fields: Iterable[str]) -> dict[str, str]:
@@ -78,6 +86,13 @@ def is_number(value: Any) -> bool:
     and not isinstance(value, bool)
     and abs(value) <= sys.float_info.max  # math.isfinite takes no larger int
   )
+
+
+def by_size(value: Any) -> tuple[bool, float, str]:
+  """A key that sorts numbers by size, before names by their letters."""
+  if is_number(value):
+    return False, float(value), ""
+  return True, 0.0, str(value)
 
 
 def common_ratio(values: Sequence[Any]) -> float | None:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bnjax.lab.results import names
-from bnjax.lab.results.aggregate import Curve, is_time
+from bnjax.lab.results.aggregate import Curve, is_time, spaced
 from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.layers import profiles
 from bnjax.lab.results.measured import Measured
@@ -169,10 +169,9 @@ def _whole(
 
 
 def _thinned(curve: Curve, most: int) -> dict[str, Any]:
-  count = len(curve.steps)
-  kept = np.unique(np.linspace(0, count - 1, min(count, most)).round())
   what = {"arm": curve.arm, "metric": curve.metric}
-  return what | _numbers_of(curve, range(len(curve.seeds)), kept.astype(int))
+  kept = spaced(len(curve.steps), most)
+  return what | _numbers_of(curve, range(len(curve.seeds)), kept)
 
 
 def _numbers_of(

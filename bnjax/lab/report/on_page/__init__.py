@@ -13,10 +13,10 @@ import numpy as np
 from bnjax.lab.report import marks
 from bnjax.lab.report.marks import Figure
 from bnjax.lab.report.on_page.layout import layout_of, slider
-from bnjax.lab.report.on_page.numbers import markup_free, short, spaced
+from bnjax.lab.report.on_page.numbers import markup_free, short
 from bnjax.lab.report.on_page.traces import text, traces
 
-__all__ = ["short", "spaced", "to_plotly"]
+__all__ = ["short", "to_plotly"]
 
 Json = dict[str, Any]
 

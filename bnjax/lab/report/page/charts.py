@@ -8,12 +8,12 @@ from typing import Any
 from bnjax.lab.report.figures import make_figures, wanted
 from bnjax.lab.report.kinds import make
 from bnjax.lab.report.marks import Figure, Line
-from bnjax.lab.report.on_page import spaced, to_plotly
+from bnjax.lab.report.on_page import to_plotly
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.tables import headline_metric
 from bnjax.lab.report.wording import field_name, number_text, sentence
 from bnjax.lab.results import figure_kinds
-from bnjax.lab.results.aggregate import is_time, ranked_names
+from bnjax.lab.results.aggregate import is_time, ranked_names, spaced
 from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.names import is_fraction, words
 from bnjax.lab.results.points import short_names
