@@ -37,15 +37,11 @@ def write_page(
 ) -> Collection:
   """Writes one self-contained page of all runs in some folders.
 
-  Args:
-    folders: each a run (a work directory, or a folder that `export_run`
-      filled), or a folder of runs.
-    page: the HTML file; only such a page is replaced.
-    title: its heading.
+  Each folder is a run (a work directory, or a folder that `export_run` filled)
+  or a folder of runs. Only a page of bnjax is replaced.
 
   Raises:
-    UserError: there are no runs, one is damaged, or the page cannot be
-      written.
+    UserError: there are no runs, one is damaged, or the page cannot be written.
   """
   target, found = pathlib.Path(page), []
   with told(target, "--page"):

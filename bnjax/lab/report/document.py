@@ -57,15 +57,11 @@ def write_report(
   reported, and the report says so.
 
   Args:
-    workdir: the work directory of a run.
+    workdir: the work directory of a run; its records are left as they are.
     formats: of the figures: png, pdf, svg; png is always among them, as the
       page and the Markdown show it.
     rules: to judge it by, and to draw; their figures may run code from outside.
-      Those recorded there if None, without what such code draws. The records
-      are left as they are.
-
-  Returns:
-    The report's files and tables.
+      Those recorded there if None, without what such code draws.
 
   Raises:
     UserError: a file is missing, damaged or cannot be written, or a rule asks
@@ -117,9 +113,6 @@ def write_figures(
     rules: as for `write_report`.
     title: whether figures have one; a paper has it in its caption.
     caption: whether they say what their marks are; likewise.
-
-  Returns:
-    The files.
 
   Raises:
     UserError: as `write_report`, or there is no such format or width.

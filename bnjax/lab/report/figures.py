@@ -23,18 +23,9 @@ def draw_figures(
   title: bool = True,
   caption: bool = True,
 ) -> list[pathlib.Path]:
-  """Draws every figure that the run has something for.
+  """Draws every figure that the run has something for, by figure and format.
 
-  Args:
-    run: the run; its rules say what is drawn.
-    folder: where the files go.
-    formats: png, pdf or svg.
-    width: of the figures, in inches; as the page has room for if None.
-    title: whether they have one.
-    caption: likewise.
-
-  Returns:
-    The files, by figure and then by format.
+  Figures are as wide as the page has room for, in inches, if `width` is None.
 
   Raises:
     ValueError: a figure's options do not fit what was recorded.

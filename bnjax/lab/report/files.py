@@ -16,9 +16,7 @@ from bnjax.lab.results.records import read_bytes, replacing
 def told(folder: pathlib.Path, flag: str = "") -> Iterator[None]:
   """Tells in one line what is wrong with the files of a run.
 
-  Args:
-    folder: the work directory, or what is kept of one.
-    flag: what asked for it, such as "--export"; begins the line.
+  The line begins with the flag that asked for it, such as "--export".
 
   Raises:
     UserError: what is done within raised OSError or ValueError.
@@ -83,12 +81,7 @@ def replace(path: pathlib.Path, content: str | bytes) -> pathlib.Path:
 
 
 def refuse_other(path: pathlib.Path, mark: str) -> None:
-  """Raises UserError where a file is there that we did not write.
-
-  Args:
-    path: the file.
-    mark: what is in each of ours.
-  """
+  """Raises UserError where a file lacks the mark that each of ours has."""
   there = read_own(path).decode(errors="replace")
   if there and mark not in there:
     raise UserError(f"{path} is no page of bnjax: it is not replaced")

@@ -9,17 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from bnjax.lab.errors import UserError, plain
+from bnjax.lab.report import numbers
 from bnjax.lab.report.claims import by_luck, measured_text, p_text, statement
 from bnjax.lab.report.collection import Collection
 from bnjax.lab.report.files import is_own, refuse_other, replace, told
 from bnjax.lab.report.grid_tables import grid_tables
-from bnjax.lab.report.numbers import (
-  format_compared,
-  format_margin,
-  format_published,
-  format_ratio,
-  format_result,
-)
 from bnjax.lab.report.page.experiment import (
   FINDING,
   Experiment,
@@ -44,10 +38,7 @@ _OURS = "is made from the records beside it by\n`python scripts/report.py"
 
 
 def write_gallery(folder: str | os.PathLike[str]) -> Collection:
-  """Writes README.md of a folder, from the records in its subfolders.
-
-  Args:
-    folder: its subfolders are as `export_run` leaves them.
+  """Writes README.md of a folder, whose subfolders `export_run` filled.
 
   Raises:
     UserError: there are no experiments, one is damaged, or the page cannot be
@@ -129,8 +120,8 @@ def _beside(metric: str, entries: Sequence[Entry]) -> Table:
 
 def _ours(entry: Entry) -> str:
   if entry["published"] and entry["published"].get("relative_to"):
-    return format_ratio(entry["ratio"], entry["ratio_interval"])
-  return format_result(entry)
+    return numbers.format_ratio(entry["ratio"], entry["ratio_interval"])
+  return numbers.format_result(entry)
 
 
 def _setting(entry: Entry, entries: Sequence[Entry]) -> str:
@@ -187,6 +178,6 @@ def _doubt(entry: Entry) -> str:
   rule, metric = entry["published"], entry["metric"]
   return (
     f"{_setting(entry, [entry])}, {words(metric)}: ours {_ours(entry)}, "
-    f"published {format_published(metric, rule)}, difference "
-    f"{format_compared(entry)}, margin {format_margin(entry)}"
+    f"published {numbers.format_published(metric, rule)}, difference "
+    f"{numbers.format_compared(entry)}, margin {numbers.format_margin(entry)}"
   )

@@ -12,7 +12,7 @@ from bnjax.lab.results.points import common_ratio
 Summary = Mapping[str, Any]
 
 # A grid with more points than that has a figure, and no table of them.
-FEW = 24
+_FEW = 24
 # With more arms than that, a point's arms are rows and not columns.
 _ARMS = 4
 
@@ -23,7 +23,7 @@ def grid_tables(summary: Summary) -> list[Table]:
   if not grids:
     return []
   tables = [_arms(summary, grids)]
-  if max(len(grid["points"]) for grid in grids) <= FEW:
+  if max(len(grid["points"]) for grid in grids) <= _FEW:
     tables.append(_points(grids))
   return tables
 
@@ -52,13 +52,10 @@ def _arms(summary: Summary, grids: list[Mapping[str, Any]]) -> Table:
     *_resolutions(first),
     *bound_notes(entries.values()),
   ]
-  cell = lambda arm, name: cells.get((arm, name), NONE)
-  if len(arms) <= _ARMS:
-    columns = ("", *arms)
-    rows = [(name, *(cell(arm, name) for arm in arms)) for name in names]
-  else:
-    columns = ("arm", *names)
-    rows = [(arm, *(cell(arm, name) for name in names)) for arm in arms]
+  few = len(arms) <= _ARMS
+  rows = [("" if few else "arm", *names)]
+  rows += [(arm, *(cells.get((arm, n), NONE) for n in names)) for arm in arms]
+  columns, *rows = zip(*rows, strict=True) if few else rows
   return Table("Over the whole grid", columns, tuple(rows), tuple(notes))
 
 
@@ -87,25 +84,19 @@ def _points(grids: list[Mapping[str, Any]]) -> Table:
     for place, point in enumerate(grid["points"])
   }
   arms = [grid["arm"] for grid in grids]
-  cell = lambda arm, point: cells.get((arm, str(point)), NONE)
-  if len(arms) <= _ARMS:
-    columns = (*names, *arms)
-    rows = [
-      (*_texts(point), *(cell(arm, point) for arm in arms)) for point in points
-    ]
-  else:
-    columns = (*names, "arm", words(metric))
-    rows = [
-      (*_texts(point), arm, cell(arm, point))
-      for point in points
-      for arm in arms
-    ]
+  few = len(arms) <= _ARMS
+  columns = (*names, *(arms if few else ("arm", words(metric))))
+  rows: list[tuple[str, ...]] = []
+  for point in points:
+    place = [number_text(value, 6) for value in point]
+    own = {arm: cells.get((arm, str(point)), NONE) for arm in arms}
+    rows += (
+      [(*place, *own.values())]
+      if few
+      else [(*place, *pair) for pair in own.items()]
+    )
   title = sentence(f"{words(metric)} at each point")
   return Table(title, columns, tuple(rows))
-
-
-def _texts(point: Iterable[Any]) -> list[str]:
-  return [number_text(value, 6) for value in point]
 
 
 def _shown(grids: list[Mapping[str, Any]]) -> str:

@@ -22,11 +22,6 @@ def print_summary(
   """Prints the results, and last each claim in its author's order.
 
   Losses step by step, layers and how claims were judged are in the report.
-
-  Args:
-    summary: of a run.
-    notices: what was missing or odd, one line each.
-    output: where to; the terminal if None.
   """
   output = output or console.Console(highlight=False)
   print_tables(main_tables(summary), output)

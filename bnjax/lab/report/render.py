@@ -106,11 +106,9 @@ def markdown_rows(tab: Table) -> str:
 
 
 def to_rich(tab: Table, width: int | None = None) -> table.Table:
-  """The table for a terminal, without its notes.
+  """The table for a terminal of so many columns, without its notes.
 
-  Args:
-    tab: the table.
-    width: columns of the terminal; if it does not fit, words stay whole.
+  Words stay whole where it does not fit.
   """
   widths = None if width is None else _widths(tab, width)
   drawn = table.Table(
@@ -178,12 +176,9 @@ def _total(widths: Sequence[int]) -> int:
 def print_tables(
   tables: Sequence[Table], output: console.Console | None = None
 ) -> None:
-  """Prints tables with their notes.
+  """Prints tables with their notes, to the terminal if `output` is None.
 
-  Args:
-    tables: as `summary_tables` makes them.
-    output: where to; the terminal if None. Where that is no terminal, its
-      lines are made as long as the tables need.
+  Where that is no terminal, its lines are made as long as the tables need.
   """
   output = output or console.Console(highlight=False)
   for tab in tables:

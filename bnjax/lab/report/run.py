@@ -1,4 +1,4 @@
-"""A run as figures need it: what was measured, the looks, what is published."""
+"""A run as figures need it: what was measured, and the looks."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,6 @@ from typing import Any
 from bnjax.lab.report.style import Look, looks
 from bnjax.lab.results import Workdir
 from bnjax.lab.results.measured import Measured
-from bnjax.lab.results.published import PublishedCurve, PublishedNumber
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,16 +23,6 @@ class Run:
   measured: Measured
   looks: Mapping[str, Look]
   sizes: Mapping[str, int]
-
-  @property
-  def numbers(self) -> tuple[PublishedNumber, ...]:
-    """What is published of it."""
-    return self.measured.rules.numbers
-
-  @property
-  def lines(self) -> tuple[PublishedCurve, ...]:
-    """What is published of it over steps."""
-    return self.measured.rules.curves
 
   def arms(self, wanted: Sequence[str]) -> list[str]:
     """The arms of a figure: those it names, or all."""

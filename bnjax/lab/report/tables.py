@@ -25,26 +25,21 @@ Summary = Mapping[str, Any]
 Entries = Sequence[Mapping[str, Any]]
 
 # The metric whose result every arm shows, published or not.
-HEADLINE = ("test_accuracy", "validation_accuracy", "test_loss", "loss")
+_HEADLINE = ("test_accuracy", "validation_accuracy", "test_loss", "loss")
 
 
 def summary_tables(summary: Summary) -> list[Table]:
   """Every table of a summary that has rows, in the order of reading."""
   more = [claims_table(summary), *layer_tables(summary), *_curves(summary)]
-  return _titled(summary, [*_own_tables(summary), *more])
+  return main_tables(summary, more)
 
 
-def main_tables(summary: Summary) -> list[Table]:
-  """The tables of what was measured at the end, which have rows."""
-  return _titled(summary, _own_tables(summary))
+def main_tables(summary: Summary, more: Sequence[Table] = ()) -> list[Table]:
+  """The tables of what was measured at the end, and more, which have rows.
 
-
-def _own_tables(summary: Summary) -> list[Table]:
-  return [_results(summary), *grid_tables(summary)]
-
-
-def _titled(summary: Summary, tables: list[Table]) -> list[Table]:
-  """Those that have rows; above them the run's title, and its notes."""
+  Above the first one is the run's title.
+  """
+  tables = [_results(summary), *grid_tables(summary), *more]
   tables = [table for table in tables if table.rows]
   if not tables:
     return []
@@ -52,14 +47,15 @@ def _titled(summary: Summary, tables: list[Table]) -> list[Table]:
   title = _title(summary)
   if first.title:
     title += f": {first.title[:1].lower()}{first.title[1:]}"
-  notes = dict.fromkeys([*_notes(summary), *first.notes, *_remarks(summary)])
+  said = [*first.notes, *summary["notices"], *summary["notes"]]
+  notes = dict.fromkeys([*_notes(summary), *said])
   return [
     dataclasses.replace(first, title=title, notes=tuple(notes)),
     *tables[1:],
   ]
 
 
-def dataset_lines(summary: Summary) -> list[str]:
+def _dataset_lines(summary: Summary) -> list[str]:
   """Names each data set, its split sizes and its digest."""
   lines = []
   for dataset in summary["datasets"]:
@@ -92,7 +88,7 @@ def shown_entries(summary: Summary) -> list[Mapping[str, Any]]:
 def headline_metric(summary: Summary) -> str | None:
   """The metric whose result every arm shows; None if none was recorded."""
   found = {entry["metric"] for entry in summary["entries"]}
-  return next((metric for metric in HEADLINE if metric in found), None)
+  return next((metric for metric in _HEADLINE if metric in found), None)
 
 
 def _last(summary: Summary, entry: Mapping[str, Any]) -> int:
@@ -114,7 +110,7 @@ def _title(summary: Summary) -> str:
 
 def _notes(summary: Summary) -> list[str]:
   """What has to be known to read the first table."""
-  notes = dataset_lines(summary)
+  notes = _dataset_lines(summary)
   seeds = sorted({entry["seeds"] for entry in summary["entries"]})
   if not seeds:
     return notes
@@ -125,11 +121,6 @@ def _notes(summary: Summary) -> list[str]:
     "runs are among the seeds"
   )
   return notes
-
-
-def _remarks(summary: Summary) -> list[str]:
-  """What happened, and the config's own notes."""
-  return [*summary["notices"], *summary["notes"]]
 
 
 def _results(summary: Summary) -> Table:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from bnjax.lab.results.rows import Row, Table
 
@@ -74,11 +73,13 @@ class Curve:
     there = self.present[:, place].tolist()
     return dict(itertools.compress(own, there))
 
-  def over_seeds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, least and greatest finite value per step; NaN without any."""
-    finite = np.isfinite(self.values)  # a growth may have overflowed
-    over = pd.DataFrame(np.where(finite, self.values, np.nan))
-    return tuple(x.to_numpy() for x in (over.mean(), over.min(), over.max()))
+
+def over_seeds(values: Any) -> tuple[np.ndarray, ...]:
+  """Mean, least and greatest finite value of [seeds, n]; NaN without any."""
+  over = np.ma.masked_invalid(values)  # a growth may have overflowed
+  return tuple(
+    own.filled(np.nan) for own in (over.mean(0), over.min(0), over.max(0))
+  )
 
 
 class Stack(NamedTuple):
@@ -104,12 +105,9 @@ def stacked(
   Args:
     steps: int64 [rows].
     numbers: float64 [rows]; NaN where none was recorded, inf where it was not
-      finite.
+      finite. Of several in one place the last one counts.
     *lines: for each axis but the last one, the place of every row on it, int
       [rows], and how many places there are.
-
-  Returns:
-    The numbers, the last one where there are several; no steps without any.
   """
   there = ~np.isnan(numbers)
   found, columns = np.unique(steps[there], return_inverse=True)
@@ -131,6 +129,18 @@ def curve_of(
   )
 
 
+def spaced(count: int, most: int) -> list[int]:
+  """Evenly spaced places, the first and the last among them.
+
+  >>> spaced(3, 5), spaced(100, 4)
+  ([0, 1, 2], [0, 33, 66, 99])
+  """
+  if count <= most:
+    return list(range(count))
+  found = np.linspace(0, count - 1, max(2, most)).round().astype(int)
+  return [int(place) for place in np.unique(found)]
+
+
 def is_time(name: str) -> bool:
   """Whether a field of a row is a time: seconds, and no metric of a network."""
   return name.endswith("_seconds")
@@ -139,15 +149,10 @@ def is_time(name: str) -> bool:
 def curves(
   rows: Iterable[Row], *, times: bool = False
 ) -> dict[tuple[str, str], Curve]:
-  """Groups rows into one curve per arm and metric.
+  """Groups rows into one curve per (arm, metric).
 
-  Args:
-    rows: of metrics; those of an arm at one point at most.
-    times: whether fields ending in `_seconds` are among the metrics.
-
-  Returns:
-    Curves by (arm, metric): arms in the order they first appear, metrics in
-    the order of `_ORDER`.
+  Arms are in the order they first appear, metrics in that of `_ORDER`; fields
+  that end in `_seconds` are among them if `times`.
 
   Raises:
     ValueError: a row is not as it should be, see `Table`; or an arm has rows of

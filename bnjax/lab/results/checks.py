@@ -4,19 +4,9 @@ import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from bnjax.lab.results.figure_kinds import Figure
 from bnjax.lab.results.figures import figures
 from bnjax.lab.results.grids import BEST, LARGEST, TRAINED
-from bnjax.lab.results.names import (
-  Distance,
-  Extreme,
-  Growth,
-  Metric,
-  Name,
-  Probe,
-  StepsTo,
-  parse_name,
-)
+from bnjax.lab.results.names import Metric, Probe, parse_name, recorded
 from bnjax.lab.results.points import grid_axes, same_value, short_names
 from bnjax.lab.results.rules import Rules
 
@@ -26,39 +16,36 @@ def check_rules(
 ) -> None:
   """Checks that a run will have, or has, all that its rules ask for.
 
-  Args:
-    rules: the rules.
-    config: what is trained, as nested dicts.
-    metrics: the metrics that rows of this run will have; where they are given,
-      a rule that names another one is an error.
-
   Raises:
-    ValueError: a rule names an arm, a grid's field or value, a probe or a
-      metric that the run will not have. The message is one line that names the
-      field.
+    ValueError: a rule names an arm, a grid's field or value, a probe or (of
+      `metrics`, where they are given) a metric that the run will not have. The
+      message is one line that names the field.
   """
   if grid_axes(config):
     _check_recorded("grid_metric: ", rules.grid_metric, metrics)
-  arms = list(config.get("arms") or {})
-  for path, arm in _named_arms(rules):
-    if arm not in arms:
+  arms, probes = (list(config.get(group) or {}) for group in ("arms", "probes"))
+  named = list(_named(rules))
+  for kind, path, arm in named:
+    if kind == "arm" and arm not in arms:
       raise ValueError(
         f"{path} names no arm: {arm!r}; valid: {', '.join(arms) or 'none'}"
       )
-  drawn = figures(rules, config)
-  for name, figure in drawn.items():
+  for name, figure in figures(rules, config).items():
     for metric in figure.recorded_metrics():
       if isinstance(parse_name(metric), Metric):
         _check_recorded(f"figures.{name}: ", metric, metrics)
-  probes = list(config.get("probes") or {})
-  for path, probe in _named_probes(rules):
-    if probe not in probes:
+  for kind, path, probe in named:
+    if kind == "probe" and probe not in probes:
       raise ValueError(
         f"{path} is {probe!r}; valid: {', '.join(probes) or 'none'}"
       )
-  for path, metric in _named_metrics(rules):
+  for kind, path, metric in named:
     try:
-      _check_name(parse_name(metric), config, metrics)
+      for found in recorded(parse_name(metric)) if kind == "metric" else ():
+        if isinstance(found, Metric):
+          _check_metric(found, config, metrics)
+        else:
+          _check_probe(found, config)
     except ValueError as error:
       raise ValueError(f"{path}: {error}") from None
 
@@ -68,10 +55,6 @@ def fitting_rules(rules: Rules, config: Mapping[str, Any]) -> Rules:
 
   A sweep of a config has other points, and maybe fewer arms, than its rules
   name.
-
-  Args:
-    rules: the rules.
-    config: what is trained, as nested dicts.
   """
   none = dataclasses.replace(
     rules, published=(), claims={}, figures={}, tables={}
@@ -96,58 +79,29 @@ def fitting_rules(rules: Rules, config: Mapping[str, Any]) -> Rules:
   return dataclasses.replace(none, published=published, **named)
 
 
-def _named_arms(rules: Rules) -> Iterator[tuple[str, str]]:
-  """Where an arm is named, and which."""
+def _named(rules: Rules) -> Iterator[tuple[str, str, str]]:
+  """The kind of whatever is named (arm, probe, metric), where, and its name."""
   for published in rules.published:
-    yield f"published.{published.arm}.arm", published.arm
-  for number in rules.numbers:
-    if number.relative_to is not None:
-      path = f"published.{number.arm}.{number.metric}.relative_to"
-      yield path, number.relative_to
+    path = f"published.{published.arm}"
+    metric = f"{path}.{published.metric}"
+    yield "arm", f"{path}.arm", published.arm
+    yield "metric", metric, published.metric
+    if (other := getattr(published, "relative_to", None)) is not None:
+      yield "arm", f"{metric}.relative_to", other
   for name, claim in rules.claims.items():
-    yield f"claims.{name}.arm", claim.arm
+    yield "arm", f"claims.{name}.arm", claim.arm
     if isinstance(claim.versus, str):
-      yield f"claims.{name}.versus", claim.versus
-  for path, figure in _shown(rules):
-    yield from ((f"{path}.arms", arm) for arm in figure.arms)
-
-
-def _named_metrics(rules: Rules) -> Iterator[tuple[str, str]]:
-  for published in rules.published:
-    yield f"published.{published.arm}.{published.metric}", published.metric
-  for name, claim in rules.claims.items():
-    yield f"claims.{name}.metric", claim.metric
+      yield "arm", f"claims.{name}.versus", claim.versus
+    yield "metric", f"claims.{name}.metric", claim.metric
     if claim.versus_metric is not None:
-      yield f"claims.{name}.versus_metric", claim.versus_metric
-  for path, figure in _shown(rules):
-    yield from ((path, metric) for metric in figure.named_metrics())
-
-
-def _named_probes(rules: Rules) -> Iterator[tuple[str, str]]:
-  for path, figure in _shown(rules):
+      yield "metric", f"claims.{name}.versus_metric", claim.versus_metric
+  shown = {f"figures.{name}": own for name, own in rules.figures.items()}
+  shown |= {f"tables.{name}": own for name, own in rules.tables.items()}
+  for path, figure in shown.items():
+    yield from (("arm", f"{path}.arms", arm) for arm in figure.arms)
+    yield from (("metric", path, name) for name in figure.named_metrics())
     if (probe := getattr(figure, "probe", None)) is not None:
-      yield f"{path}.probe", probe
-
-
-def _shown(rules: Rules) -> Iterator[tuple[str, Figure]]:
-  for name, figure in rules.figures.items():
-    yield f"figures.{name}", figure
-  for name, table in rules.tables.items():
-    yield f"tables.{name}", table
-
-
-def _check_name(
-  name: Name, config: Mapping[str, Any], metrics: Collection[str]
-) -> None:
-  match name:
-    case Metric():
-      _check_metric(name, config, metrics)
-    case Probe():
-      _check_probe(name, config)
-    case StepsTo() | Extreme() | Distance():
-      _check_name(name.of, config, metrics)
-    case Growth():
-      _check_probe(name.layers[0], config)
+      yield "probe", f"{path}.probe", probe
 
 
 def _check_metric(

@@ -1,41 +1,22 @@
 """Judges claims by paired t tests over seeds; see `verdicts`."""
 
+import functools
 import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from bnjax.lab.results.intervals import (
-  Interval,
-  Sample,
-  exp,
-  exps,
-  p_value,
-  paired_logs,
-  welch_interval,
-)
+from bnjax.lab.results import intervals, verdicts
 from bnjax.lab.results.measured import Measured, Values
 from bnjax.lab.results.names import words
 from bnjax.lab.results.rules import Claim
 from bnjax.lab.results.settings import setting
-from bnjax.lab.results.verdicts import (
-  FAILS,
-  HOLDS,
-  INCOMPARABLE,
-  ROUNDING,
-  SHARED,
-  UNDECIDED,
-  Verdict,
-  inside,
-  said,
-  seeds_to_decide,
-)
 
 _BOUND = {1: "at least", -1: "at most"}
-_EXACT = Sample(0.0, 0.0, 2)
+_EXACT = intervals.Sample(0.0, 0.0, 2)
 
 
-def judge_claim(claim: Claim, measured: Measured) -> Verdict:
+def judge_claim(claim: Claim, measured: Measured) -> verdicts.Verdict:
   """Judges a claim on the seeds that both of its sides have.
 
   Runs of one seed share their initial weights and minibatches, so their
@@ -45,20 +26,15 @@ def judge_claim(claim: Claim, measured: Measured) -> Verdict:
   networks train is known only to lie below the grid's next one: the interval is
   wider by that much. Where values are known only to be at least (or at most)
   what was recorded, it has but one end, and that end is what is known.
-
-  Args:
-    claim: the rule.
-    measured: the records.
-
-  Returns:
-    The verdict with the mean difference, arm - versus, or the ratio.
   """
   dataset = setting(measured.config, claim.arm, "dataset", "name")
   if claim.dataset is not None and dataset != claim.dataset:
-    return _refuse(f"measured on {dataset}, claimed of {claim.dataset}")
+    return verdicts.Verdict(
+      reason=f"measured on {dataset}, claimed of {claim.dataset}"
+    )
   ours = measured.values(claim.arm, claim.metric, claim.step)
   if reason := _missing(claim.arm, claim.metric, ours):
-    return _refuse(reason)
+    return verdicts.Verdict(reason=reason)
   if claim.versus_arm is None:
     assert isinstance(claim.versus, int | float)
     number = float(claim.versus)
@@ -67,29 +43,24 @@ def judge_claim(claim: Claim, measured: Measured) -> Verdict:
   metric = claim.versus_metric or claim.metric
   other = measured.values(claim.versus_arm, metric, claim.step)
   if reason := _missing(claim.versus_arm, metric, other):
-    return _refuse(reason)
+    return verdicts.Verdict(reason=reason)
   return _judge(claim, ours, other)
-
-
-def _refuse(reason: str) -> Verdict:
-  return Verdict(INCOMPARABLE, reason=reason)
 
 
 def _missing(arm: str, metric: str, values: Values) -> str:
   if not values.numbers:
     return f"{arm} has no {metric} at step {values.step}"
   if values.shared:
-    return f"{arm}: {SHARED.format(n=len(values.numbers))}"
+    return f"{arm}: {verdicts.SHARED.format(n=len(values.numbers))}"
   return ""
 
 
-def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
+def _judge(claim: Claim, ours: Values, theirs: Values) -> verdicts.Verdict:
   seeds = sorted({*ours.numbers} & {*theirs.numbers})
   n = len(seeds)
   pairs = {seed: (ours.numbers[seed], theirs.numbers[seed]) for seed in seeds}
-  wrong = _unfit(pairs, claim)
-  if wrong:
-    return Verdict(INCOMPARABLE, reason=wrong, seeds=n)
+  if wrong := _unfit(pairs, claim):
+    return verdicts.Verdict(reason=wrong, seeds=n)
   bounds = {
     seed: (ours.bounds.get(seed, 0), theirs.bounds.get(seed, 0))
     for seed in seeds
@@ -102,50 +73,51 @@ def _judge(claim: Claim, ours: Values, theirs: Values) -> Verdict:
       f"for seed {_listed(both)}, {one} and {other} are both known only to be "
       f"{known} what was recorded"
     )
-    return Verdict(INCOMPARABLE, reason=reason, seeds=n)
+    return verdicts.Verdict(reason=reason, seeds=n)
   signs = {a or -b for a, b in bounds.values()} - {0}
   if len(signs) > 1:
     reason = "the difference is bounded from below for some seeds only"
-    return Verdict(INCOMPARABLE, reason=reason, seeds=n)
+    return verdicts.Verdict(reason=reason, seeds=n)
   bound = signs.pop() if signs else 0
   if claim.is_ratio:
-    values = paired_logs(*zip(*pairs.values(), strict=True)) if pairs else []
+    values = (
+      intervals.paired_logs(*zip(*pairs.values(), strict=True)) if pairs else []
+    )
   else:
     values = [a - b for a, b in pairs.values()]
   mean = math.fsum(values) / n if n else None
   if mean is None or n < 2:
     kind = "seed" if claim.versus_arm is None else "common seed"
     reason = f"{n} {kind}: an interval needs at least 2"
-    return _stated(claim, Verdict(INCOMPARABLE, mean, None, reason, n))
+    return _stated(claim, verdicts.Verdict(mean, reason=reason, seeds=n))
   # Where the mean may lie, seen from the values of a grid and from bounds.
   gap = _gap(claim, theirs, seeds), _gap(claim, ours, seeds)
   least = -math.inf if bound < 0 else mean - gap[0]
   most = math.inf if bound > 0 else mean + gap[1]
   size = max(map(abs, itertools.chain(*pairs.values())))
-  rounding = ROUNDING * (1.0 if claim.is_ratio else size)
-  sample = Sample(0.0, statistics.stdev(values), n)
+  rounding = verdicts.ROUNDING * (1.0 if claim.is_ratio else size)
+  sample = intervals.Sample(0.0, statistics.stdev(values), n)
 
-  def interval(seeds: int) -> Interval:
-    low, high = welch_interval(sample._replace(n=seeds), _EXACT)
+  def interval(seeds: int) -> intervals.Interval:
+    low, high = intervals.welch_interval(sample._replace(n=seeds), _EXACT)
     return least + low, most + high
 
-  found = Verdict(
-    _side(claim, interval(n), rounding),
+  found = verdicts.Verdict(
     mean if not bound else least if bound > 0 else most,
-    interval(n),
-    seeds=n,
     bound=bound,
-    p=p_value(_distance(claim, least, most, rounding), values),
+    seeds=n,
+    p=intervals.p_value(_distance(claim, least, most, rounding), values),
   )
-  if found.verdict == UNDECIDED:
-    needed = seeds_to_decide(n, lambda k: _side(claim, interval(k), 0.0))
-    reason = said(needed)
-    if needed is None and bound:
+  side = functools.partial(_side, claim)
+  found = verdicts.decided(found, interval, side, rounding)
+  if found.verdict == verdicts.UNDECIDED and found.needed is None:
+    if bound:
       what = "ratio" if claim.is_ratio else "difference"
       reason = f"the {what} is known only to be {_BOUND[bound]} this"
-    elif needed is None and any(gap):
+      found = found._replace(reason=reason)
+    elif any(gap):
       reason = "the values of the grid lie too far apart to tell"
-    found = found._replace(needed=needed, reason=reason)
+      found = found._replace(reason=reason)
   return _stated(claim, found)
 
 
@@ -160,7 +132,7 @@ def _gap(claim: Claim, values: Values, seeds: Sequence[int]) -> float:
   )
 
 
-def _stated(claim: Claim, found: Verdict) -> Verdict:
+def _stated(claim: Claim, found: verdicts.Verdict) -> verdicts.Verdict:
   """A verdict as it is stated: of a ratio, not of its logarithm."""
   if not claim.is_ratio:
     return found
@@ -168,8 +140,8 @@ def _stated(claim: Claim, found: Verdict) -> Verdict:
   return found._replace(
     difference=None,
     interval=None,
-    ratio=None if mean is None else exp(mean),
-    ratio_interval=exps(found.interval),
+    ratio=None if mean is None else intervals.exp(mean),
+    ratio_interval=intervals.exps(found.interval),
   )
 
 
@@ -201,16 +173,16 @@ def _margin(claim: Claim) -> float:
   return math.log(claim.margin or 1) if claim.is_ratio else claim.margin
 
 
-def _side(claim: Claim, interval: Interval, rounding: float) -> str:
+def _side(claim: Claim, interval: intervals.Interval, rounding: float) -> str:
   """The verdict on the interval of a difference, or of a ratio's logarithm."""
   (low, high), margin = interval, _margin(claim)
   if claim.direction in ("within", "ratio_within"):
-    return inside(interval, (-margin, margin), rounding)
+    return verdicts.inside(interval, (-margin, margin), rounding)
   if claim.direction in ("less", "ratio_less"):
     low, high = -high, -low
   if low > margin + rounding:
-    return HOLDS
-  return FAILS if high <= margin + rounding else UNDECIDED
+    return verdicts.HOLDS
+  return verdicts.FAILS if high <= margin + rounding else verdicts.UNDECIDED
 
 
 def _distance(

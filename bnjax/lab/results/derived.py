@@ -1,15 +1,7 @@
 """Metrics that follow from curves: first steps, extremes, growth per layer.
 
-- `steps_to`: the first recorded step at which a metric is on the wanted side of
-  a threshold. A seed that never is has the last recorded step, known to be *at
-  least* that: see `Curve.bounds`.
-- `max`, `min`: the greatest and the least finite value over the recorded steps.
-- `range`: the one minus the other: how far a value wandered.
-- `growth`: the geometric mean, over neighbouring layers from the first to the
-  last, of the later one's value over the earlier one's, which is
-  (v_last / v_first)^(1 / (n - 1)) of n layers.
-- `distance`: the mean over the steps of a published curve of |log10 (v / p)|, v
-  being the value and p the published one.
+A seed whose rows end before a curve's last step has no value of what is over
+all steps, as more of them could change it.
 """
 
 from collections.abc import Sequence
@@ -24,17 +16,11 @@ from bnjax.lab.results.published import PublishedCurve
 def steps_to(
   curve: Curve, threshold: float, *, at_least: bool, name: str
 ) -> Curve:
-  """The first recorded step at which a curve is beyond a threshold.
+  """The first recorded step on the wanted side of a threshold.
 
-  Args:
-    curve: any metric.
-    threshold: reached where the metric equals it.
-    at_least: whether it is reached from below; a loss's is from above.
-    name: the metric's name.
-
-  Returns:
-    One step, the curve's last. A seed whose rows end before that without
-    having reached the threshold may yet reach it, and has no value.
+  A seed that never is there has the curve's last step, known to be *at least*
+  that: see `Curve.bounds`. A loss's threshold is reached from above, which is
+  not `at_least`.
   """
   beyond = curve.values >= threshold if at_least else curve.values <= threshold
   steps = np.asarray(curve.steps)
@@ -52,16 +38,10 @@ def steps_to(
 
 
 def extreme(curve: Curve, kind: str, *, name: str) -> Curve:
-  """The greatest or least value of each seed, or their difference.
+  """The greatest or least finite value of each seed (max, min), or range.
 
-  Args:
-    curve: any metric.
-    kind: max, min or range.
-    name: the metric's name.
-
-  Returns:
-    One step, the curve's last; a seed whose rows end before has no value, and
-    one that was never finite has NaN.
+  The range, which is the one minus the other, says how far a value wandered. A
+  seed that was never finite has NaN.
   """
   finite = np.isfinite(curve.values)
   over = pd.DataFrame(np.where(finite, curve.values, np.nan)).T
@@ -80,13 +60,9 @@ def extreme(curve: Curve, kind: str, *, name: str) -> Curve:
 def growth(layers: Sequence[Curve], *, name: str) -> Curve | None:
   """The factor per layer by which a value grows from the first to the last.
 
-  Args:
-    layers: the value's curves, of at least two layers.
-    name: the metric's name.
-
-  Returns:
-    A curve over the steps and seeds that all layers have, NaN where a value is
-    not positive; None without any in common.
+  Of n layers that is (v_last / v_first)^(1 / (n - 1)), the geometric mean over
+  neighbours, at the steps and seeds that all have; NaN where a value is not
+  positive. None without any step or seed in common.
   """
   first, last = layers[0], layers[-1]
   steps = sorted(set.intersection(*(set(curve.steps) for curve in layers)))
@@ -110,14 +86,9 @@ def distance(
 ) -> Curve | None:
   """How far each seed's curve is from a published one, in powers of ten.
 
-  Args:
-    curve: any metric.
-    published: of the same; its values are positive.
-    name: the metric's name.
-
-  Returns:
-    One step, the last published one; NaN where a value is not positive. None
-    where the curve lacks a published step.
+  It is the mean over the published steps of |log10 (v / p)|, v being the value
+  and p the published one; NaN where a value is not positive, None where the
+  curve lacks a published step.
   """
   if not {*published.steps} <= {*curve.steps}:
     return None

@@ -32,11 +32,7 @@ class Figure(Checked):
   arms: tuple[str, ...] = ()
 
   def named_metrics(self) -> list[str]:
-    """The names of metrics that it needs.
-
-    Those that it looks at point by point are not among them: see
-    `recorded_metrics`.
-    """
+    """The names of metrics that it needs."""
     return []
 
   def recorded_metrics(self) -> list[str]:

@@ -14,14 +14,10 @@ from bnjax.lab.results.rules import Rules
 
 
 def figures(rules: Rules, config: Mapping[str, Any]) -> dict[str, Figure]:
-  """The figures of some rules, by name; a heat map has its axes named.
-
-  Args:
-    rules: the rules.
-    config: the config of what was trained: its grid has the axes.
+  """The figures of some rules, by name; heat maps have their axes named.
 
   Raises:
-    ValueError: there is no such axis; the one-line message names the figure.
+    ValueError: the config's grid has no such axis; in one line.
   """
   return {
     name: _with_axes(figure, f"figures.{name}", config)
@@ -32,13 +28,10 @@ def figures(rules: Rules, config: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def without_outside(rules: Rules) -> tuple[Rules, dict[str, str]]:
-  """The rules without the figures of code from outside.
+  """The rules without figures of code from outside, and a line for each.
 
   Reading somebody's results runs none of their code: recorded rules are drawn
   without it, those of a config file that the reader names with it.
-
-  Returns:
-    The rules, and for each figure that is left out a line that says so.
   """
   outside = {
     name: figure

@@ -25,15 +25,13 @@ _FORMATS = (".csv", ".parquet")
 
 
 def frame(workdir: str | os.PathLike[str]) -> pd.DataFrame:
-  """The metrics of a run: a row for each arm, seed, grid point and step.
-
-  Args:
-    workdir: the work directory of a run, or what was kept of one.
+  """The metrics of a run, or of what was kept of one.
 
   Returns:
-    The columns `arm`, `seed`, a column for each field of the grid by its dotted
-    name, `step`, a column for each metric and time (NaN where it was not finite
-    or not recorded), and `diverged_step` where a run diverged.
+    A row for each arm, seed, grid point and step, in the columns `arm`, `seed`,
+    one for each field of the grid by its dotted name, `step`, one for each
+    metric and time (NaN where it was not finite or not recorded), and
+    `diverged_step` where a run diverged.
 
   Raises:
     FileNotFoundError, ValueError: as `read_workdir`.
@@ -49,9 +47,6 @@ def frame(workdir: str | os.PathLike[str]) -> pd.DataFrame:
 
 def probe_frame(workdir: str | os.PathLike[str]) -> pd.DataFrame:
   """What probes saw in a run: a row for each number.
-
-  Args:
-    workdir: the work directory of a run.
 
   Returns:
     The columns of `frame` up to `step`; `probe`; `layer`; `index`, the place of
@@ -76,13 +71,9 @@ def write_table(
 ) -> list[pathlib.Path]:
   """Writes `frame`, and `probe_frame` if there are probes, for other programs.
 
-  Args:
-    workdir: the work directory of a run, or what was kept of one.
-    path: FILE.csv or FILE.parquet; the probes' is FILE-probes.csv. In CSV a
-      text that a spreadsheet would take for a formula has an apostrophe ahead.
-
-  Returns:
-    The files.
+  The files are `path`, which is FILE.csv or FILE.parquet, and FILE-probes.csv.
+  In CSV a text that a spreadsheet would take for a formula has an apostrophe
+  ahead.
 
   Raises:
     ValueError: the name ends otherwise.

@@ -35,6 +35,7 @@ from bnjax.lab.results.aggregate import (
 )
 from bnjax.lab.results.points import (
   Point,
+  by_size,
   grid_axes,
   is_number,
   matches,
@@ -145,11 +146,7 @@ class Grid:
     )
 
   def derive(self, name: str) -> Curve | None:
-    """A metric that follows from all points, see above; None if `name` is not.
-
-    Returns:
-      A curve over the steps that every point of a seed has.
-    """
+    """A metric that follows from all points, see above, over their steps."""
     if name == TRAINED:
       return self._over_points(name, self.metric, self._trained_fraction)
     if name.startswith(BEST):
@@ -227,15 +224,10 @@ class Grid:
 def grids(
   config: Mapping[str, Any], rows: Iterable[Row], rules: Rules = PLAIN
 ) -> dict[str, Grid]:
-  """The grid of every arm whose rows have points.
+  """The grid of every arm whose rows have points, in the order of values.
 
-  Args:
-    config: its `grid` says which points there should be.
-    rules: they say which points count as trained.
-    rows: of metrics; those without a point are passed over.
-
-  Returns:
-    Arm -> grid, its points in the order of their values.
+  The config's `grid` says which points there should be, and the rules which of
+  them count as trained. Rows without a point are passed over.
 
   Raises:
     ValueError: a row is not as it should be, see `Table`.
@@ -251,7 +243,9 @@ def grids(
     fields = [field for field in axes if field in known]
     fields += sorted(known - set(fields))
     values = [tuple(dict(p).get(field) for field in fields) for p in own_points]
-    order = sorted(range(len(values)), key=lambda place: _order(values[place]))
+    order = sorted(
+      range(len(values)), key=lambda place: [*map(by_size, values[place])]
+    )
     found[arm] = Grid(
       arm=arm,
       fields=tuple(fields),
@@ -263,11 +257,3 @@ def grids(
       threshold=rules.grid_threshold,
     )
   return found
-
-
-def _order(values: Iterable[Any]) -> list[tuple[bool, float, str]]:
-  """Numbers by size, before names by their letters."""
-  return [
-    (False, float(v), "") if is_number(v) else (True, 0.0, str(v))
-    for v in values
-  ]

@@ -79,12 +79,7 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
 def welch_interval(a: Sample, b: Sample) -> Interval:
   """The 95% interval of a difference of means, of unequal variances.
 
-  Args:
-    a: the first sample, of two or more values.
-    b: the second, likewise.
-
-  Returns:
-    The interval of `a.mean - b.mean`; a point where neither sample varies.
+  Both samples are of two or more values; it is a point where neither varies.
   """
   difference = a.mean - b.mean
   square_a, square_b = a.sample_std**2 / a.n, b.sample_std**2 / b.n
@@ -118,12 +113,9 @@ def exps(interval: Interval | None) -> Interval | None:
 def p_value(distance: float, values: Sequence[float] | np.ndarray) -> float:
   """The p at which the interval of 1 - p of a mean reaches so far to one side.
 
-  It is that of a two-sided t test, of which only one side counts.
-
-  Args:
-    distance: from the mean to the margin: above 0 if the mean is where it was
-      claimed to be.
-    values: two or more finite ones.
+  It is that of a two-sided t test, of which only one side counts: the distance
+  from the mean to the margin is above 0 if the mean is where it was claimed to
+  be.
   """
   array = np.asarray(values, np.float64)
   error = float(array.std(ddof=1)) / math.sqrt(array.size)
@@ -137,14 +129,10 @@ def holm(ps: Sequence[float]) -> list[float]:
   """Holm's correction of the p-values of several tests, in their order.
 
   Taken together, the chance that any test is below a level by luck is at most
-  that level.
+  that level (S. Holm, Scandinavian Journal of Statistics 6, 1979).
 
   >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
   [0.03, 0.06, 0.06]
-
-  Reference:
-    S. Holm, "A simple sequentially rejective multiple test procedure",
-    Scandinavian Journal of Statistics 6, 1979.
   """
   found, least = [0.0] * len(ps), 0.0
   for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
@@ -156,14 +144,10 @@ def holm(ps: Sequence[float]) -> list[float]:
 def estimate(values: Sequence[float] | np.ndarray) -> Estimate:
   """Describes the values of one metric, one per seed.
 
-  A value that is not finite (a loss that overflowed) has no place in a mean
-  and is not dropped either: the mean is of the finite ones and `finite` of
-  `n` says how many they are.
+  The mean is of the finite ones, and `finite` of `n` says how many they are.
 
-  >>> estimate([0.25, 0.75]).mean
-  0.5
-  >>> estimate([0.5, float("nan")])[-2:]
-  (2, 1)
+  >>> estimate([0.25, 0.75]).mean, estimate([0.5, float("nan")])[-2:]
+  (0.5, (2, 1))
   """
   array = np.asarray(values, np.float64)
   finite = array[np.isfinite(array)]

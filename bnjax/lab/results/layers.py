@@ -37,14 +37,9 @@ class Profile(NamedTuple):
 
 
 def chosen(patterns: Sequence[str], seen: Sequence[str]) -> list[str]:
-  """The layers that patterns name, in their order.
+  """The layers that patterns such as "*/kernel" name, in their order.
 
-  Args:
-    patterns: names, or patterns of file names such as "*/kernel"; none for all.
-    seen: the layers that there are.
-
-  Returns:
-    Those of `seen` that are named, once each.
+  All that were seen if there are no patterns.
   """
   found = [
     layer

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from bnjax.lab.results import derived
+from bnjax.lab.results import derived, names
 from bnjax.lab.results.aggregate import (
   Curve,
   curves,
@@ -11,16 +11,6 @@ from bnjax.lab.results.aggregate import (
   is_time,
 )
 from bnjax.lab.results.grids import LARGEST, PLAIN, Grid, grids
-from bnjax.lab.results.names import (
-  Distance,
-  Extreme,
-  Growth,
-  Metric,
-  Name,
-  Probe,
-  StepsTo,
-  parse_name,
-)
 from bnjax.lab.results.points import short_names
 from bnjax.lab.results.probes import Probes
 from bnjax.lab.results.rows import Row, Table
@@ -75,13 +65,7 @@ class Measured:
     probes: Iterable[Row] = (),
     rules: Rules = PLAIN,
   ):
-    """Groups the rows.
-
-    Args:
-      config: the resolved config as a nested dictionary.
-      rows: of metrics.
-      probes: of probes.
-      rules: how it is judged and what is shown of it.
+    """Groups rows of metrics and of probes.
 
     Raises:
       ValueError: a row is not as it should be, see `Table`.
@@ -107,42 +91,39 @@ class Measured:
     return [m for name, m in self.plain if name == arm and not is_time(m)]
 
   def curve(self, arm: str, name: str) -> Curve | None:
-    """What `name` (see `names`) is for each seed, over steps.
-
-    Returns:
-      The curve, of that name; None where the arm has no such measurement.
+    """What `name` (see `names`) is for each seed, over steps, if anything.
 
     Raises:
       ValueError: `name` is not a name, or does not lead to one number.
     """
     key = arm, name
     if key not in self._found:
-      self._found[key] = self.find(arm, parse_name(name), name)
+      self._found[key] = self.find(arm, names.parse_name(name), name)
     return self._found[key]
 
-  def find(self, arm: str, name: Name, text: str = "") -> Curve | None:
+  def find(self, arm: str, name: names.Name, text: str = "") -> Curve | None:
     """As `curve`, of a name that is parsed; `text` is the curve's."""
     match name:
-      case Metric():
+      case names.Metric():
         return self._metric(arm, name)
-      case Probe():
+      case names.Probe():
         return self.probes.curve(arm, name)
-      case StepsTo():
+      case names.StepsTo():
         if inner := self.find(arm, name.of, text):
           return derived.steps_to(
             inner, name.threshold, at_least=name.at_least, name=text
           )
         return None
-      case Extreme():
+      case names.Extreme():
         inner = self.find(arm, name.of, text)
         return inner and derived.extreme(inner, name.kind, name=text)
-      case Growth():
+      case names.Growth():
         found = [self.probes.curve(arm, layer) for layer in name.layers]
         whole = [curve for curve in found if curve is not None]
         if len(whole) < len(found):
           return None
         return derived.growth(whole, name=text)
-      case Distance():
+      case names.Distance():
         inner = self._metric(arm, name.of)
         key = arm, name.of.metric
         for line in self.rules.curves:
@@ -150,7 +131,7 @@ class Measured:
             return derived.distance(inner, line, name=text)
         return None
 
-  def _metric(self, arm: str, name: Metric) -> Curve | None:
+  def _metric(self, arm: str, name: names.Metric) -> Curve | None:
     grid = self.grids.get(arm)
     if grid is None:
       return None if name.point else self.plain.get((arm, name.metric))
@@ -164,18 +145,13 @@ class Measured:
     It is the last step the arm is to train for, so that an unfinished run is
     not judged; a probe may have looked at no later step than some earlier one.
     """
-    if _of_probe(parse_name(name)) and (curve := self.curve(arm, name)):
+    probed = isinstance(names.recorded(names.parse_name(name))[0], names.Probe)
+    if probed and (curve := self.curve(arm, name)):
       return curve.last_step
     return self.steps.get(arm, 0)
 
   def values(self, arm: str, name: str, step: int | None = None) -> Values:
-    """A metric of each seed at a step.
-
-    Args:
-      arm: the arm.
-      name: the metric, see `names`.
-      step: the step; `final_step` if None.
-    """
+    """A metric of each seed at a step; at `final_step` if None."""
     at = self.final_step(arm, name) if step is None else step
     curve = self.curve(arm, name)
     if curve is None:
@@ -189,25 +165,12 @@ class Measured:
     return Values(numbers, bounds, at, shared, above)
 
 
-def _of_probe(name: Name) -> bool:
-  match name:
-    case Probe() | Growth():
-      return True
-    case StepsTo() | Extreme():
-      return _of_probe(name.of)
-  return False
-
-
 def _above(
   grid: Grid, name: str, largest: Mapping[int, float], bounds: Mapping[int, int]
 ) -> dict[int, float]:
   """Seed -> the grid's next value, where `name` is a largest one.
 
-  Args:
-    grid: of an arm.
-    name: of a metric.
-    largest: seed -> value.
-    bounds: seed -> not 0 where the value is at the axis' end.
+  Seeds whose largest value is the end of the axis have none.
   """
   shorts = {LARGEST + s: field for field, s in short_names(grid.fields).items()}
   if name not in shorts:

@@ -10,14 +10,7 @@ from bnjax.lab.results.settings import setting
 
 
 def missing_rows(measured: Measured) -> list[str]:
-  """What an unfinished run lacks, one line an arm and kind.
-
-  Args:
-    measured: the records; their config says what there should be.
-
-  Returns:
-    The lines; none for a finished run.
-  """
+  """What an unfinished run lacks, one line an arm and kind."""
   notices = []
   runs = measured.rows.frame
   runs = dict(list(runs.groupby("arm", observed=True)))
@@ -56,12 +49,7 @@ def missing_rows(measured: Measured) -> list[str]:
 def _last_steps(frame: pd.DataFrame, of: Any) -> "pd.Series[int]":
   """The last step at which each run recorded any metric; 0 for none.
 
-  Args:
-    frame: rows, see `Table`.
-    of: what tells runs apart beside their seeds, for each row.
-
-  Returns:
-    int64, by that and by seed.
+  A run is told apart by its seed and by what `of` says of its rows.
   """
   some = frame[Table(frame).metrics].notna().any(axis="columns")
   steps = frame["step"].where(some, 0)

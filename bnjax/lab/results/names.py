@@ -94,6 +94,16 @@ class Distance:
 Name = Metric | Probe | StepsTo | Extreme | Growth | Distance
 
 
+def recorded(name: Name) -> tuple[Metric | Probe, ...]:
+  """The metrics of rows, or numbers of probes, that a name is computed from."""
+  match name:
+    case Metric() | Probe():
+      return (name,)
+    case Growth():
+      return name.layers
+  return recorded(name.of)
+
+
 def parse_name(text: str) -> Name:
   """Reads a name.
 
@@ -220,10 +230,8 @@ def words(text: str) -> str:
   >>> words("growth:gradient_variance/activation_{1..18}")
   'growth per layer of gradient variance, activation 18 to 1'
   """
-  try:
-    return _words(parse_name(text))
-  except ValueError:
-    return text.replace("_", " ")
+  name = _parsed(text)
+  return _words(name) if name else text.replace("_", " ")
 
 
 def is_fraction(text: str) -> bool:
@@ -232,10 +240,7 @@ def is_fraction(text: str) -> bool:
   >>> is_fraction("max:test_accuracy"), is_fraction("loss")
   (True, False)
   """
-  try:
-    name = parse_name(text)
-  except ValueError:
-    return False
+  name = _parsed(text)
   while isinstance(name, Extreme):
     name = name.of
   last = name.metric if isinstance(name, Metric) else ""
@@ -244,10 +249,14 @@ def is_fraction(text: str) -> bool:
 
 def counts_steps(text: str) -> bool:
   """Whether a metric is a number of training steps."""
+  return isinstance(_parsed(text), StepsTo)
+
+
+def _parsed(text: str) -> Name | None:
   try:
-    return isinstance(parse_name(text), StepsTo)
+    return parse_name(text)
   except ValueError:
-    return False
+    return None
 
 
 def _words(name: Name) -> str:

@@ -37,29 +37,31 @@ def _frozen(value: Any) -> Any:
 
 
 def grid_axes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-  """The fields of a config's grid and the values of each.
-
-  Args:
-    config: its `grid` has dotted fields, or nested groups of fields.
-
-  Returns:
-    Dotted field -> values, in the config's order; empty without a grid.
+  """The fields of a config's grid, dotted, and the values of each.
 
   >>> grid_axes({"grid": {"optimizer": {"learning_rate": [1, 2]}}})
   {'optimizer.learning_rate': (1, 2)}
   """
-  axes: dict[str, tuple[Any, ...]] = {}
+  return {
+    field: tuple(value if isinstance(value, list | tuple) else (value,))
+    for field, value in flat(config.get("grid") or {}).items()
+    if not isinstance(value, Mapping)  # an empty group
+  }
 
-  def visit(prefix: str, group: Mapping[str, Any]) -> None:
-    for key, value in group.items():
-      if isinstance(value, Mapping):
-        visit(f"{prefix}{key}.", value)
-      else:
-        values = value if isinstance(value, list | tuple) else (value,)
-        axes[f"{prefix}{key}"] = tuple(values)
 
-  visit("", config.get("grid") or {})
-  return axes
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Dotted fields of a nested config.
+
+  >>> flat({"norm": {"name": "none"}, "steps": 10})
+  {'norm.name': 'none', 'steps': 10}
+  """
+  found: dict[str, Any] = {}
+  for key, value in config.items():
+    if isinstance(value, Mapping) and value:
+      found |= flat(value, f"{prefix}{key}.")
+    else:
+      found[f"{prefix}{key}"] = value
+  return found
 
 
 def short_names(fields: Iterable[str]) -> dict[str, str]:
@@ -86,6 +88,13 @@ def is_number(value: Any) -> bool:
   )
 
 
+def by_size(value: Any) -> tuple[bool, float, str]:
+  """A key that sorts numbers by size, before names by their letters."""
+  if is_number(value):
+    return False, float(value), ""
+  return True, 0.0, str(value)
+
+
 def common_ratio(values: Sequence[Any]) -> float | None:
   """The factor between neighbouring values, if it is the same throughout.
 
@@ -100,10 +109,9 @@ def common_ratio(values: Sequence[Any]) -> float | None:
 
 
 def same_value(one: Any, other: Any) -> bool:
-  """Whether two values of a field are meant to be the same.
+  """Whether two values of a field are the same, numbers to nine digits.
 
-  Numbers are compared to nine digits: one of them may have been through
-  float32's or a person's decimals.
+  One of them may have been through float32's or a person's decimals.
 
   >>> same_value(0.1, 0.1000000000001), same_value("relu", "tanh")
   (True, False)

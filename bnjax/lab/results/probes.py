@@ -70,14 +70,7 @@ class Probes:
     layer: str,
     point: Iterable[tuple[str, Any]] = (),
   ) -> list[Seen]:
-    """What a probe saw at a layer, by seed and step.
-
-    Args:
-      arm: the arm.
-      probe: the probe's name in the config.
-      layer: the layer's name.
-      point: values of the grid's fields, where the arm has one: those runs.
-    """
+    """What a probe saw at a layer, by seed and step; at a point of the grid."""
     frame = self._table.frame
     own = frame.iloc[self._places.get((arm, probe, layer), [])]
     wanted = tuple(point)
@@ -89,10 +82,7 @@ class Probes:
     return [kept[key] for key in sorted(kept)]
 
   def curve(self, arm: str, name: Probe) -> Curve | None:
-    """A number of a probe over steps, for each seed.
-
-    Returns:
-      The curve, named as `name` is; None if nothing was seen.
+    """A number of a probe over steps, for each seed; None if there is none.
 
     Raises:
       ValueError: the index does not lead to one number.

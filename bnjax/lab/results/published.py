@@ -95,14 +95,7 @@ class PublishedNumber(Checked):
   def of_range(
     cls, low: float, high: float, *, relative_to: str | None = None, **rule: Any
   ) -> "PublishedNumber":
-    """A published range, widened by the margin on either side.
-
-    Args:
-      low: the least.
-      high: the greatest.
-      relative_to: as the field.
-      **rule: the other fields.
-    """
+    """A published range, widened by the margin on either side."""
     logs = relative_to is not None or "factor" in rule
     mean = _mean((low, high), logs)
     return cls(low=low, high=high, mean=mean, relative_to=relative_to, **rule)

@@ -50,13 +50,7 @@ def digest(rules: Rules) -> str:
 def write_rules(
   folder: str | os.PathLike[str], rules: Rules, first: Rules | None = None
 ) -> None:
-  """Writes `rules.json`.
-
-  Args:
-    folder: the work directory.
-    rules: how it is judged.
-    first: the rules when training began, if it has begun before.
-  """
+  """Writes `rules.json`; `first` are those when training began, if others."""
   first = rules if first is None else first
   whole: dict[str, Any] = {"digest": digest(first), "rules": rules.to_json()}
   if first != rules:

@@ -34,12 +34,8 @@ class Rows(NamedTuple):
 def to_strict(value: Any) -> Any:
   """Turns a value into what strict JSON can hold.
 
-  Args:
-    value: nested mappings, sequences, sets, scalars and NumPy arrays.
-
-  Returns:
-    Dictionaries, lists, strings, numbers, booleans and None, where a number
-    that is not finite has become None.
+  Mappings, sequences, sets and arrays become dictionaries and lists; a number
+  that is not finite becomes None.
 
   Raises:
     TypeError: a value of another kind, such as a function.
@@ -197,12 +193,7 @@ def _mend(path: pathlib.Path) -> None:
 
 
 def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-  """Appends a chunk of rows in one write and flush.
-
-  Args:
-    path: the JSON-lines file; it and its folder are made where missing.
-    rows: mappings; numbers that are not finite are written as null.
-  """
+  """Appends rows in one write and flush; makes file and folder if missing."""
   path = pathlib.Path(path)
   text = "".join(_dumps(row) + "\n" for row in rows)
   path.parent.mkdir(parents=True, exist_ok=True)
@@ -228,33 +219,19 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def read_rows(path: Path) -> Rows:
-  """Reads a JSON-lines file, passing over a torn last line.
-
-  Args:
-    path: a file that `append_rows` wrote, perhaps still being written.
-
-  Returns:
-    The rows, and a notice if the last line was torn.
+  """Reads a file of `append_rows`, perhaps still being written.
 
   Raises:
     FileNotFoundError: there is no such file.
     ValueError: a line before the last is not a JSON object, or the file cannot
-      be read.
+      be read. A torn last line is passed over, with a notice.
   """
   notices: list[str] = []
   return Rows(list(each_row(path, notices)), notices)
 
 
 def each_row(path: Path, notices: list[str]) -> Iterator[dict[str, Any]]:
-  """The rows of a JSON-lines file one by one, see `read_rows`.
-
-  Args:
-    path: the file.
-    notices: gets a line if the last line is torn.
-
-  Yields:
-    Each row.
-  """
+  """The rows one by one, see `read_rows`; a torn last line adds a notice."""
   path = pathlib.Path(path)
   with reading(path) as file:
     for number, line in enumerate(file, start=1):

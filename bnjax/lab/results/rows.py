@@ -121,11 +121,7 @@ def _written(value: Any) -> Any:
 def read_table(
   path: str | os.PathLike[str], *, probes: bool = False
 ) -> tuple[Table, list[str]]:
-  """Reads the rows of a JSON-lines file.
-
-  Args:
-    path: `metrics.jsonl` or `probes.jsonl`, perhaps still being written.
-    probes: whether it is the latter.
+  """Reads `metrics.jsonl`, or `probes.jsonl`, perhaps still being written.
 
   Returns:
     The rows, and a notice if the last line was torn.

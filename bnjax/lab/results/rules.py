@@ -211,14 +211,7 @@ def within(
 ) -> Claim:
   """The claim that two arms differ by less than a margin: see `greater`.
 
-  Args:
-    margin: a difference, or the factor of a ratio.
-    text: the claim in words.
-    arm: of the config.
-    versus: as of `greater`.
-    metric: what is compared, at the last step.
-    ratio: whether the margin is a factor.
-    **fields: further fields of `Claim`.
+  The margin is a difference, or the factor of a ratio.
   """
   direction: _Direction = "ratio_within" if ratio else "within"
   return Claim(

@@ -41,7 +41,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bnjax.lab.results import aggregate, verdicts
+from bnjax.lab.results import aggregate
 from bnjax.lab.results.claims import judge_claim
 from bnjax.lab.results.grid_summary import grid_summary
 from bnjax.lab.results.intervals import Interval, estimate, exps, holm
@@ -59,6 +59,7 @@ from bnjax.lab.results.records import to_strict
 from bnjax.lab.results.rows import Row
 from bnjax.lab.results.rules import Rules
 from bnjax.lab.results.settings import setting
+from bnjax.lab.results.verdicts import Verdict, judge_published
 
 NONE = Recorded()
 
@@ -70,17 +71,7 @@ def summarize(
   probes: Iterable[Row] = (),
   recorded: Recorded = NONE,
 ) -> dict[str, Any]:
-  """Summarizes the rows of a run and judges its published numbers and claims.
-
-  Args:
-    config: the resolved config as a nested dictionary.
-    environment: holds `datasets`, a list of what describes each.
-    rows: of metrics, of a finished run or of a part of one.
-    probes: rows of probes.
-    recorded: the rules, and those that training began with.
-
-  Returns:
-    The dictionary described above, strict JSON.
+  """Summarizes a run, or a part of one, and judges it by its rules.
 
   Raises:
     ValueError: a row is not as it should be, or a rule asks for what there
@@ -152,14 +143,12 @@ def _entry(
   ours = estimate(list(values.numbers.values()))
   dataset = setting(measured.config, arm, "dataset", "name")
   signs = list(values.bounds.values())
-  judged, published, room, changed = verdicts.Verdict(""), None, None, ""
+  judged, published, room, changed = Verdict(verdict=""), None, None, ""
   if rule is not None:
     theirs = None
     if rule.relative_to is not None:
       theirs = measured.values(rule.relative_to, metric, step)
-    judged = verdicts.judge_published(
-      values, rule, dataset=dataset, theirs=theirs
-    )
+    judged = judge_published(values, rule, dataset=dataset, theirs=theirs)
     published = dataclasses.asdict(rule)
     del published["arm"], published["metric"]
     room = exps(rule.room) if rule.on_logs else rule.room
@@ -207,21 +196,14 @@ def _claims(measured: Measured, recorded: Recorded) -> list[dict[str, Any]]:
   return [
     {"name": name}
     | dataclasses.asdict(rule)
+    | judged[name]._asdict()
     | {
-      "difference": found.difference,
-      "interval": _listed(found.interval),
-      "ratio": found.ratio,
-      "ratio_interval": _listed(found.ratio_interval),
-      "bound": found.bound,
-      "seeds": found.seeds,
-      "verdict": found.verdict,
-      "needed": found.needed,
-      "p": found.p,
+      "interval": _listed(judged[name].interval),
+      "ratio_interval": _listed(judged[name].ratio_interval),
       "p_holm": corrected.get(name),
-      "reason": found.reason,
       "changed": change(rule, first.get(name)),
     }
-    for (name, rule), found in zip(rules.items(), judged.values(), strict=True)
+    for name, rule in rules.items()
   ]
 
 

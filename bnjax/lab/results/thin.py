@@ -6,26 +6,35 @@
                 "values": {metric: [[value of each seed] of each point]},
                 "diverged": [[[seed, step], ...] of each point]}],
      "diverged": {arm: [[seed, step], ...]},
-     "judged": see `judged`}
+     "judged": [{"arm", "name": a metric, or PROBE/LAYER[INDEX],
+                 ["point": {field: value}], "seeds", "steps", "values"}]}
 
 Values have six digits; null where one was not finite or not recorded. Of a
 curve with many steps some are left out, never the first or the last; of a grid
-there is the last step alone. What the rules look at is there whole.
+there is the last step alone.
+
+What rules look at is in `judged` whole, with all its digits, so that a run can
+be judged again; but for what a grid as a whole gives, which follows from the
+last value at every point.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnjax.lab.results.aggregate import Curve, is_time
+from bnjax.lab.results import names
+from bnjax.lab.results.aggregate import Curve, is_time, spaced
 from bnjax.lab.results.grids import Grid
-from bnjax.lab.results.judged import judged, judged_rows
+from bnjax.lab.results.layers import profiles
 from bnjax.lab.results.measured import Measured
+from bnjax.lab.results.points import matches
 
 # Numbers of all curves together: about a quarter of a megabyte.
 _NUMBERS = 30_000
 _STEPS = 60
+
+_Row = dict[str, Any]
 
 
 def thin(measured: Measured) -> dict[str, Any]:
@@ -36,12 +45,12 @@ def thin(measured: Measured) -> dict[str, Any]:
   lines = sum(len(curve.seeds) for curve in curves)
   steps = min(_STEPS, max(2, _NUMBERS // max(lines, 1)))
   return {
-    "curves": [_curve(curve, steps) for curve in curves],
+    "curves": [_thinned(curve, steps) for curve in curves],
     "grids": [_grid(grid) for grid in measured.grids.values()],
     "diverged": {
       arm: _pairs(runs) for arm, runs in measured.diverged.items() if runs
     },
-    "judged": judged(measured),
+    "judged": _judged(measured),
   }
 
 
@@ -54,9 +63,9 @@ class Thick(NamedTuple):
     probes: as of `probes.jsonl`, of what rules look at.
   """
 
-  rows: list[dict[str, Any]]
-  judged: list[dict[str, Any]]
-  probes: list[dict[str, Any]]
+  rows: list[_Row]
+  judged: list[_Row]
+  probes: list[_Row]
 
 
 def thick(kept: Mapping[str, Any]) -> Thick:
@@ -67,10 +76,9 @@ def thick(kept: Mapping[str, Any]) -> Thick:
   """
   try:
     rows = [
-      {"arm": curve["arm"], "seed": seed, "step": step, curve["metric"]: value}
+      row | {curve["metric"]: value}
       for curve in kept["curves"]
-      for seed, values in zip(curve["seeds"], curve["values"], strict=True)
-      for step, value in zip(curve["steps"], values, strict=True)
+      for row, value in _numbers(curve)
     ]
     rows += [row for grid in kept["grids"] for row in _rows_of_grid(grid)]
     rows += [
@@ -78,46 +86,143 @@ def thick(kept: Mapping[str, Any]) -> Thick:
       for arm, runs in kept.get("diverged", {}).items()
       for seed, step in runs
     ]
-    judged_metrics, probes = judged_rows(kept.get("judged", ()))
+    return Thick(rows, *_judged_rows(kept.get("judged", ())))
   except (KeyError, TypeError, AttributeError):
     raise ValueError(
       "metrics.json is not as this version writes it: export the run again"
     ) from None
-  return Thick(rows, judged_metrics, probes)
 
 
-def _rows_of_grid(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
-  rows = []
-  diverged = grid.get("diverged") or [[]] * len(grid["points"])
-  for place, values in enumerate(grid["points"]):
-    point = dict(zip(grid["fields"], values, strict=True))
-    common = {"arm": grid["arm"], "point": point}
-    for column, seed in enumerate(grid["seeds"]):
-      own = {name: found[place][column] for name, found in
-             grid["values"].items()}  # fmt: skip
-      rows.append(common | {"seed": seed, "step": grid["step"]} | own)
-    rows += [
-      common | {"seed": seed, "step": step, "diverged_step": step}
-      for seed, step in diverged[place]
+def _judged(measured: Measured) -> list[dict[str, Any]]:
+  """The numbers that the rules of a run look at."""
+  steps: dict[tuple[str, names.Metric | names.Probe], set[int]] = {}
+  whole: set[tuple[str, names.Metric | names.Probe]] = set()
+  for arm, text, step in _asked(measured):
+    name = names.parse_name(text)
+    for leaf in names.recorded(name):
+      steps.setdefault((arm, leaf), set()).add(step)
+      if isinstance(name, names.StepsTo | names.Extreme):
+        whole.add((arm, leaf))
+  found: list[dict[str, Any]] = []
+  for (arm, leaf), at in steps.items():
+    point = _point(measured, arm, leaf)
+    curve = measured.find(arm, leaf)
+    if curve is None or point is None:
+      continue
+    columns = [
+      place
+      for place, step in enumerate(curve.steps)
+      if step in at or (arm, leaf) in whole
     ]
-  return rows
+    what = {"arm": arm, "name": leaf.metric}
+    found += _whole(curve, columns, what | ({"point": point} if point else {}))
+  return found
 
 
-def _pairs(runs: Mapping[int, int]) -> list[list[int]]:
-  return [[seed, step] for seed, step in runs.items()]
+def _asked(measured: Measured) -> Iterator[tuple[str, str, int]]:
+  """The arm, metric and step of every number that a rule looks at."""
+  rules = measured.rules
+  for number in rules.numbers:
+    for arm in (number.arm, number.relative_to):
+      if arm is not None:
+        yield arm, number.metric, number.step
+        yield arm, number.metric, measured.final_step(arm, number.metric)
+  for line in rules.curves:
+    parts = ("data_loss", "l2_loss") if line.metric == "loss" else ()
+    for metric in (line.metric, *parts):
+      yield from ((line.arm, metric, step) for step in line.steps)
+  for claim in rules.claims.values():
+    sides = [(claim.arm, claim.metric)]
+    if claim.versus_arm is not None:
+      sides.append((claim.versus_arm, claim.versus_metric or claim.metric))
+    for arm, metric in sides:
+      last = measured.final_step(arm, metric)
+      yield arm, metric, last if claim.step is None else claim.step
+  for table in rules.tables.values():
+    for profile in profiles(measured, table):
+      for layer in profile.layers:
+        yield profile.arm, f"{table.probe}/{layer}", profile.step
 
 
-def _curve(curve: Curve, most: int) -> dict[str, Any]:
-  count = len(curve.steps)
-  kept = np.unique(np.linspace(0, count - 1, min(count, most)).round())
-  columns = kept.astype(int)
+def _point(
+  measured: Measured, arm: str, leaf: names.Metric | names.Probe
+) -> dict[str, Any] | None:
+  """The point of a grid that is meant; {} without a grid, None if unclear."""
+  grid = measured.grids.get(arm)
+  if grid is None:
+    return {} if not leaf.point else None
+  pairs = [tuple(zip(grid.fields, own, strict=True)) for own in grid.points]
+  found = [own for own in pairs if leaf.point and matches(own, leaf.point)]
+  return dict(found[0]) if len(found) == 1 else None
+
+
+def _whole(
+  curve: Curve, columns: Sequence[int], what: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+  """All seeds together, or each by itself where their steps differ."""
+  seeds = list(range(len(curve.seeds)))
+  together = curve.present[:, columns].all()
+  for some in [seeds] if together else [[seed] for seed in seeds]:
+    own = [c for c in columns if curve.present[some, c].all()]
+    if own:
+      yield {**what, **_numbers_of(curve, some, own, digits=17)}
+
+
+def _thinned(curve: Curve, most: int) -> dict[str, Any]:
+  what = {"arm": curve.arm, "metric": curve.metric}
+  kept = spaced(len(curve.steps), most)
+  return what | _numbers_of(curve, range(len(curve.seeds)), kept)
+
+
+def _numbers_of(
+  curve: Curve, rows: Sequence[int], columns: Any, digits: int = 6
+) -> dict[str, Any]:
+  """Some seeds and steps of a curve, which `_numbers` reads."""
   return {
-    "arm": curve.arm,
-    "metric": curve.metric,
-    "seeds": list(curve.seeds),
+    "seeds": [curve.seeds[row] for row in rows],
     "steps": [curve.steps[column] for column in columns],
-    "values": _rounded(curve.values[:, columns]),
+    "values": _rounded(curve.values[np.ix_(rows, columns)], digits),
   }
+
+
+def _numbers(one: Mapping[str, Any]) -> Iterator[tuple[_Row, float | None]]:
+  """Each number, with the row that it belongs to."""
+  common = {key: one[key] for key in ("arm", "point") if key in one}
+  for seed, values in zip(one["seeds"], one["values"], strict=True):
+    for step, value in zip(one["steps"], values, strict=True):
+      yield common | {"seed": seed, "step": step}, value
+
+
+def _judged_rows(kept: Iterable[Mapping[str, Any]]) -> tuple[list[_Row], ...]:
+  """The rows of metrics, and those of probes, of what `_judged` kept."""
+  rows: list[_Row] = []
+  probes: dict[str, _Row] = {}
+  numbers: dict[str, dict[tuple[int, ...], float | None]] = {}
+  for one in kept:
+    name = names.parse_name(one["name"])
+    for row, value in _numbers(one):
+      if isinstance(name, names.Probe):
+        row |= {"probe": name.probe, "layer": name.layer}
+        probes[str(row)] = row
+        numbers.setdefault(str(row), {})[name.index] = value
+      else:
+        rows.append(row | {one["name"]: value})
+  return rows, [
+    row | {"values": _array(numbers[key])} for key, row in probes.items()
+  ]
+
+
+def _array(found: Mapping[tuple[int, ...], float | None]) -> Any:
+  """Nested lists with numbers at their places; None where nothing is kept.
+
+  >>> _array({(1,): 5.0}), _array({(): 5.0})
+  ([None, 5.0], 5.0)
+  """
+  size = [max(places) + 1 for places in zip(*found, strict=True)]
+  whole = np.full(size, None, object)
+  for place, value in found.items():
+    whole[place] = value
+  return whole.tolist()
 
 
 def _grid(grid: Grid) -> dict[str, Any]:
@@ -136,8 +241,28 @@ def _grid(grid: Grid) -> dict[str, Any]:
   }
 
 
-def _rounded(values: np.ndarray) -> list[list[float | None]]:
+def _rows_of_grid(grid: Mapping[str, Any]) -> Iterator[_Row]:
+  diverged = grid.get("diverged") or [[]] * len(grid["points"])
+  for place, values in enumerate(grid["points"]):
+    point = dict(zip(grid["fields"], values, strict=True))
+    common = {"arm": grid["arm"], "point": point}
+    for column, seed in enumerate(grid["seeds"]):
+      own = {name: found[place][column] for name, found in
+             grid["values"].items()}  # fmt: skip
+      yield common | {"seed": seed, "step": grid["step"]} | own
+    for seed, step in diverged[place]:
+      yield common | {"seed": seed, "step": step, "diverged_step": step}
+
+
+def _pairs(runs: Mapping[int, int]) -> list[list[int]]:
+  return [[seed, step] for seed, step in runs.items()]
+
+
+def _rounded(values: np.ndarray, digits: int = 6) -> list[list[float | None]]:
   return [
-    [float(f"{value:.6g}") if np.isfinite(value) else None for value in row]
+    [
+      float(f"{value:.{digits}g}") if np.isfinite(value) else None
+      for value in row
+    ]
     for row in values
   ]

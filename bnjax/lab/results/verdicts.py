@@ -53,31 +53,33 @@ class Verdict(NamedTuple):
   """A verdict with what it rests on.
 
   Attributes:
-    verdict: HOLDS, FAILS, UNDECIDED or INCOMPARABLE.
     difference: ours - published (ours / published, if on the log scale), or
       arm - versus; None if not computable.
     interval: its 95% interval, where there is one.
-    reason: why it cannot be compared or is undecided; otherwise empty.
-    seeds: how many seeds, or pairs of them, it rests on.
     ratio: of the two arms, where that is what is judged.
     ratio_interval: its 95% interval, where there is one.
     bound: 1 where the true difference or ratio is known only to be at least
       this one, -1 where at most.
+    seeds: how many seeds, or pairs of them, it rests on.
+    verdict: HOLDS, FAILS, UNDECIDED or INCOMPARABLE.
     needed: how many seeds would decide what is undecided, if their mean and
       spread stayed as they are; None if none would.
     p: the least p at which a claim would hold with an interval of 1 - p.
+    p_holm: the same with Holm's correction for the claims of a run.
+    reason: why it cannot be compared or is undecided; otherwise empty.
   """
 
-  verdict: str
   difference: float | None = None
   interval: Interval | None = None
-  reason: str = ""
-  seeds: int = 0
   ratio: float | None = None
   ratio_interval: Interval | None = None
   bound: int = 0
+  seeds: int = 0
+  verdict: str = INCOMPARABLE
   needed: int | None = None
   p: float | None = None
+  p_holm: float | None = None
+  reason: str = ""
 
 
 def judge_published(
@@ -93,19 +95,10 @@ def judge_published(
   divided by n and is corrected to n - 1. Where the published spread or number
   of seeds is unknown it is the interval of our mean alone.
 
-  A rule with `relative_to` is compared with the ratio of the two arms, paired
-  by seed; on the log scale a published standard deviation counts relative to
-  its mean. A ratio is stated also where it was measured on other data than was
-  published.
-
-  Args:
-    ours: the metric over our seeds.
-    rule: the published number.
-    dataset: the name of the data set ours was measured on.
-    theirs: the metric of the arm `rule.relative_to`.
-
-  Returns:
-    The verdict. The difference is stated wherever there are two numbers.
+  A rule with `relative_to` is compared with the ratio to `theirs`, paired by
+  seed; on the log scale a published standard deviation counts relative to its
+  mean. A difference or ratio is stated also where it was measured on another
+  data set than the published number.
   """
   relative = rule.relative_to is not None
   theirs = theirs if relative and theirs is not None else ours
@@ -116,12 +109,11 @@ def judge_published(
     if not all(0 < number < math.inf for number in [*values, *others]):
       reason = _refusal(ours, rule, dataset)
       reason = reason or "a ratio needs finite numbers above 0"
-      return Verdict(INCOMPARABLE, reason=reason, seeds=len(seeds))
+      return Verdict(reason=reason, seeds=len(seeds))
     values = paired_logs(values, others)
   mine, published = estimate(values), _published(rule)
   say = exp if rule.on_logs else float
   found = Verdict(
-    INCOMPARABLE,
     None if mine.mean is None else say(mine.mean - published.mean),
     seeds=mine.n,
   )
@@ -137,19 +129,37 @@ def judge_published(
   if reason or mine.mean is None or mine.sample_std is None:
     return found._replace(reason=reason)
   sample = Sample(mine.mean, mine.sample_std, mine.n)
-  interval = welch_interval(sample, published)
   size = 1.0 if rule.on_logs else max(abs(mine.mean), abs(rule.mean))
-  verdict = inside(interval, rule.room, ROUNDING * size)
-  stated = exps(interval) if rule.on_logs else interval
-  found = found._replace(verdict=verdict, interval=stated)
-  if verdict != UNDECIDED:
-    return found
-  needed = seeds_to_decide(
-    mine.n,
-    lambda n: inside(
-      welch_interval(sample._replace(n=n), published), rule.room, 0.0
-    ),
+  found = decided(
+    found,
+    lambda n: welch_interval(sample._replace(n=n), published),
+    lambda interval, rounding: inside(interval, rule.room, rounding),
+    ROUNDING * size,
   )
+  if rule.on_logs:
+    found = found._replace(interval=exps(found.interval))
+  return found
+
+
+def decided(
+  found: Verdict,
+  interval: Callable[[int], Interval],
+  side: Callable[[Interval, float], str],
+  rounding: float,
+) -> Verdict:
+  """The verdict on an interval; of an undecided one, what would decide it.
+
+  Args:
+    found: what is known, of so many seeds.
+    interval: of a number of seeds, if mean and spread stayed.
+    side: the verdict on an interval whose ends may be off by a rounding.
+    rounding: of this one.
+  """
+  now = interval(found.seeds)
+  found = found._replace(interval=now, verdict=side(now, rounding))
+  if found.verdict != UNDECIDED:
+    return found
+  needed = seeds_to_decide(found.seeds, lambda n: side(interval(n), 0.0))
   return found._replace(needed=needed, reason=said(needed))
 
 
@@ -170,12 +180,7 @@ def inside(interval: Interval, room: Interval, rounding: float) -> str:
 
 
 def seeds_to_decide(now: int, judge: Callable[[int], str]) -> int | None:
-  """How many seeds would decide; None if more than 10,000.
-
-  Args:
-    now: how many there are, of two or more.
-    judge: the verdict of so many seeds, if mean and spread stayed.
-  """
+  """How many seeds, if mean and spread stayed; None if more than 10,000."""
   decided = lambda n: judge(n) != UNDECIDED
   if not decided(_MOST_SEEDS):
     return None

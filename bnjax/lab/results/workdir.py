@@ -150,16 +150,10 @@ def is_kept(folder: pathlib.Path) -> bool:
 
 
 def write_summary(workdir: str | os.PathLike[str]) -> dict[str, Any]:
-  """Summarizes a finished run into its `summary.json`.
+  """Summarizes a finished run into its `summary.json`, and returns that.
 
   The digests of its files are noted in `SHA256SUMS`: they are as the run left
   them, or readers say which one is not.
-
-  Args:
-    workdir: the work directory.
-
-  Returns:
-    The summary, as `summarize` gives it.
 
   Raises:
     FileNotFoundError, ValueError: as `read_workdir` and `summarize`.

@@ -27,10 +27,10 @@ from bnjax.lab.report.marks import (
   Points,
   Ridge,
 )
-from bnjax.lab.report.on_page import short, spaced, to_plotly
+from bnjax.lab.report.on_page import short, to_plotly
 from bnjax.lab.report.on_paper.end_labels import spread
 from bnjax.lab.report.run import read_run
-from bnjax.lab.results import Curves, Final, Rules, StepsTo
+from bnjax.lab.results import Curves, Final, Rules, StepsTo, aggregate
 from bnjax.lab.results.recorded import Recorded
 
 NASTY = r"$\frac{<script>|$"
@@ -249,7 +249,7 @@ def test_numbers_are_short_and_strict():
   assert short([[float("inf"), 1.0], [0.123456, None]]) == [
     [None, 1], [0.12346, None],
   ]  # fmt: skip
-  assert spaced(10, 3)[::2] == [0, 9]
+  assert aggregate.spaced(10, 3)[::2] == [0, 9]
 
 
 # Labels

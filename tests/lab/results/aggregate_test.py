@@ -6,6 +6,7 @@ from bnjax.lab.results.aggregate import (
   Curve,
   curves,
   diverged_steps,
+  over_seeds,
   total_seconds,
 )
 
@@ -61,7 +62,7 @@ def test_a_null_is_recorded_but_a_missing_row_is_not():
 
 
 def test_statistics_over_seeds_are_of_the_finite_values():
-  mean, least, greatest = curves(ROWS)["b", "loss"].over_seeds()
+  mean, least, greatest = over_seeds(curves(ROWS)["b", "loss"].values)
   np.testing.assert_array_equal(mean, [1.5, 3.0])
   np.testing.assert_array_equal(least, [1.0, 3.0])
   np.testing.assert_array_equal(greatest, [2.0, 3.0])
@@ -70,12 +71,12 @@ def test_statistics_over_seeds_are_of_the_finite_values():
 def test_what_overflowed_has_no_part_in_a_mean():
   values = np.array([[np.inf], [2.0]])
   curve = Curve("a", "growth", (0, 1), (5,), values, values > 0)
-  assert [float(x[0]) for x in curve.over_seeds()] == [2.0, 2.0, 2.0]
+  assert [float(x[0]) for x in over_seeds(curve.values)] == [2.0, 2.0, 2.0]
 
 
 def test_a_step_without_finite_values_has_no_mean():
   curve = curves([row("a", 0, 1, loss=None)])["a", "loss"]
-  assert np.isnan(curve.over_seeds()).all()
+  assert np.isnan(over_seeds(curve.values)).all()
 
 
 def test_of_rows_written_twice_the_last_counts():

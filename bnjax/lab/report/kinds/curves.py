@@ -125,7 +125,7 @@ def _published(
   marks: list[Mark] = []
   datasets: set[str] = set()
   limit = max(float(line.x[-1]) for line in lines)
-  for rule in run.numbers:
+  for rule in run.measured.rules.numbers:
     if rule.metric != metric or rule.arm not in scales or rule.relative_to:
       continue
     color, datasets = run.looks[rule.arm].color, datasets | {rule.dataset}
@@ -145,7 +145,7 @@ def _published(
           filled=False,
         )
       )
-  for line in run.lines:
+  for line in run.measured.rules.curves:
     if line.metric != metric or line.arm not in scales:
       continue
     x = np.array(line.steps, np.float64) * scales[line.arm]

@@ -98,7 +98,7 @@ def _marks(
     if signs:
       arrow = ">" if signs == {1} else "<"
       marks.append(Points(arm, PAGE, x, y, symbol=arrow, size=3))
-  for rule in run.numbers:
+  for rule in run.measured.rules.numbers:
     same = rule.metric == metric and rule.relative_to is None
     if not same or rule.arm not in own or own[rule.arm].step != rule.step:
       continue

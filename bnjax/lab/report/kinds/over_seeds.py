@@ -9,6 +9,7 @@ from bnjax.lab.report.marks import Axis, Line, Panel
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import Look
 from bnjax.lab.report.wording import plural
+from bnjax.lab.results import aggregate
 
 _NEAR = 0.15  # fractions whose ends are no further apart are looked at closely
 
@@ -23,32 +24,22 @@ def mean_line(
 ) -> Line:
   """The mean of some seeds' lines, with the band from least to greatest.
 
-  Args:
-    name: of the line, and its label where any of it is finite.
-    look: its colour and symbol.
-    x: [points].
-    seeds: seed -> [points]; what is not finite is left out.
-    dots: whether every point has a symbol.
+  What is not finite is left out. Every point has a symbol if `dots`.
   """
   values = np.array(list(seeds.values()), np.float64)
-  finite = np.isfinite(values)
-  with np.errstate(divide="ignore", invalid="ignore"):
-    mean = np.where(finite, values, 0).sum(axis=0) / finite.sum(axis=0)
-  low = np.where(finite, values, np.inf).min(axis=0)
-  high = np.where(finite, values, -np.inf).max(axis=0)
-  none = ~finite.any(axis=0)
-  alone = np.count_nonzero(~none) == 1
+  mean, low, high = aggregate.over_seeds(values)
+  shown = np.count_nonzero(~np.isnan(mean))
   several = len(seeds) > 1
   return Line(
     name,
     look.color,
     np.asarray(x, np.float64),
     mean,
-    low=np.where(none, np.nan, low) if several else None,
-    high=np.where(none, np.nan, high) if several else None,
+    low=low if several else None,
+    high=high if several else None,
     seeds=seeds if several else {},
-    symbol=look.mark or ("o" if dots or alone else ""),
-    label="" if none.all() else name,
+    symbol=look.mark or ("o" if dots or shown == 1 else ""),
+    label=name if shown else "",
   )
 
 

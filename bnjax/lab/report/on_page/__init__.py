@@ -13,10 +13,10 @@ import numpy as np
 from bnjax.lab.report import marks
 from bnjax.lab.report.marks import Figure
 from bnjax.lab.report.on_page.layout import layout_of, slider
-from bnjax.lab.report.on_page.numbers import markup_free, short, spaced
+from bnjax.lab.report.on_page.numbers import markup_free, short
 from bnjax.lab.report.on_page.traces import text, traces
 
-__all__ = ["short", "spaced", "to_plotly"]
+__all__ = ["short", "to_plotly"]
 
 Json = dict[str, Any]
 
@@ -26,14 +26,9 @@ _NOTHING: Json = {"x": [], "y": []}
 def to_plotly(
   figure: Figure, frames: Mapping[str, Figure] | None = None
 ) -> Json:
-  """What `Plotly.newPlot` takes, and the caption.
+  """What `Plotly.newPlot` takes: {"data", "layout", "frames"}, without markup.
 
-  Args:
-    figure: what is shown first.
-    frames: what a slider leads to, by label; `figure` is the last of them.
-
-  Returns:
-    {"data", "layout", "frames"}; names in it cannot be markup.
+  Frames are what a slider leads to, by label; `figure` is the last of them.
   """
   data = _data(figure)
   layout = layout_of(figure)

@@ -23,18 +23,6 @@ def short(values: Any, digits: int = 5) -> Any:
   return int(number) if number.is_integer() and abs(number) < 1e6 else number
 
 
-def spaced(count: int, most: int) -> list[int]:
-  """Evenly spaced places, the first and the last among them.
-
-  >>> spaced(3, 5), spaced(100, 4)
-  ([0, 1, 2], [0, 33, 66, 99])
-  """
-  if count <= most:
-    return list(range(count))
-  found = np.linspace(0, count - 1, max(2, most)).round().astype(int)
-  return [int(place) for place in np.unique(found)]
-
-
 def markup_free(text: str) -> str:
   """Text for Plotly, which reads some markup in it."""
   return html.escape(text, quote=False).replace("\n", "<br>")

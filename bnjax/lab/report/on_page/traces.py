@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from bnjax.lab.report import marks
-from bnjax.lab.report.on_page.numbers import markup_free, short, spaced
+from bnjax.lab.report.on_page.numbers import markup_free, short
 from bnjax.lab.report.style import BAND, PAGE, RIDGE, SOFT
+from bnjax.lab.results.aggregate import spaced
 
 Json = dict[str, Any]
 

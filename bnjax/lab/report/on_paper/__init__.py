@@ -77,17 +77,10 @@ def save(
   formats: Sequence[str] = ("png",),
   width: float | None = None,
 ) -> list[pathlib.Path]:
-  """Draws a figure into files.
+  """Draws a figure into a file for each format of `METADATA`.
 
-  Args:
-    figure: what is drawn.
-    folder: where the files go.
-    name: of the files, without the ending; see `check_file_name`.
-    formats: of `METADATA`.
-    width: in inches; that of a page, or more for several columns, if None.
-
-  Returns:
-    A file for each format.
+  The width is that of a page, or more for several columns, if None. For names
+  see `check_file_name`.
   """
   check_file_name(name)
   # It tells each step of embedding a font in a PDF to whoever logs at INFO.

@@ -34,7 +34,7 @@ def set_up(axes: Axes, panel: marks.Panel, width: float) -> None:
       if own.high is not None and first < own.high:
         axes.set_xscale("symlog", linthresh=first, linscale=0.4)
         axis.set_major_locator(
-          ticker.FixedLocator(log_ticks(float(first), own.high))
+          ticker.FixedLocator(_log_ticks(float(first), own.high))
         )
         axis.set_minor_locator(ticker.NullLocator())
 
@@ -63,7 +63,7 @@ def scale(axis: Any, own: marks.Axis) -> None:
     if sum(len(number_text(x)) for x in own.ticks) > 55:
       axis.set_tick_params(labelrotation=45)
   elif kind == "log":
-    _log_ticks(axis, *getattr(axes, f"get_{letter}lim")())
+    _write_powers(axis, *getattr(axes, f"get_{letter}lim")())
   elif kind == "linear":
     whole = abs(high - low) >= 6
     axis.set_major_locator(
@@ -104,7 +104,7 @@ def _power(exponent: float) -> str:
   return "10" + str(round(exponent)).translate(raised)
 
 
-def _log_ticks(axis: Any, low: float, high: float) -> None:
+def _write_powers(axis: Any, low: float, high: float) -> None:
   """Ticks of a logarithmic axis, as plain numbers where they are few."""
   decades = math.log10(high / low) if high > low > 0 else 0.0
   if decades > 5:
@@ -118,10 +118,10 @@ def _log_ticks(axis: Any, low: float, high: float) -> None:
   axis.set_minor_formatter(ticker.NullFormatter())
 
 
-def log_ticks(first: float, last: float) -> list[float]:
+def _log_ticks(first: float, last: float) -> list[float]:
   """0, and round numbers of a logarithmic axis; as many as are legible.
 
-  >>> log_ticks(50, 1000), log_ticks(1, 50000)
+  >>> _log_ticks(50, 1000), _log_ticks(1, 50000)
   ([0, 50.0, 100.0, 200.0, 500.0, 1000.0], [0, 1.0, 10.0, 100.0, 1000.0,
    10000.0])
   """

@@ -22,15 +22,6 @@ def spread(
   It is a regression whose values increase by a gap at least. Where all together
   have no room between the bounds, the gap is what fits.
 
-  Args:
-    places: where each would like to be.
-    gap: the least distance between two.
-    low: no place is below it.
-    high: no place is above it.
-
-  Returns:
-    The new places, in the order of the old ones.
-
   >>> spread([0.5, 0.5], 0.25)
   [0.375, 0.625]
   """
@@ -51,12 +42,8 @@ def label_lines(
 ) -> None:
   """Writes the labels of lines beside their axes, with thin leaders.
 
-  Args:
-    figure: the figure, complete but for the labels.
-    grid: the axes of its panels.
-    panels: what they show.
-    below: whether long labels go under the last panel, each once; those of
-      points always do.
+  The figure is complete but for the labels. If `below`, long ones go under the
+  last panel, each once; those of points always do.
   """
   dots = {mark.label: mark for panel in panels for mark in panel.marks
           if isinstance(mark, Points) and mark.label}  # fmt: skip

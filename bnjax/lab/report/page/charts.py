@@ -8,21 +8,12 @@ from typing import Any
 from bnjax.lab.report.figures import make_figures, wanted
 from bnjax.lab.report.kinds import make
 from bnjax.lab.report.marks import Figure, Line
-from bnjax.lab.report.on_page import spaced, to_plotly
+from bnjax.lab.report.on_page import to_plotly
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.tables import headline_metric
 from bnjax.lab.report.wording import field_name, number_text, sentence
-from bnjax.lab.results.aggregate import is_time, ranked_names
-from bnjax.lab.results.figure_kinds import (
-  Curves,
-  Field,
-  Final,
-  HeatMap,
-  Histograms,
-  Layers,
-  Percentiles,
-  StepsTo,
-)
+from bnjax.lab.results import figure_kinds
+from bnjax.lab.results.aggregate import is_time, ranked_names, spaced
 from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.names import is_fraction, words
 from bnjax.lab.results.points import short_names
@@ -57,10 +48,6 @@ class Chart:
 
 def charts(run: Run, summary: Mapping[str, Any]) -> list[Chart]:
   """The charts of a run, the main one first.
-
-  Args:
-    run: the run.
-    summary: its summary.
 
   Raises:
     ValueError: a figure's options do not fit what was recorded.
@@ -125,21 +112,25 @@ def _has_extent(figure: Figure) -> bool:
 def _is_share(options: Any) -> bool:
   """Whether a figure is of an accuracy, which a reader looks at first."""
   match options:
-    case HeatMap():
+    case figure_kinds.HeatMap():
       return True
-    case Curves() | Final() | Field():
+    case figure_kinds.Curves() | figure_kinds.Final() | figure_kinds.Field():
       return is_fraction(options.metrics[0])
-    case StepsTo():
+    case figure_kinds.StepsTo():
       return is_fraction(options.metric)
   return False
 
 
 def _values(run: Run, asked: Options, summary: Mapping[str, Any]) -> Options:
   """Every seed beside what is published, where no figure shows that."""
-  there = {(metric, own.step) for own in asked.values()
-           if isinstance(own, Final) for metric in own.metrics}  # fmt: skip
+  there = {
+    (metric, own.step)
+    for own in asked.values()
+    if isinstance(own, figure_kinds.Final)
+    for metric in own.metrics
+  }
   steps: dict[int | None, list[str]] = {}
-  for rule in run.numbers:
+  for rule in run.measured.rules.numbers:
     final = run.measured.final_step(rule.arm, rule.metric)
     known = {(rule.metric, rule.step), (rule.metric, None)} & there
     if not rule.relative_to and not (known and rule.step == final):
@@ -149,10 +140,10 @@ def _values(run: Run, asked: Options, summary: Mapping[str, Any]) -> Options:
     steps[None] = [headline]
   title = "Every seed, interval and published number"
   return {
-    f"values {step or ''}".strip(): Final(
+    f"values {step or ''}".strip(): figure_kinds.Final(
       metrics=tuple(dict.fromkeys(metrics)),
       step=step,
-      title=title if run.numbers else "Every seed and interval",
+      title=title if run.measured.rules.numbers else "Every seed and interval",
     )
     for step, metrics in steps.items()
   }
@@ -160,22 +151,27 @@ def _values(run: Run, asked: Options, summary: Mapping[str, Any]) -> Options:
 
 def _others(run: Run, shown: Options) -> Options:
   """What was recorded and no figure shows, a chart each."""
-  alone = {own.metrics[0] for own in shown.values()
-           if isinstance(own, Curves) and len(own.metrics) == 1}  # fmt: skip
+  alone = {
+    own.metrics[0]
+    for own in shown.values()
+    if isinstance(own, figure_kinds.Curves) and len(own.metrics) == 1
+  }
   plain = {m for _, m in run.measured.plain if not is_time(m)}
   found: Options = {
-    f"curves of {metric}": Curves(metrics=(metric,))
+    f"curves of {metric}": figure_kinds.Curves(metrics=(metric,))
     for metric in ranked_names(plain)
     if metric not in alone
   }
   for grid in list(run.measured.grids.values())[:1]:
     x, y = (*grid.fields, "", "")[:2]
-    maps = [own for own in shown.values() if isinstance(own, HeatMap)]
+    maps = [
+      own for own in shown.values() if isinstance(own, figure_kinds.HeatMap)
+    ]
     seen = {own.metric or grid.metric for own in maps}
     for metric in grid.metrics if y else ():
       if metric not in seen and not is_time(metric):
-        like = maps[0] if maps else HeatMap(x=x, y=y)
-        found[f"map of {metric}"] = HeatMap(
+        like = maps[0] if maps else figure_kinds.HeatMap(x=x, y=y)
+        found[f"map of {metric}"] = figure_kinds.HeatMap(
           x=like.x, y=like.y, x_label=like.x_label, y_label=like.y_label,
           metric=metric, title=sentence(words(metric)),
         )  # fmt: skip
@@ -187,23 +183,17 @@ def _others(run: Run, shown: Options) -> Options:
 
 
 def _of_probe(run: Run, probe: str, at: str = "") -> Options:
-  """A chart for what a probe saw, or one for each layer.
-
-  Args:
-    run: the run.
-    probe: the probe.
-    at: the point of the grid, if there is one.
-  """
+  """A chart for what a probe saw, or one a layer; at a point of the grid."""
   probes = run.measured.probes
   layers = probes.layers(probe)
   first = next(row for row in probes.rows() if row["probe"] == probe)
   title = sentence(words(probe))
   if first.get("edges") is not None:
-    return {probe: Histograms(probe=probe, at=at, title=title)}
+    return {probe: figure_kinds.Histograms(probe=probe, at=at, title=title)}
   if not isinstance(first["values"], list):
-    return {probe: Layers(probe=probe, at=at)}
+    return {probe: figure_kinds.Layers(probe=probe, at=at)}
   return {
-    f"{probe} of {layer}": Percentiles(
+    f"{probe} of {layer}": figure_kinds.Percentiles(
       probe=probe,
       layer=f"{layer}@{at}" if at else layer,
       title=f"{title} of {layer}",
@@ -215,12 +205,12 @@ def _of_probe(run: Run, probe: str, at: str = "") -> Options:
 def _frames(run: Run, options: Any, figure: Figure) -> dict[str, Figure]:
   """A figure at each step at which it may be looked at."""
   match options:
-    case HeatMap():
+    case figure_kinds.HeatMap():
       grids = [run.measured.grids.get(arm) for arm in run.arms(options.arms)]
       metric = options.metric
       steps = {s for grid in grids if grid
                for s in grid.stack(metric or grid.metric).steps}  # fmt: skip
-    case Layers() | Histograms():
+    case figure_kinds.Layers() | figure_kinds.Histograms():
       probes = run.measured.probes
       steps = {
         seen.step
@@ -275,7 +265,7 @@ def _at_point(run: Run, grid: Grid, point: tuple[Any, ...]) -> Options:
   for metric in grid.metrics:
     if not is_time(metric) and len(grid.stack(metric).steps) > 1:
       fraction = is_fraction(metric)
-      found[f"grid curves of {metric}"] = Curves(
+      found[f"grid curves of {metric}"] = figure_kinds.Curves(
         metrics=(f"{metric}@{place}",),
         titles=(f"{sentence(words(metric))} at each point of the grid",),
         low=0.0 if fraction else None,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bnjax.lab.report.render import NONE, Table
+from bnjax.lab.results.points import flat
 from bnjax.lab.results.settings import arm_names
 
 
@@ -13,8 +14,8 @@ def differences(config: Mapping[str, Any]) -> Table:
   A field that an arm does not set has the value of the config around the arms.
   """
   arms = config.get("arms") or {}
-  base = _flat({key: v for key, v in config.items() if key != "arms"})
-  own = {name: _flat(arms[name] or {}) for name in arm_names(config, [])}
+  base = flat({key: v for key, v in config.items() if key != "arms"})
+  own = {name: flat(arms[name] or {}) for name in arm_names(config, [])}
   fields = {
     field: [_text(found.get(field, base.get(field))) for found in own.values()]
     for field in dict.fromkeys(f for found in own.values() for f in found)
@@ -24,21 +25,6 @@ def differences(config: Mapping[str, Any]) -> Table:
   }
   rows = tuple(zip(own, *fields.values(), strict=True)) if fields else ()
   return Table("", ("arm", *fields), rows)
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-  """Dotted fields of a nested config.
-
-  >>> _flat({"norm": {"name": "none"}, "steps": 10})
-  {'norm.name': 'none', 'steps': 10}
-  """
-  found: dict[str, Any] = {}
-  for key, value in config.items():
-    if isinstance(value, Mapping) and value:
-      found |= _flat(value, f"{prefix}{key}.")
-    else:
-      found[f"{prefix}{key}"] = value
-  return found
 
 
 def _text(value: Any) -> str:

@@ -32,12 +32,8 @@ MISSING = (
 def make_page(experiments: Sequence[Experiment], title: str = "") -> str:
   """Writes the page of a run or of several; it needs no other file.
 
-  Args:
-    experiments: several are put in the order of their titles.
-    title: its heading; that of the only experiment if empty.
-
-  Returns:
-    HTML. Without Plotly installed it has the tables alone, and says so.
+  Several are put in the order of their titles. Without Plotly installed it has
+  the tables alone, and says so.
 
   Raises:
     ValueError: a figure's options do not fit what was recorded.

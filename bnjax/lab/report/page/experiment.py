@@ -85,14 +85,7 @@ class Experiment:
 def read_records(
   folder: pathlib.Path, rules: results.Rules | None
 ) -> tuple[results.Workdir, dict[str, str]]:
-  """The records of a run, to be judged and drawn by some rules.
-
-  Args:
-    folder: with metrics.jsonl, or else metrics.json.
-    rules: as for `read_experiment`.
-
-  Returns:
-    The records, and a line for each figure that is left out.
+  """The records of a run, and a line for each figure that is left out.
 
   Raises:
     FileNotFoundError, ValueError: as `read_experiment`.
@@ -109,13 +102,9 @@ def read_experiment(
 ) -> Experiment:
   """Reads a work directory, or a folder that `export_run` filled.
 
-  A run that was interrupted has no `summary.json`: there is one made of what
-  it had recorded, and a notice.
-
-  Args:
-    folder: with metrics.jsonl, or else metrics.json.
-    rules: to judge it by, whose figures may run code from outside; those
-      recorded there if None, whose figures may not.
+  A run that was interrupted has no `summary.json`: there is one made of what it
+  had recorded, and a notice. It is judged by the rules, whose figures may run
+  code from outside, or by those recorded there, whose figures may not.
 
   Raises:
     FileNotFoundError: a file is missing; its `filename` says which.

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from bnjax.lab.report.on_page import short, spaced
+from bnjax.lab.report.on_page import short
 from bnjax.lab.report.render import NONE
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import BLUE, FRAME, PAGE, SOFT, looks
 from bnjax.lab.report.wording import STEPS, number_text, sentence
-from bnjax.lab.results.aggregate import is_time, ranked_names
+from bnjax.lab.results.aggregate import is_time, ranked_names, spaced
 from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.names import is_fraction, words
-from bnjax.lab.results.points import is_number, short_names
+from bnjax.lab.results.points import by_size, is_number, short_names
 
 Json = dict[str, Any]
 
@@ -69,7 +69,7 @@ def points(run: Run) -> Json | None:
 def _field(name: str, values: Sequence[Any]) -> Json:
   """An axis of a field, and the groups that its values are of."""
   says = list(map(_text, values))
-  once = sorted(dict.fromkeys(values), key=_order)
+  once = sorted(dict.fromkeys(values), key=by_size)
   numbers = all(map(is_number, once))
   if numbers:
     at, axis = _axis(values)
@@ -98,11 +98,6 @@ def _field(name: str, values: Sequence[Any]) -> Json:
 def _text(value: Any) -> str:
   """A value, or that a point does not set the field."""
   return NONE if value is None else number_text(value, 4)
-
-
-def _order(value: Any) -> tuple[bool, float, str]:
-  number = is_number(value)
-  return not number, float(value) if number else 0.0, str(value)
 
 
 def _metric(name: str, grids: Sequence[Grid], rows: Sequence[Any]) -> Json:

@@ -13,10 +13,8 @@ def predictions(
 ) -> dict[str, Any] | None:
   """The table of predictions; None without any.
 
-  Args:
-    rows: of `predictions.jsonl`; of very many, those with most disagreement.
-    picture: whether there is the picture that rows have places in.
-    arms: the run's arms.
+  Of very many rows, those with most disagreement; images where there is the
+  picture that rows have places in.
 
   Raises:
     ValueError: a row lacks a field.
