@@ -47,13 +47,13 @@ def get_config(arg="mnist"):
 
 def get_rules(config):
   """What is claimed and published of it, and what its report shows."""
-  process = number(
-    "mlp_batch_norm",
-    "process_seconds",
-    1.31,
-    relative_to="mlp",
-    step=1000,
-    source=f"{POST}, timing",
+  where = {"relative_to": "mlp", "step": 1000, "source": f"{POST}, timing"}
+  # Of `time`: 47.958 s to 36.616, in user mode 81.12 to 63.94, in system mode
+  # 7.34 to 4.42.
+  ratios = {"": 1.31, "_user": 1.269, "_system": 1.661}
+  processes = tuple(
+    number("mlp_batch_norm", f"process{kind}_seconds", ratio, **where)
+    for kind, ratio in ratios.items()
   )
   third = "Batch norm adds 30% to a training step or more"
   whitening = "Full whitening makes a step ten times as long as batch norm does"
@@ -67,7 +67,7 @@ def get_rules(config):
   }
   return Rules(
     title="What batch norm costs",
-    published=(process,),
+    published=processes,
     claims={
       "mlp": greater(third, *pairs["mlp"], step, times=1.3),
       "cnn": greater(f"CNN: {third}", *pairs["cnn"], step, times=1.3),

@@ -46,7 +46,7 @@ def records(step: int) -> Records:
   train = TrainState({"kernel": one}, {}, {}, key)
   row = {"arm": "a", "seed": 0, "step": step}
   probe = row | {"probe": "p", "layer": "l", "values": 0.5}
-  state = State(step, train, kept, {"train": 1.0})
+  state = State(step, train, kept, {"train": one})
   return Records(step, [row], [probe], None, None, state)
 
 

@@ -52,8 +52,8 @@ def test_smoke_run_trains_and_reports(tmp_path):
     for entry in summary["entries"]
     if entry["metric"] == "data_loss"
   }
-  assert losses["batch_norm"] == pytest.approx(9.888, rel=2e-3)
-  assert losses["no_batch_norm_width_100"] == pytest.approx(337.46, rel=2e-3)
+  assert losses["batch_norm"] == pytest.approx(7.965, rel=2e-3)
+  assert losses["no_batch_norm"] == pytest.approx(337.46, rel=2e-3)
   # As if it had been killed while the report was drawn.
   page.unlink()
   metrics = tmp_path / "run" / "metrics.jsonl"

@@ -6,8 +6,11 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import params, plan
+from bnjax.lab.experiment.clock import spent
 from bnjax.lab.experiment.environment import process_seconds
 from bnjax.lab.experiment.loader import Loader
 from bnjax.lab.experiment.plan import Group, Network
@@ -79,7 +82,7 @@ def jobs_of(
     resume: its state; None: from its beginning.
     across: how the networks of a program are run.
   """
-  begun = process_seconds()
+  begun = spent(process_seconds())
   number = itertools.count()
   jobs = []
   for program in programs:
@@ -106,7 +109,7 @@ def jobs_of(
 def _records(
   part: Group,
   trainer: Callable[[], Trainer],
-  begun: float,
+  begun: np.ndarray,
   resume: Any,
 ) -> Iterator[Records]:
   """`Trainer.train`, each of its turns in the part's precision."""

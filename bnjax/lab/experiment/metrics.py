@@ -8,6 +8,8 @@ _ALWAYS = (
   "compile_seconds",
   "evaluate_seconds",
   "process_seconds",
+  "process_system_seconds",
+  "process_user_seconds",
   "train_seconds",
 )
 _OF_TRAINING = (

@@ -33,13 +33,13 @@ class State(NamedTuple):
     step: steps done.
     train: of the networks.
     kept: what accumulates between rows.
-    seconds: where time went.
+    seconds: where time went, see `Clock`.
   """
 
   step: int
   train: TrainState
   kept: Kept
-  seconds: dict[str, float]
+  seconds: dict[str, np.ndarray]
 
 
 class Records(NamedTuple):
@@ -110,7 +110,7 @@ class Trainer:
       observe=functools.partial(observe, chosen) if chosen else None,
     )
     self._compiled: dict[tuple[int, int], Any] = {}
-    self._compile_seconds = 0.0  # of the part that was trained first
+    self._compile_seconds = np.zeros(3)  # of the part that was trained first
 
   def advance(self, networks: int, steps: int, *arguments: Any) -> Any:
     """`Program.advance` for these sizes, compiled once."""
@@ -124,14 +124,15 @@ class Trainer:
     self,
     group: Group,
     *,
-    begun: float = 0.0,
+    begun: np.ndarray | None = None,
     resume: Any = None,
   ) -> Iterator[Records]:
     """Trains the networks of a part of the group.
 
     Args:
       group: the part.
-      begun: seconds that this process took until it could train.
+      begun: what this process took until it could train, see `spent`; None
+        is nothing.
       resume: the arrays of a `State`, to go on from there.
 
     Yields:
@@ -141,6 +142,7 @@ class Trainer:
     program, place = self.program, self.layout.place
     feed = self.source.feed
     recorder = Recorder(group)
+    begun = np.zeros(3) if begun is None else begun
     clock = Clock(len(networks), begun, streamed=spec["stream"])
     hyper = {
       field: place(np.asarray(values, np.float32))
@@ -172,7 +174,7 @@ class Trainer:
           ) from error
         done, states = int(found.step), place(found.train)
         recorder.kept = found.kept
-        clock.seconds |= {name: float(s) for name, s in found.seconds.items()}
+        clock.seconds |= found.seconds
 
     def records(step: int) -> Records:
       rows, probe_rows, every, variables = [], [], None, None
@@ -190,7 +192,7 @@ class Trainer:
           variables = jax.device_get(
             {"params": states.params, "batch_stats": states.batch_stats}
           )
-      self._compile_seconds = max(self._compile_seconds, clock.compile)
+      self._compile_seconds = np.maximum(self._compile_seconds, clock.compile)
       times = clock.shares(step, self._compile_seconds)
       rows = [row | times for row in rows]
       state = State(step, states, recorder.kept, clock.seconds)
