@@ -20,7 +20,13 @@ CONFIGS = sorted(
 
 # Networks that take seconds to trace, and others to compile and to run: of the
 # arms of these one is trained, and two of all others.
-DEEP = ("deep_signal", "inception_cifar", "inception_imagenet")
+DEEP = (
+  "deep_linear",
+  "deep_signal",
+  "gradient_growth",
+  "inception_cifar",
+  "inception_imagenet",
+)
 SLOW = (*DEEP, "accelerating", "cost", "lenet", "placement")
 
 
@@ -112,6 +118,8 @@ def test_every_experiment_runs_small_and_reports(path, tmp_path):
   number = 1 if path.stem in SLOW else 2
   config, rules = _with_few_arms(config, _rules(path, config), number)
   config["seeds"] = 1
+  if path.stem in DEEP:  # in float64, or on large images
+    config["batch_size"] = min(config["batch_size"], 20)
   summary = experiment.run(config, tmp_path, rules=rules)
   rows = results.read_workdir(tmp_path).rows
   assert {row["arm"] for row in rows} == set(config["arms"])

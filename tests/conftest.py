@@ -1,10 +1,13 @@
 """Settings for every test: several CPU devices, strict promotion rules."""
 
+import atexit
 import ctypes
 import gc
 import importlib.metadata
 import os
 import pathlib
+import shutil
+import tempfile
 
 # Most of the time of the tests is compilation, and this makes it a third. What
 # others import is also tested as it is compiled for them: see .ci/wheel, which
@@ -17,6 +20,14 @@ if QUICK:
     # Newer ones do not know the flag, and end.
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # as a worker finds it set
+  # What one worker has compiled, another one, a process that a test starts, or
+  # the same one after it had to forget, need not compile again.
+  _programs = tempfile.mkdtemp(prefix="bnjax-tests-")
+  atexit.register(shutil.rmtree, _programs, ignore_errors=True)
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
+  os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import jax  # noqa: E402 (reads the environment)
 import pytest  # noqa: E402

@@ -23,7 +23,6 @@ from bnjax.lab.experiment import params, processes
 WORKER = pathlib.Path(__file__).with_name("processes_worker.py")
 ROOT = WORKER.parents[3]
 STEPS = 40
-pytestmark = pytest.mark.usefixtures("cache")
 
 
 @functools.cache  # its flags can be defined once
@@ -73,7 +72,7 @@ def _rows(workdir):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory, cache):
+def alone(tmp_path_factory):
   workdir = tmp_path_factory.mktemp("alone")
   experiment.run(_worker().make_config(STEPS), workdir)
   return workdir
@@ -136,7 +135,7 @@ def test_a_lost_process_is_named_and_one_process_goes_on(alone, tmp_path):
   _assert_close(workdir, alone)
 
 
-def test_the_others_leave_with_a_line_when_the_first_is_lost(cache, tmp_path):
+def test_the_others_leave_with_a_line_when_the_first_is_lost(tmp_path):
   log = lambda index: tmp_path / f"log{index}"
   first, second = _start(tmp_path / "run", 2, 10**6, log)
   while first.poll() is None and "cnn" not in log(1).read_text():

@@ -67,14 +67,14 @@ def _assert_same_tree(ours, theirs):
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory, cache):
+def reference(tmp_path_factory):
   workdir = tmp_path_factory.mktemp("reference")
   experiment.run(CONFIG, workdir, checkpoint_seconds=0.0)
   return workdir
 
 
 @pytest.fixture(scope="module")
-def asked_to_stop(tmp_path_factory, cache):
+def asked_to_stop(tmp_path_factory):
   """What a run left that was asked to stop: two checkpoints, for one thing."""
   workdir = tmp_path_factory.mktemp("stopped")
 

@@ -1,16 +1,9 @@
 """A config of seconds, and a launcher that keeps what it was given."""
 
-import jax
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from bnjax.lab import config as configs
 from bnjax.lab.launch.local import Here
-
-_CACHE = (
-  "jax_compilation_cache_dir",
-  "jax_persistent_cache_min_compile_time_secs",
-)
 
 
 class Watched(Here):
@@ -48,17 +41,3 @@ def config():
   base.steps, base.eval_every, base.seeds = 4, 2, 2
   base.arms = {"batch_norm": {}}
   return base.to_dict()
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _compile_once(tmp_path_factory):
-  """Sweeps of the same shapes share their compiled programs here."""
-  before = {name: getattr(jax.config, name) for name in _CACHE}
-  cache = str(tmp_path_factory.mktemp("xla"))
-  for name, value in zip(_CACHE, (cache, 0.0), strict=True):
-    jax.config.update(name, value)
-  compilation_cache.reset_cache()
-  yield
-  for name, value in before.items():
-    jax.config.update(name, value)
-  compilation_cache.reset_cache()
