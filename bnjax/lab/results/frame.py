@@ -6,7 +6,7 @@
 ['arm', 'seed', 'step', 'test_accuracy']
 >>> last = run[run.step == run.step.max()]
 >>> last.groupby("arm").test_accuracy.mean().round(3).to_dict()
-{'batch_norm': 0.989, 'no_batch_norm': 0.986}
+{'batch_norm': 0.989, 'batch_norm_torch': 0.989, 'no_batch_norm': 0.986}
 """
 
 import os
