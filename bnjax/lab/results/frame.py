@@ -6,7 +6,7 @@
 ['arm', 'seed', 'step', 'test_accuracy']
 >>> last = run[run.step == run.step.max()]
 >>> last.groupby("arm").test_accuracy.mean().round(3).to_dict()
-{'batch_norm': 0.989, 'no_batch_norm': 0.986}
+{'batch_norm': 0.989, 'batch_norm_torch': 0.989, 'no_batch_norm': 0.986}
 """
 
 import os
@@ -29,9 +29,10 @@ def frame(workdir: str | os.PathLike[str]) -> pd.DataFrame:
 
   Returns:
     A row for each arm, seed, grid point and step, in the columns `arm`, `seed`,
-    one for each field of the grid by its dotted name, `step`, one for each
-    metric and time (NaN where it was not finite or not recorded), and
-    `diverged_step` where a run diverged.
+    one for each field of the grid by its dotted name (`seed`, which is the
+    first of an arm's, as `config.seed`), `step`, one for each metric and time
+    (NaN where it was not finite or not recorded), and `diverged_step` where a
+    run diverged.
 
   Raises:
     FileNotFoundError, ValueError: as `read_workdir`.
@@ -124,13 +125,13 @@ def _flat(table: Table) -> tuple[pd.DataFrame, list[str]]:
     )
     for field in fields
   }
+  names = {f: f"config.{f}" if f in table.frame else f for f in fields}
   columns = {
-    field: own.set_axis(table.frame.index) for field, own in at.items()
+    names[field]: own.set_axis(table.frame.index) for field, own in at.items()
   }
   flat = table.frame.drop(columns="point").assign(**columns)
-  return flat.astype(dict.fromkeys(flat.select_dtypes("category"), object)), (
-    fields
-  )
+  flat = flat.astype(dict.fromkeys(flat.select_dtypes("category"), object))
+  return flat, list(names.values())
 
 
 def _numbers(row: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:

@@ -86,6 +86,15 @@ def test_files_hold_the_same(run, tmp_path, form):
   assert len(read(files[1])) == len(results.probe_frame(run)) == 7
 
 
+def test_a_sweep_over_the_first_seed(tmp_path):
+  rows = [
+    row(i + j, 2) | {"point": {"seed": i}} for i in (4, 7) for j in (0, 1)
+  ]
+  found = results.frame(write(tmp_path, rows)).to_dict("list")
+  assert found["seed"] == [4, 5, 7, 8]
+  assert found["config.seed"] == [4, 4, 7, 7]
+
+
 def test_without_grid_or_probes_there_are_fewer_columns(tmp_path):
   run = write(tmp_path, [row(1, 2, loss=None), row(0, 2, loss=1.0)])
   found = results.frame(run)
