@@ -14,6 +14,7 @@ from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.clock import Clock
 from bnjax.lab.experiment.plan import Group, replace
 from bnjax.lab.experiment.recorder import Kept, Recorder, Row
+from bnjax.lab.models.norms import FROZEN
 from bnjax.lab.train.feed import Feed, Networks
 from bnjax.lab.train.observe import observe
 from bnjax.lab.train.program import Across, Program, make_program
@@ -132,6 +133,10 @@ class Trainer:
     with clock.charge("compile"):
       if resume is None:
         done, states = 0, program.init(hyper, begin)
+        if spec["norm"]["name"] == FROZEN and population is not None:
+          states = program.with_population(
+            hyper, states, population.train, population.draws, which
+          )
       else:
         like = jax.eval_shape(program.init, hyper, begin)
         whole = State(0, like, recorder.kept, clock.seconds)

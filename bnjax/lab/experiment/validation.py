@@ -12,6 +12,7 @@ from bnjax.lab import data, probes, registry
 from bnjax.lab.config import make_task
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment.plan import Group
+from bnjax.lab.models.norms import FROZEN
 from bnjax.lab.train import memory
 from bnjax.lab.train.observe import observe
 from bnjax.lab.train.population import check_statistics
@@ -84,6 +85,11 @@ def check_program(
     state = jax.eval_shape(
       lambda: init_state(task, jax.random.key(0), known.image_shape)
     )
+    if spec["norm"]["name"] == FROZEN and not spec["population_batches"]:
+      raise UserError(
+        f"population_batches: norm.name={FROZEN!r} keeps the statistics of so "
+        "many minibatches, taken before training; set it to 100, say"
+      )
     if spec["population_batches"]:
       check_statistics(task, state, spec["norm"]["name"])
     batch = _batch(known, spec["batch_size"])

@@ -84,6 +84,13 @@ def _torch_batch_norm(*, decay: Any = 0.9, **fields: Any) -> linen.BatchNorm:
   return linen.BatchNorm(rule=ops.ema(decay, unbiased=True), **fields)
 
 
+def _frozen_batch_norm(**fields: Any) -> linen.BatchNorm:
+  """Batch norm by statistics that training begins with and leaves alone."""
+  return linen.BatchNorm(
+    normalize_with="running", update_running=False, **fields
+  )
+
+
 def _batch_renorm(
   *,
   renorm_start: int = 5_000,
@@ -125,10 +132,17 @@ _WHITENING = {
   "group_size": _Argument("group_size", Count | None),
 }
 
+# Its statistics are Algorithm 2's, of `population_batches` at step 0.
+FROZEN = "frozen_batch_norm"
+
 NORMS: dict[str, Norm] = {
   "none": NoNorm,
   # Of the batch, with running statistics.
   "batch_norm": _entry(linen.BatchNorm, **_RUNNING),
+  FROZEN: _entry(
+    _frozen_batch_norm,
+    epsilon=_Argument("epsilon", Traced[NotNegative], 1e-5),
+  ),
   "flax_batch_norm": _entry(nn.BatchNorm, **_RUNNING),  # to compare with
   "torch_batch_norm": _entry(
     _torch_batch_norm,

@@ -27,6 +27,7 @@ STATEFUL = (
   "batch_renorm",
   "evonorm_b0",
   "flax_batch_norm",
+  "frozen_batch_norm",
   "ghost_batch_norm",
   "iter_norm",
   "l1_batch_norm",
