@@ -101,11 +101,11 @@ def get_rules(config):
       "The paper shows that the distribution of a sigmoid's input is stable "
       "with batch norm: its middle and its width are judged, at every point of "
       "the grid.",
-      "The claims about accuracy and percentiles had been judged on three seeds "
-      "before this run of five, which has those three again. The claims about "
-      "saturation and the linear part were written before either had been "
-      "measured, when it was known from the three seeds that with batch norm "
-      "the percentiles come to lie between -2.7 and 2.1.",
+      "The claims about accuracy and percentiles had been judged on three "
+      "seeds before this run of five, which has those three again. The claims "
+      "about saturation and the linear part were written before either had "
+      "been measured, when it was known from the three seeds that with batch "
+      "norm the percentiles come to lie between -2.7 and 2.1.",
     ),
     figures={
       "accuracy": Curves(metrics=(accuracy,), low=0.7),
