@@ -3,9 +3,9 @@ import pytest
 from bnjax.lab.results.names import (
   AtBest,
   Distance,
-  OverSteps,
   Growth,
   Metric,
+  OverSteps,
   Probe,
   StepsTo,
   expand,

@@ -135,9 +135,11 @@ def _reference(task, seed, steps, sampler):
       each = -jax.nn.log_softmax(logits)[rows, labels]
       data = jnp.sum(jnp.where(mask, each, 0)) / jnp.sum(mask)
       l2 = task.l2 * l2_penalty(params)
-      return data + l2, (data, l2, new.get("batch_stats", {}))
+      right = jnp.sum(mask & (jnp.argmax(logits, 1) == labels))
+      seen = data, l2, right / jnp.sum(mask)
+      return data + l2, (seen, new.get("batch_stats", {}))
 
-    gradient, (data, l2, stats) = jax.grad(loss, has_aux=True)(state.params)
+    gradient, (seen, stats) = jax.grad(loss, has_aux=True)(state.params)
     update, opt_state = task.optimizer.update(
       gradient, state.opt_state, state.params
     )
@@ -146,8 +148,9 @@ def _reference(task, seed, steps, sampler):
       params=params, batch_stats=stats, opt_state=opt_state
     )
     norms = optax.tree.norm(gradient), optax.tree.norm(params)
-    losses.append((data, l2, *norms))
-  return state, losses[-1]
+    losses.append((*seen, *norms))
+  data, l2, _, *norms = losses[-1]
+  return state, (data, l2, np.mean([row[2] for row in losses]), *norms)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +173,7 @@ def test_every_network_is_trained_as_if_alone(norm, sampler, across):
     ours = (
       training.data_loss,
       training.l2_loss,
+      training.mean_accuracy,
       training.grad_norm,
       evaluation.param_norm,
     )
