@@ -11,7 +11,7 @@ relative to each array of weights: a tenth of the rate, `optax.lars`.
 """
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
-from bnjax.lab.results import Curves, Rules, greater, less, within
+from bnjax.lab.results import Curves, Field, Final, Rules, greater, less, within
 
 RATES, SHARED = (0.03, 0.1, 0.3, 1.0), 0.1
 MLP = {"name": "mlp", "width": 100, "depth": 8, "init": "he"}
@@ -201,10 +201,15 @@ def get_rules(config):
           f"test_accuracy{at}",
           **own,
         )
-  drift = f"wasserstein_drift/activation_{layers(config)[1] - 1}"
-  shown = [f"train_accuracy@learning_rate={SHARED}"]
-  shown += [f"{drift}@learning_rate={SHARED}"]
-  shown += [f"cosine/dense_{layers(config)[1]}/kernel@learning_rate={SHARED}"]
+  last = layers(config)[1]
+  drift = f"wasserstein_drift/activation_{last - 1}"
+  cosine = f"cosine/dense_{last}/kernel"
+  at = f"@learning_rate={SHARED}"
+  steps = f"steps_to:train_accuracy>={reached}@best"
+  noise = tuple(f"noisy_{dose}" for dose in DOSES)
+  noise = tuple(name for name in noise if name in config.arms)
+  shown = ("none", "batch_norm", "noisy_half", "noisy_8", "frozen")
+  shown = tuple(name for name in shown if name in config.arms)
   return Rules(
     title="Internal covariate shift on trial",
     notes=(
@@ -216,5 +221,29 @@ def get_rules(config):
       "over steps. Best: each seed's best final validation accuracy.",
     ),
     claims=claims,
-    figures={"trial": Curves(metrics=tuple(shown))},
+    figures={
+      "trial": Curves(
+        arms=shown,
+        metrics=(f"train_accuracy{at}", f"{drift}{at}", f"{cosine}{at}"),
+        titles=(
+          f"training accuracy at rate {SHARED}",
+          f"drift of the input of layer {last}, in its deviations",
+          f"cosine of the gradient of layer {last} before and after",
+        ),
+      ),
+      "dose": Field(
+        x="norm.dose",
+        metrics=(steps,),
+        groups={"noise after batch norm": noise},
+        label="dose of the noise",
+      ),
+      "response": Field(
+        x="norm.dose",
+        metrics=(f"median:{drift}@best",),
+        groups={"noise after batch norm": noise},
+        label="dose of the noise",
+        log_y=True,
+      ),
+      "norms": Final(metrics=(steps, "test_accuracy@best")),
+    },
   )

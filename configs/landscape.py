@@ -10,7 +10,7 @@ training, at two rates.
 """
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
-from bnjax.lab.results import Curves, Rules, greater, less, within
+from bnjax.lab.results import Curves, Fan, Rules, greater, less, within
 
 RATES = {"": 0.1, "slow_": 0.01}
 # From a thousandth of the paper's shortest step, .5 rates, over its longest, 4.
@@ -134,6 +134,15 @@ def get_rules(config):
     ),
     claims=claims,
     figures={
+      "fan": Fan(
+        probe="along",
+        x=STEPS,
+        column=1,
+        arms=tuple(f"slow_{name}" for name in NORMS),
+        title="Change of the gradient along it, relative to it",
+        label="|g' - g| / |g|",
+        x_label="step along the gradient",
+      ),
       "along": Curves(
         metrics=(f"along/loss[{place}][3]", f"along/loss[{place}][1]"),
         titles=("change of the gradient after .4", "the same relative to it"),
