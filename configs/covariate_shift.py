@@ -244,6 +244,9 @@ def get_rules(config):
         label="dose of the noise",
         log_y=True,
       ),
-      "norms": Final(metrics=(steps, "test_accuracy@best")),
+      "norms": Final(
+        arms=tuple(name for name in norms(coloured) if name in config.arms),
+        metrics=(steps, "test_accuracy@best"),
+      ),
     },
   )

@@ -21,11 +21,13 @@ CONFIGS = sorted(
 # Networks that take seconds to trace, and others to compile and to run: of the
 # arms of these one is trained, and two of all others.
 DEEP = (
+  "covariate_shift",
   "deep_linear",
   "deep_signal",
   "gradient_growth",
   "inception_cifar",
   "inception_imagenet",
+  "landscape",
 )
 SLOW = (*DEEP, "accelerating", "cost", "lenet", "placement")
 

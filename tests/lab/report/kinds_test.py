@@ -103,6 +103,14 @@ def test_curves_are_means_with_bands_and_seeds():
   assert make(run(), kinds.Curves(metrics=("nothing",))) is None
 
 
+def test_an_axis_of_what_is_negative_at_times_is_linear():
+  found = [row("a", 0, step, change=x) for step, x in ((0, 1.0), (9, -0.5))]
+  options = kinds.Curves(metrics=("change",))
+  assert not panels(options, found, arms={"a": {}})[0].y.log
+  found[1]["change"] = 0.5
+  assert panels(options, found, arms={"a": {}})[0].y.log
+
+
 def test_curves_of_chosen_arms_on_chosen_axes():
   (panel,) = panels(
     kinds.Curves(metrics=("test_accuracy",), arms=("no_batch_norm",),
