@@ -9,6 +9,8 @@
 # done again after any change, an interruption or a move of the directory.
 
 PYTHON ?= python3
+# Without bytecode each process that starts compiles jax's source, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 # A .venv whose Python does not start (moved, half removed) is set up afresh.
 BROKEN := $(shell [ ! -e .venv ] || .venv/bin/python -c '' 2>/dev/null || rm -rf .venv)
 BIN := .venv/bin

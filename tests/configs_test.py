@@ -29,6 +29,12 @@ DEEP = (
   "inception_imagenet",
   "landscape",
 )
+# As few layers as their rules can be judged by: the rest is more of the same.
+SHALLOW = {
+  "deep_linear": {"depth": 17},
+  "inception_cifar": {"blocks": ("3c",)},
+  "inception_imagenet": {"blocks": ("3c",)},
+}
 SLOW = (*DEEP, "accelerating", "cost", "lenet", "placement")
 
 
@@ -120,8 +126,10 @@ def test_every_experiment_runs_small_and_reports(path, tmp_path):
   number = 1 if path.stem in SLOW else 2
   config, rules = _with_few_arms(config, _rules(path, config), number)
   config["seeds"] = 1
+  config["dataset"]["examples"] = config["probe_examples"] = 100
   if path.stem in DEEP:  # in float64, or on large images
-    config["batch_size"] = min(config["batch_size"], 20)
+    config["batch_size"] = min(config["batch_size"], 10)
+    config["model"] |= SHALLOW.get(path.stem, {})
   summary = experiment.run(config, tmp_path, rules=rules)
   rows = results.read_workdir(tmp_path).rows
   assert {row["arm"] for row in rows} == set(config["arms"])

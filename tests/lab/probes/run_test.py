@@ -38,7 +38,7 @@ MODEL = mlp(
   dropout_rate=0.5,
 )
 KEYS = {"dropout": jax.random.key(3)}
-VARIABLES = MODEL.init(jax.random.key(0), X, train=False)
+VARIABLES = jax.jit(partial(MODEL.init, train=False))(jax.random.key(0), X)
 PROBES = make_probes(
   {
     "percentiles": {
