@@ -68,9 +68,7 @@ def norms(coloured):
 
 def layers(config):
   """The two layers that are looked at, each after layers with a norm."""
-  if config.model.name == "lenet":
-    return 2, 3
-  return (3, 6) if config.model.depth == 8 else (1, 2)
+  return (2, 3) if config.model.name == "lenet" else (3, 6)
 
 
 def get_config(arg="mnist"):
@@ -80,8 +78,6 @@ def get_config(arg="mnist"):
   config = base(model="mlp", optimizer="sgd")
   config.dataset.name = options.dataset
   config.model.update(CNN if coloured else MLP)
-  if options.smoke and not coloured:
-    config.model.depth = 3  # most of the time is compilation
   config.update(batch_size=128, steps=600, eval_every=40, seeds=5)
   # What one update of 128 examples does to these examples.
   config.probe_examples = 128
@@ -90,9 +86,6 @@ def get_config(arg="mnist"):
   middle = {f"noisy_{dose}" for dose in ("0", "1", "2", "4")}
   equal = [name for name in own if name not in middle]
   config.arms = own | {f"equal_{name}": own[name] | EQUAL for name in equal}
-  if options.smoke:  # each norm is a program of its own to compile
-    few = ("none", "batch_norm", "noisy_half", "equal_none", "equal_batch_norm")
-    config.arms = {name: config.arms[name].to_dict() for name in few}
   rates = RATES[1:3] if options.smoke else RATES
   config.grid = {"optimizer": {"learning_rate": rates}}
   inputs = [f"activation_{layer - 1}" for layer in layers(config)]

@@ -32,8 +32,7 @@ def get_config(arg="mnist"):
     config.model.update(name="lenet", init="he", placement="before")
     config.model.norm_dense = True
   else:
-    depth = 1 if options.smoke else 8
-    config.model.update(width=100, depth=depth, init="he")
+    config.model.update(width=100, depth=8, init="he")
   config.update(batch_size=128, steps=400, eval_every=100, seeds=5)
   config.machine.across = "map"
   config.arms = {
@@ -41,14 +40,12 @@ def get_config(arg="mnist"):
     for prefix, rate in RATES.items()
     for name, norm in NORMS.items()
   }
-  products = 4 if options.smoke else 20
-  count = 2 if options.smoke else 10
   config.probes.update(
     along={"measure": "loss_along_gradient", "steps": STEPS},
     eigenvalues={
       "measure": "top_eigenvalues",
-      "count": count,
-      "products": products,
+      "count": 10,
+      "products": 20,
     },
   )
   return finish(config, options)
@@ -57,13 +54,16 @@ def get_config(arg="mnist"):
 def get_rules(config):
   """What is claimed and published of it, and what its report shows."""
   largest, share = "eigenvalues/loss[0][0]", "eigenvalues/loss[0][1]"
-  looks = [look for look in LOOKS if look <= config.steps] or [config.steps]
+  at = lambda rate, step: {
+    "step": min(step, config.steps),
+    "setting": f"rate {rate}, step {min(step, config.steps)}",
+  }
   claims = {}
   for prefix, rate in RATES.items():
     none, frozen, norm = (prefix + name for name in NORMS)
     shortest, longest = (STEPS.index(times * rate) for times in (0.5, 4))
-    for step in looks:
-      own = {"step": step, "setting": f"rate {rate}, step {step}"}
+    for step in LOOKS:
+      own = at(rate, step)
       claims[f"{prefix}distance_{step}"] = greater(
         "Four rates along it the gradient changes a fifth with batch norm",
         none,
@@ -92,8 +92,8 @@ def get_rules(config):
           published="figure 4c: both at 20 = 1 / (.5 of .1) from step 4,000 on",
           **own,
         )
-    for step in looks if prefix == "" else [0, *looks]:
-      own = {"step": step, "setting": f"rate {rate}, step {step}"}
+    for step in LOOKS if prefix == "" else (0, *LOOKS):
+      own = at(rate, step)
       for arm in (none, frozen):
         claims[f"eigenvalue_{arm}_{step}"] = greater(
           "The largest eigenvalue is over ten times batch norm's: "
