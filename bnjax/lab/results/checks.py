@@ -49,10 +49,10 @@ def check_rules(
       )
   for kind, path, metric in named:
     try:
-      name = parse_name(metric) if kind == "metric" else None
-      if isinstance(name, AtBest):
-        name = _at_first(name, config)
-      for found in recorded(name) if name else ():
+      asked = parse_name(metric) if kind == "metric" else None
+      if isinstance(asked, AtBest):
+        asked = _at_first(asked, config)
+      for found in recorded(asked) if asked else ():
         if isinstance(found, Metric):
           _check_metric(found, config, metrics)
         else:

@@ -118,12 +118,12 @@ class Measured:
         inner = self.find(arm, name.of, text)
         return inner and derived.over_steps(inner, name.kind, name=text)
       case names.AtBest():
-        found = [
+        parts = [
           (seeds, curve)
           for seeds, at in self.at_best(arm, name)
           if (curve := self.find(arm, at, text)) is not None
         ]
-        return derived.joined(found) if found else None
+        return derived.joined(parts) if parts else None
       case names.Growth():
         found = [self.probes.curve(arm, layer) for layer in name.layers]
         whole = [curve for curve in found if curve is not None]

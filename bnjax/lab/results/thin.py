@@ -125,7 +125,7 @@ def _judged(measured: Measured) -> list[dict[str, Any]]:
       for place, seed in enumerate(curve.seeds)
       if kept.all_seeds or seed in kept.seeds
     ]
-    what = {"arm": arm, "name": leaf.metric}
+    what: dict[str, Any] = {"arm": arm, "name": leaf.metric}
     what |= {"point": point} if point else {}
     found += _whole(curve, rows, columns, what)
   return found
