@@ -1,5 +1,6 @@
 """What every experiment trains lowers for GPU and TPU, in small.
 
+It is traced as there, where convolutions are not what they are on a CPU.
 Nothing is compiled, which takes the other machine.
 """
 
@@ -26,6 +27,15 @@ from bnjax.lab.train.sharding import ONE_DEVICE
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[3] / "configs").glob("*.py"))
 _OF_A_START = {"init", "later_init"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere():
+  with pytest.MonkeyPatch.context() as patched:
+    patched.setattr(jax, "default_backend", lambda: "gpu")
+    jax.clear_caches()
+    yield
+  jax.clear_caches()
 
 
 def _parts(spec):
