@@ -6,6 +6,7 @@ On a CPU the same in small, which shows that it runs and nothing else.
 import dataclasses
 import functools
 import importlib.util
+import math
 import os
 import re
 import signal
@@ -25,8 +26,8 @@ from benchmarks.timing import torch_device
 from benchmarks.training import load_config
 from bnjax.lab import experiment, results
 from bnjax.lab.models import small_inception
+from bnjax.lab.models.inception_blocks import FIGURE_5
 
-SECONDS = 360.0
 _ROOT = Path(__file__).parents[1]
 # What compares numbers with float64 references and closed forms, on one device.
 _NUMERICAL = tuple(
@@ -60,6 +61,7 @@ class Plan:
     inception: what to time of it.
     runs: configs and their arguments.
     arms: how many of each; 0: all.
+    seconds: after which no part is begun.
   """
 
   tests: tuple[str, ...]
@@ -67,6 +69,7 @@ class Plan:
   inception: models.Setting
   runs: tuple[tuple[str, str], ...]
   arms: int
+  seconds: float
 
 
 def plan() -> Plan:
@@ -74,24 +77,24 @@ def plan() -> Plan:
   if jax.default_backend() != "cpu":
     runs = (("init_robustness", "mnist5k"), ("trainability", "mnist5k"))
     inception = models.setting()
-    return Plan(_NUMERICAL, ops.GPU_SHAPES, inception, runs, 0)
-  few = functools.partial(
-    small_inception, width_factor=1 / 32, blocks=("3c", "5b")
-  )
-  tiny = models.setting()._replace(model=few, side=8, batch_size=4, torch={})
+    return Plan(_NUMERICAL, ops.GPU_SHAPES, inception, runs, 0, 360.0)
+  few = functools.partial(small_inception, width_factor=1 / 32, blocks=("5b",))
+  torch = {"width_factor": 1 / 32, "small_images": True, "rows": FIGURE_5[9:]}
+  tiny = models.Setting(few, 8, 4, 10, torch, 64)
   smoke = (("init_robustness", "smoke"), ("trainability", "smoke"))
-  return Plan(("tests/ops/count_test.py",), ((64, 4),), tiny, smoke, 1)
+  tests = ("tests/ops/count_test.py",)
+  return Plan(tests, ((64, 4),), tiny, smoke, 1, math.inf)
 
 
 def page(rounds: int, chosen: Plan | None = None) -> str:
   """The page; `chosen` is `plan()` if None.
 
-  A part that would begin after `SECONDS` is left out, one that fails is told
-  of, and the others are there.
+  A part that would begin too late is left out, one that fails is told of, and
+  the others are there.
   """
   chosen = chosen or plan()
   begun = time.monotonic()
-  left = lambda: SECONDS - (time.monotonic() - begun)
+  left = lambda: chosen.seconds - (time.monotonic() - begun)
   parts: dict[str, Callable[[], Iterator[str]]] = {
     "Batch norm": lambda: _ops(chosen, rounds),
     "Inception": lambda: _inception(chosen, rounds),
@@ -101,7 +104,7 @@ def page(rounds: int, chosen: Plan | None = None) -> str:
   lines, missing = [], []
   for title, part in parts.items():
     if left() <= 0:
-      missing.append(f"{title}: the {SECONDS:.0f} s were over.")
+      missing.append(f"{title}: the {chosen.seconds:.0f} s were over.")
       continue
     start = time.monotonic()
     try:
@@ -217,8 +220,10 @@ def _experiments(chosen: Plan) -> Iterator[str]:
 
 def _tests(chosen: Plan, seconds: float) -> Iterator[str]:
   """Those of ops on the device, as far as the time goes."""
+  here = jax.default_backend()
   environment = os.environ | {
-    "BNJAX_TESTS_PLATFORM": jax.default_backend(),
+    # None is JAX's own choice: "gpu" would be those of every vendor.
+    "BNJAX_TESTS_PLATFORM": here if here == "cpu" else "",
     "BNJAX_TESTS_OPTIMIZED": "1",
     "JAX_DEFAULT_MATMUL_PRECISION": "highest",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -235,12 +240,13 @@ def _tests(chosen: Plan, seconds: float) -> Iterator[str]:
     text=True,
   ) as process:
     try:
-      said, _ = process.communicate(timeout=max(seconds, 1.0))
+      limit = max(seconds, 1.0) if math.isfinite(seconds) else None
+      said, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
       process.send_signal(signal.SIGINT)  # it then says how far it came
       said = _rest(process)
   counted = re.findall(r"^(?:=+ )?(\d+ \w+.* in [\d.]+s.*)$", said, re.M)
-  yield f"`pytest {' '.join(chosen.tests)}` on `{jax.default_backend()}`:"
+  yield f"`pytest {' '.join(chosen.tests)}` on `{here}`:"
   yield f"{counted[-1].rstrip(' =') if counted else said[-200:]}."
   failed = re.findall(r"^FAILED (\S+)", said, re.M)
   if failed:
@@ -257,4 +263,4 @@ def _rest(process: subprocess.Popen[str]) -> str:
     return process.communicate()[0]
 
 
-__all__ = ["SECONDS", "Plan", "page", "plan"]
+__all__ = ["Plan", "page", "plan"]

@@ -41,6 +41,8 @@ class Setting(NamedTuple):
     batch_size: images of a step.
     num_classes: of the classifier.
     torch: arguments of `benchmarks.torch_inception.Inception`.
+    large: rows and columns of the matrices that are multiplied and copied to
+      see what the machine can do; no cache holds them.
   """
 
   model: Callable[..., nn.Module]
@@ -48,6 +50,7 @@ class Setting(NamedTuple):
   batch_size: int
   num_classes: int
   torch: dict[str, Any]
+  large: int = 2048
 
 
 def setting() -> Setting:
@@ -55,7 +58,7 @@ def setting() -> Setting:
   if jax.default_backend() == "cpu":
     small = {"width_factor": 1 / 8, "small_images": True}
     return Setting(small_inception, 32, 32, 10, small)
-  return Setting(bn_inception, 224, 256, 1000, {})
+  return Setting(bn_inception, 224, 256, 1000, {}, 16384)
 
 
 class Cost(NamedTuple):
@@ -142,16 +145,16 @@ def rows(
   kept = {name: run for name, run in every.items() if asked(name)}
   training = {name: run for name, run in kept.items() if "train" in name}
   inferring = {name: run for name, run in kept.items() if "infer" in name}
-  limits = _limits(precision)
+  limits = _limits(precision, chosen.large)
   seconds = take_turns(training | inferring | limits, rounds)
   for name in training:
     if "torch" not in name:
       seconds[name] = [several / STEPS for several in seconds[name]]
   middle = {k: statistics.median(v) for k, v in seconds.items()}
   work, n = cost(chosen), chosen.batch_size
-  peak = 2 * _side() ** 3 / middle["product"]
+  peak = 2 * chosen.large**3 / middle["product"]
   itemsize = PRECISIONS[precision].activations(0).dtype.itemsize
-  copy = 2 * itemsize * _side() ** 2 / middle["copy"]
+  copy = 2 * itemsize * chosen.large**2 / middle["copy"]
   found = []
   for name in training | inferring:
     factor = 3 if name in training else 1
@@ -287,15 +290,10 @@ def _torch(
   }
 
 
-def _side() -> int:
-  """Of the matrices whose product is the peak: no cache holds them."""
-  return 2048 if jax.default_backend() == "cpu" else 16384
-
-
-def _limits(precision: str) -> dict[str, Callable[[], Any]]:
+def _limits(precision: str, side: int) -> dict[str, Callable[[], Any]]:
   """A large matrix product, and a copy: what the machine can do."""
   dtype = PRECISIONS[precision].activations
-  x = jax.random.normal(jax.random.key(0), (_side(), _side())).astype(dtype)
+  x = jax.random.normal(jax.random.key(0), (side, side)).astype(dtype)
   product = jax.jit(lambda x: x @ x)
   copy = jax.jit(lambda x: x * jnp.asarray(1.0009765625, dtype))
   return {"product": lambda: product(x), "copy": lambda: copy(x)}
