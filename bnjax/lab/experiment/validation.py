@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -129,13 +129,13 @@ def _in_a_line(arm: str) -> Iterator[None]:
 _CPU_CACHE = 20e6
 
 
-def _across(state: TrainState, asked: str) -> Across:
+def _across(state: TrainState, asked: Literal["auto"] | Across) -> Across:
   """How the networks of a program are run, if need be by what is faster.
 
   On a CPU a convolution copies windows, of many images and of all networks
   that are vmapped: more than caches hold (`scripts/bench.py --suite=across`).
   """
-  if asked == "vmap" or asked == "map":
+  if asked != "auto":
     return asked
   convolves = any(leaf.ndim > 3 for leaf in jax.tree.leaves(state.params))
   return "map" if convolves and jax.default_backend() == "cpu" else "vmap"
