@@ -41,7 +41,10 @@ import pytest  # noqa: E402
 jax.config.update("jax_disable_most_optimizations", QUICK)
 # Before any device is used: collectives are tested on real (CPU) devices.
 jax.config.update("jax_num_cpu_devices", 8)
-jax.config.update("jax_platforms", "cpu")
+# `scripts/bench.py --suite=gpu` runs those of ops elsewhere.
+jax.config.update(
+  "jax_platforms", os.environ.get("BNJAX_TESTS_PLATFORM", "cpu")
+)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
