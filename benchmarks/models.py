@@ -219,8 +219,8 @@ def _steps(
   key = jax.random.key(0)
 
   def body(state: Any, _: None) -> tuple[Any, jax.Array]:
-    state, loss, _ = train_step(task, state, key, batch)
-    return state, loss
+    state, sums, _ = train_step(task, state, key, batch)
+    return state, sums.loss / sums.examples
 
   @functools.partial(jax.jit, donate_argnums=0)
   def run(state: Any) -> Any:
