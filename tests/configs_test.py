@@ -93,6 +93,8 @@ def test_smoke_is_small_and_the_rest_is_the_same(path):
   # An Inception of fewer blocks, for smaller images, compiles in seconds.
   assert other <= ({"name", "blocks"} if "inception" in path.stem else set())
   assert set(smoke["arms"]) == set(full["arms"])
+  for part in (smoke, *smoke["arms"].values()):
+    assert max(part.get("seeds", 1), part.get("population_batches", 1)) <= 2
   assert _rules(path, smoke).claims.keys() == _rules(path, full).claims.keys()
 
 

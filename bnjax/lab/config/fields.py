@@ -116,6 +116,10 @@ def parse(argument: str | None, *, dataset: str = "mnist") -> Options:
   return Options(named[0] if named else default, smoke)
 
 
+# The most of a config, or of an arm, that is cut down.
+_SMOKE = {"steps": 20, "batch_size": 64, "seeds": 2, "population_batches": 2}
+
+
 def finish(config: ConfigDict, options: Options) -> ConfigDict:
   """The config as asked for: of full size, or cut down with nothing left out.
 
@@ -126,17 +130,12 @@ def finish(config: ConfigDict, options: Options) -> ConfigDict:
   config = _unshared(config)
   if not options.smoke:
     return config
-  config.steps = min(config.steps, 20)
+  for part in (config, *config.arms.values()):
+    for field, most in _SMOKE.items():
+      if field in part:
+        part[field] = min(part[field], most)
   config.eval_every = min(config.eval_every, max(1, config.steps // 2))
   config.probe_every = min(config.probe_every, config.eval_every)
-  config.batch_size = min(config.batch_size, 64)
-  config.seeds = min(config.seeds, 2)
-  config.population_batches = min(config.population_batches, 2)
-  for arm in config.arms.values():
-    if "steps" in arm:
-      arm.steps = min(arm.steps, 20)
-    if "batch_size" in arm:
-      arm.batch_size = min(arm.batch_size, 64)
   return config
 
 

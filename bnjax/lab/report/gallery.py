@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from bnjax.lab.errors import UserError, plain
-from bnjax.lab.report import numbers
+from bnjax.lab.report import effort, numbers
 from bnjax.lab.report.claims import by_luck, measured_text, p_text, statement
 from bnjax.lab.report.collection import Collection
 from bnjax.lab.report.files import is_own, refuse_other, replace, told
@@ -64,7 +64,12 @@ def write_gallery(folder: str | os.PathLike[str]) -> Collection:
     template = markdown().get_template("gallery.md")
     sections = [_section(one) for one in found]
     replace(
-      page, template.render(found=sections, folder=Markup(root.as_posix()))
+      page,
+      template.render(
+        found=sections,
+        effort=effort.effort_table(found),
+        folder=Markup(root.as_posix()),
+      ),
     )
   return Collection(page, len(found), notices)
 
@@ -138,20 +143,11 @@ def _setting(entry: Entry, entries: Sequence[Entry]) -> str:
 def _how(one: Experiment) -> str:
   """What it took, and on what."""
   environment = one.records.environment
-  parts = [f"{environment.get('cpus')} CPU cores"]
-  if environment.get("backend") not in (None, "cpu"):
-    parts.insert(0, ", ".join(map(str, environment.get("devices") or [])))
   seconds = one.summary.get("seconds")
-  took = f"{_duration(seconds)} on " if seconds is not None else "On "
+  took = f"{effort.duration(seconds)} on " if seconds is not None else "On "
   versions = f"jax {environment.get('jax')}, {environment.get('platform')}"
-  when = str(environment.get("started", ""))[:10]
-  return f"{took}{', '.join(parts)}; {versions}; {when}".rstrip("; ")
-
-
-def _duration(seconds: float) -> str:
-  if seconds < 120:
-    return f"{seconds:.0f} s"
-  return f"{seconds / 60:.0f} min"
+  parts = [took + effort.machine(one), effort.source(one), versions]
+  return "; ".join(filter(None, [*parts, effort.day(one)]))
 
 
 def _doubts(one: Experiment) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from bnjax.lab import report, results
 from bnjax.lab.errors import UserError
 from bnjax.lab.report import document
+from bnjax.lab.report.render import NONE
 
 ROOT = document.pathlib.Path(report.__file__).parents[3]
 SCRIPT = "configs/x.py:mnist --config.note=<b>"
@@ -201,6 +202,28 @@ def test_the_page_has_every_part(kept):
     "--config=configs/x.py:mnist --config.note=<b>\n```"
   ) in text
   assert "2 min on 2 CPU cores; jax 0.10.2, Linux x86_64; 2026-01-02." in text
+
+
+def test_the_page_says_what_each_and_all_took(kept, tmp_path):
+  two = kept / "two"
+  report.export_run(make(tmp_path / "other"), two)
+  of = {"commit": "0a1b", "dirty": True, "cpus": 4}
+  results.write_json(two / "environment.json", ENVIRONMENT | of)
+  summary = results.read_json(two / "summary.json") | {"seconds": 8000.0}
+  results.write_json(two / "summary.json", summary)
+  text = report.write_gallery(kept).page.read_text()
+  assert (
+    "\n2 h 13 min on 4 CPU cores; bnjax at 0a1b, changed; jax 0.10.2, Linux "
+    "x86_64; 2026-01-02.\n"
+  ) in text
+  table = text[text.index("## What they take") :].splitlines()[2:7]
+  assert [line.split(" | ")[1:] for line in table] == [
+    ["networks", "steps of each", "time", "on |"],
+    ["--:", "--:", "---", "--- |"],
+    ["4", "20", "2 min", "2 CPU cores, 2026-01-02 |"],
+    ["4", "20", "2 h 13 min", "4 CPU cores, 2026-01-02 |"],
+    ["8", NONE, "2 h 15 min", f"{NONE} |"],
+  ]
 
 
 def test_the_page_ends_with_what_does_not_hold(kept):
