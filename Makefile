@@ -9,6 +9,8 @@
 # done again after any change, an interruption or a move of the directory.
 
 PYTHON ?= python3
+# Without bytecode each process that starts compiles jax's source, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 # A .venv whose Python does not start (moved, half removed) is set up afresh.
 BROKEN := $(shell [ ! -e .venv ] || .venv/bin/python -c '' 2>/dev/null || rm -rf .venv)
 BIN := .venv/bin
@@ -45,7 +47,8 @@ DATA := $(or $(TFDS_DATA_DIR),$(HOME)/tensorflow_datasets)
 CIFAR ?= $(if $(wildcard $(DATA)/cifar10_jpeg),cifar10_jpeg,cifar10)
 EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   dropout_comparison:mnist cost:mnist deep_signal:gaussian \
-  gradient_growth:gaussian population:mnist placement:mnist \
+  gradient_growth:gaussian deep_linear:gaussian covariate_shift:mnist \
+  landscape:mnist population:mnist placement:mnist \
   trainability:mnist lenet:mnist lenet:$(CIFAR) accelerating:$(CIFAR) \
   inception_cifar:$(CIFAR) sigmoid_percentiles:mnist learning_rates:mnist
 SMALL := $(filter smoke,$(DIGITS))

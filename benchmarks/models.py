@@ -1,10 +1,9 @@
 """An Inception's training step and inference, beside the same in PyTorch."""
 
 import functools
-import importlib.util
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.timing import median_ratio, take_turns
+from benchmarks.timing import median_ratio, take_turns, torch_device
 from bnjax.lab.models import NORMS, bn_inception, small_inception
 from bnjax.lab.models.conv import Conv
 from bnjax.lab.train.precision import PRECISIONS
@@ -31,7 +30,6 @@ from bnjax.tools import apply_folded, fold
 
 STEPS = 4  # in one program, as in training
 _PASSES = 8  # over what a norm reads and writes, forward and back
-_SIDE = 2048  # of the matrices whose product is the peak
 
 
 class Setting(NamedTuple):
@@ -43,6 +41,8 @@ class Setting(NamedTuple):
     batch_size: images of a step.
     num_classes: of the classifier.
     torch: arguments of `benchmarks.torch_inception.Inception`.
+    large: rows and columns of the matrices that are multiplied and copied to
+      see what the machine can do; no cache holds them.
   """
 
   model: Callable[..., nn.Module]
@@ -50,6 +50,7 @@ class Setting(NamedTuple):
   batch_size: int
   num_classes: int
   torch: dict[str, Any]
+  large: int = 2048
 
 
 def setting() -> Setting:
@@ -57,7 +58,7 @@ def setting() -> Setting:
   if jax.default_backend() == "cpu":
     small = {"width_factor": 1 / 8, "small_images": True}
     return Setting(small_inception, 32, 32, 10, small)
-  return Setting(bn_inception, 224, 256, 1000, {})
+  return Setting(bn_inception, 224, 256, 1000, {}, 16384)
 
 
 class Cost(NamedTuple):
@@ -112,7 +113,10 @@ def cost(chosen: Setting) -> Cost:
 
 
 def rows(
-  chosen: Setting, precision: str, rounds: int
+  chosen: Setting,
+  precision: str,
+  rounds: int,
+  only: Collection[str] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
   """Times every candidate, in turns.
 
@@ -120,35 +124,37 @@ def rows(
     chosen: what to time.
     precision: a key of `bnjax.lab.train.precision.PRECISIONS`.
     rounds: how many times each.
+    only: which of ours and of PyTorch's, by their names; None: all.
 
   Returns:
     A row per candidate (what, ms, images/s, MFU), and what they are judged by:
     peak (of a matrix product, flop/s), copy (bytes/s), norm_floor (ms),
-    norm_share (of the training step, with against without), and where PyTorch
-    was timed, by its row's name, its time over ours.
+    norm_share (of the training step, with against without; where both were
+    timed), and where PyTorch was timed, by its row's name, its time over ours.
   """
   task = functools.partial(_task, chosen, precision)
   images, labels = _data(chosen)
   with_norm, without = task("batch_norm"), task("none")
-  training = {
+  every = {
     "train, batch norm": _steps(with_norm, chosen, images, labels),
     "train, no norm": _steps(without, chosen, images, labels),
+    **_inferences(with_norm, without, chosen, images),
+    **_torch(chosen, precision, images, labels),
   }
-  inferring = _inferences(with_norm, without, chosen, images)
-  if importlib.util.find_spec("torch") and precision == "float32":
-    ours = _torch(chosen, images, labels)
-    training |= {k: v for k, v in ours.items() if "train" in k}
-    inferring |= {k: v for k, v in ours.items() if "infer" in k}
-  limits = _limits(precision)
+  asked = lambda name: only is None or name.removeprefix("torch, ") in only
+  kept = {name: run for name, run in every.items() if asked(name)}
+  training = {name: run for name, run in kept.items() if "train" in name}
+  inferring = {name: run for name, run in kept.items() if "infer" in name}
+  limits = _limits(precision, chosen.large)
   seconds = take_turns(training | inferring | limits, rounds)
   for name in training:
     if "torch" not in name:
       seconds[name] = [several / STEPS for several in seconds[name]]
   middle = {k: statistics.median(v) for k, v in seconds.items()}
   work, n = cost(chosen), chosen.batch_size
-  peak = 2 * _SIDE**3 / middle["product"]
+  peak = 2 * chosen.large**3 / middle["product"]
   itemsize = PRECISIONS[precision].activations(0).dtype.itemsize
-  copy = 2 * itemsize * _SIDE**2 / middle["copy"]
+  copy = 2 * itemsize * chosen.large**2 / middle["copy"]
   found = []
   for name in training | inferring:
     factor = 3 if name in training else 1
@@ -160,13 +166,14 @@ def rows(
         "MFU": factor * n * work.products / middle[name] / peak,
       }
     )
-  normed, bare = (middle[name] for name in list(training)[:2])
   facts = {
     "peak": peak,
     "copy": copy,
     "norm_floor": 1e3 * _PASSES * itemsize * n * work.normalized / copy,
-    "norm_share": 1 - bare / normed,
   }
+  if "train, no norm" in middle:
+    bare = middle["train, no norm"]
+    facts["norm_share"] = 1 - bare / middle["train, batch norm"]
   facts |= {
     f"torch, {name}": median_ratio(seconds[f"torch, {name}"], seconds[name])
     for name in middle
@@ -219,8 +226,8 @@ def _steps(
   key = jax.random.key(0)
 
   def body(state: Any, _: None) -> tuple[Any, jax.Array]:
-    state, loss, _ = train_step(task, state, key, batch)
-    return state, loss
+    state, sums, _ = train_step(task, state, key, batch)
+    return state, sums.loss / sums.examples
 
   @functools.partial(jax.jit, donate_argnums=0)
   def run(state: Any) -> Any:
@@ -257,8 +264,11 @@ def _inferences(
 
 
 def _torch(
-  chosen: Setting, images: np.ndarray, labels: np.ndarray
+  chosen: Setting, precision: str, images: np.ndarray, labels: np.ndarray
 ) -> dict[str, Callable[[], Any]]:
+  device = torch_device()
+  if device is None:
+    return {}
   from benchmarks import torch_inception as theirs
 
   def make(norm: bool) -> Any:
@@ -266,20 +276,24 @@ def _torch(
       num_classes=chosen.num_classes, norm=norm, **chosen.torch
     )
 
-  infer = functools.partial(theirs.inference, images=images)
+  there = theirs.Place(device, precision == "bfloat16")
+  infer = functools.partial(theirs.inference, images=images, place=there)
+  train = functools.partial(
+    theirs.train_step, images=images, labels=labels, place=there
+  )
   return {
-    "torch, train, batch norm": theirs.train_step(make(True), images, labels),
-    "torch, train, no norm": theirs.train_step(make(False), images, labels),
+    "torch, train, batch norm": train(make(True)),
+    "torch, train, no norm": train(make(False)),
     "torch, infer, batch norm": infer(make(True)),
     "torch, infer, no norm": infer(make(False)),
     "torch, infer, folded": infer(make(True), folded=True),
   }
 
 
-def _limits(precision: str) -> dict[str, Callable[[], Any]]:
+def _limits(precision: str, side: int) -> dict[str, Callable[[], Any]]:
   """A large matrix product, and a copy: what the machine can do."""
   dtype = PRECISIONS[precision].activations
-  x = jax.random.normal(jax.random.key(0), (_SIDE, _SIDE)).astype(dtype)
+  x = jax.random.normal(jax.random.key(0), (side, side)).astype(dtype)
   product = jax.jit(lambda x: x @ x)
   copy = jax.jit(lambda x: x * jnp.asarray(1.0009765625, dtype))
   return {"product": lambda: product(x), "copy": lambda: copy(x)}

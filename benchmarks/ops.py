@@ -5,10 +5,9 @@ The *loop*: ten of them inside one compiled program, the output of each the
 input of the next, so that memory is reused as in training.
 """
 
-import importlib.util
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -16,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.candidates import Candidate, jax_candidates
-from benchmarks.timing import take_turns
+from benchmarks.timing import take_turns, torch_device
 
 SHAPES: tuple[tuple[int, ...], ...] = (
   (256, 256),
@@ -32,8 +31,19 @@ _ITERATIONS = 10
 _PASSES = 8  # read, read and write; then read x and dy, twice, and write dx
 
 
-def rows(shape: tuple[int, ...], dtype: Any, rounds: int) -> dict[str, Any]:
+def rows(
+  shape: tuple[int, ...],
+  dtype: Any,
+  rounds: int,
+  only: Collection[str] | None = None,
+) -> dict[str, Any]:
   """Milliseconds of every candidate on one shape, and ratios to ours.
+
+  Args:
+    shape: of x, features last.
+    dtype: of x.
+    rounds: how many times each.
+    only: the libraries beside PyTorch; None: all that are installed.
 
   Returns:
     `{"shape", "MB", "floor_ms", "loop": {name: ms}, "call": {name: ms}}`;
@@ -44,7 +54,11 @@ def rows(shape: tuple[int, ...], dtype: Any, rounds: int) -> dict[str, Any]:
   x = jnp.asarray(rng.normal(size=shape), dtype)
   dy = jnp.asarray(rng.normal(size=shape), dtype)
   scale, bias = jnp.ones(shape[-1]), jnp.zeros(shape[-1])
-  candidates = jax_candidates(shape[-1], dtype)
+  candidates = {
+    name: candidate
+    for name, candidate in jax_candidates(shape[-1], dtype).items()
+    if only is None or name in only
+  }
   loops = {"copy": _copy(x)} | {
     name: _loop(candidate, x, dy, scale, bias)
     for name, candidate in candidates.items()
@@ -53,8 +67,7 @@ def rows(shape: tuple[int, ...], dtype: Any, rounds: int) -> dict[str, Any]:
     name: _call(candidate, x, dy, scale, bias)
     for name, candidate in candidates.items()
   }
-  if importlib.util.find_spec("torch") and jax.default_backend() == "cpu":
-    calls |= _torch_calls(shape, dtype)
+  calls |= _torch_calls(shape, dtype)
   loop, call = take_turns(loops, rounds), take_turns(calls, rounds)
   copy = 1e3 * statistics.median(loop.pop("copy")) / _ITERATIONS
   return {
@@ -105,6 +118,10 @@ def _copy(x: jax.Array) -> Callable[[], Any]:
 
 
 def _torch_calls(shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
+  """PyTorch's, if it is installed and sees the kind of device that JAX uses."""
+  device = torch_device()
+  if device is None:
+    return {}
   import torch
 
   torch.set_num_threads(torch.get_num_threads())
@@ -115,15 +132,17 @@ def _torch_calls(shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
     layout = torch.contiguous_format
     if channels_last and len(shape) == 4:
       layout = torch.channels_last
-    x = torch.randn(sizes, dtype=kind).to(memory_format=layout)
-    dy = torch.randn(sizes, dtype=kind).to(memory_format=layout)
+    draw = lambda: torch.randn(sizes, dtype=kind, device=device)
+    x, dy = (draw().to(memory_format=layout) for _ in range(2))
     x.requires_grad_()
     norm = (torch.nn.BatchNorm2d if len(shape) == 4 else torch.nn.BatchNorm1d)(
-      shape[-1]
+      shape[-1], device=device
     ).train()
 
     def run() -> None:
       torch.autograd.grad(norm(x), (x, norm.weight, norm.bias), dy)
+      if device != "cpu":
+        torch.cuda.synchronize()
 
     return run
 

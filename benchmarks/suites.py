@@ -2,7 +2,6 @@
 
 import importlib.util
 import statistics
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks import (
+  across as across_bench,
   devices as devices_bench,
+  gpu as gpu_bench,
   models as models_bench,
   networks,
   ops as ops_bench,
@@ -18,7 +19,7 @@ from benchmarks import (
   sweeps,
   training,
 )
-from benchmarks.timing import describe_machine
+from benchmarks.outputs import heading, table
 from bnjax.lab.errors import UserError
 
 
@@ -27,7 +28,7 @@ def experiment(rounds: int) -> str:
   config = training.load_config("configs/init_robustness.py", "mnist")
   steps = training.step_times(config, rounds)
   lines = [
-    *_heading("Training: init_robustness"),
+    *heading("Training: init_robustness"),
     f"{config['seeds']} networks 784-256-256-10 vectorized, minibatches of "
     f"256, float32, {training.STEPS} steps in one program; medians of {rounds} "
     "rounds in which the candidates take turns.",
@@ -45,7 +46,7 @@ def experiment(rounds: int) -> str:
 
 def ops(rounds: int) -> str:
   """Forward and backward of batch norm, beside other libraries."""
-  lines = _heading("Batch norm, forward and backward")
+  lines = heading("Batch norm, forward and backward")
   shapes = ops_bench.SHAPES
   if backend() != "cpu":
     shapes += ops_bench.GPU_SHAPES
@@ -101,7 +102,7 @@ def models(rounds: int) -> str:
   work = models_bench.cost(chosen)
   torch = ("torch",) if importlib.util.find_spec("torch") else ()
   lines = [
-    *_heading(f"Inception, images of {chosen.side}x{chosen.side}", *torch),
+    *heading(f"Inception, images of {chosen.side}x{chosen.side}", *torch),
     f"Minibatches of {chosen.batch_size} images {chosen.side}x{chosen.side}x3, "
     f"SGD with momentum, {work.products / 1e6:,.1f} million floating-point "
     f"operations forward and {work.normalized:,} normalized values an image. "
@@ -154,7 +155,7 @@ def scaling(rounds: int) -> str:
   ]
   sizes = {m.network: f"{m.layers} layers of {m.features}" for m in found}
   said = ", ".join(f"{name}: {size} features" for name, size in sizes.items())
-  lines = _heading("Synchronized statistics: collectives of a training step")
+  lines = heading("Synchronized statistics: collectives of a training step")
   lines += [f"What normalization adds to a step ({said}).", "", *table(rows)]
   lines += ["", "Predicted milliseconds a step, by number of devices:", ""]
   return "\n".join([*lines, *table(networks.predict((networks.RESNET_50,)))])
@@ -163,7 +164,7 @@ def scaling(rounds: int) -> str:
 def sweep(rounds: int) -> str:
   """200 networks in one program, and in a process each."""
   found = sweeps.rows(rounds)
-  lines = _heading("A sweep: learning rate x seed of the small MLP")
+  lines = heading("A sweep: learning rate x seed of the small MLP")
   lines += [_SWEEP, ""]
   return "\n".join([*lines, *table(found)])
 
@@ -178,10 +179,27 @@ _SWEEP = (
 )
 
 
+def across(rounds: int) -> str:
+  """Networks of a program together, and one after the other."""
+  found = list(across_bench.rows(rounds))
+  lines = heading("Networks together, or one after the other")
+  lines += [_ACROSS.format(rounds), ""]
+  return "\n".join([*lines, *table(found)])
+
+
+_ACROSS = (
+  "`machine.across` of a config: `vmap` trains the networks of a program "
+  "together, `map` one after the other. Milliseconds of a training step of one "
+  "network, random data of the data set's shape; medians of {} rounds in which "
+  "both take turns, and the median of their ratio. `auto`, the default, is "
+  "`map` for networks that convolve images on a CPU and `vmap` for all others."
+)
+
+
 def devices(rounds: int) -> str:
   """Loss curves of one device, several, and several processes."""
   del rounds  # nothing is timed
-  lines = _heading("One device, several devices, several processes")
+  lines = heading("One device, several devices, several processes")
   lines += [_DEVICES, ""]
   return "\n".join([*lines, *table(devices_bench.curves())])
 
@@ -198,8 +216,10 @@ _DEVICES = (
 
 
 SUITES: dict[str, Callable[[int], str]] = {
+  "across": across,
   "devices": devices,
   "experiment": experiment,
+  "gpu": gpu_bench.page,
   "models": models,
   "ops": ops,
   "scaling": scaling,
@@ -210,33 +230,3 @@ SUITES: dict[str, Callable[[int], str]] = {
 def backend() -> str:
   """The kind of device that jax uses: cpu, gpu, tpu."""
   return jax.default_backend()
-
-
-def _heading(title: str, *packages: str) -> list[str]:
-  machine = describe_machine("flax", "optax", *packages)
-  said = ", ".join(f"{k} {v}" for k, v in machine.items())
-  return [
-    f"# {title}",
-    "",
-    f"`python {' '.join(sys.argv)}`",
-    "",
-    said + ".",
-    "",
-  ]
-
-
-def table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-  """Markdown lines; numbers to three figures, absent cells empty."""
-  rows = list(rows)
-  columns = list(dict.fromkeys(key for row in rows for key in row))
-  if not columns:
-    return []
-  cell = lambda v: f"{v:.3g}" if isinstance(v, float) else str(v)
-  return [
-    "| " + " | ".join(columns) + " |",
-    "|" + "---|" * len(columns),
-    *(
-      "| " + " | ".join(cell(row.get(c, "")) for c in columns) + " |"
-      for row in rows
-    ),
-  ]

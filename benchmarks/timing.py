@@ -1,6 +1,7 @@
 """Timing that holds on a noisy machine: candidates take turns."""
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import random
@@ -41,6 +42,17 @@ def take_turns(
 def median_ratio(a: list[float], b: list[float]) -> float:
   """Median over rounds of `a / b`."""
   return statistics.median(x / y for x, y in zip(a, b, strict=True))
+
+
+def torch_device() -> str | None:
+  """What PyTorch calls the kind of device that JAX uses; None without it."""
+  if not importlib.util.find_spec("torch"):
+    return None
+  import torch
+
+  if jax.default_backend() == "cpu":
+    return "cpu"
+  return "cuda" if torch.cuda.is_available() else None
 
 
 def describe_machine(*packages: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Inception in PyTorch, block for block, to time beside ours."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -122,56 +122,80 @@ class Inception(nn.Module):
     return self.output(self.blocks(self.stem(x)).mean(dim=(2, 3)))
 
 
-def train_step(model: Inception, images: Any, labels: Any) -> Any:
+class Place(NamedTuple):
+  """Where it runs, and whether in bfloat16 wherever autocast allows it."""
+
+  device: str = "cpu"
+  half: bool = False
+
+  def autocast(self) -> torch.autocast:
+    """The context of a forward pass."""
+    return torch.autocast(self.device, torch.bfloat16, enabled=self.half)
+
+  def wait(self) -> None:
+    """Until all that was asked for is done."""
+    if self.device != "cpu":
+      torch.cuda.synchronize()
+
+
+def train_step(model: Inception, images: Any, labels: Any, place: Place) -> Any:
   """A function that makes one step of SGD with momentum .9, channels last.
 
   Args:
     model: changed in place by every call.
     images: NumPy, float32 `[n, height, width, 3]`.
     labels: NumPy, int64 `[n]`.
+    place: where.
   """
-  _channels_last(model).train()
-  x, y = _input(images), torch.from_numpy(labels)
+  _channels_last(model, place).train()
+  x, y = _input(images, place), torch.from_numpy(labels).to(place.device)
   optimizer = torch.optim.SGD(model.parameters(), 1e-3, 0.9)
 
   def step() -> None:
     optimizer.zero_grad(set_to_none=True)
-    functional.cross_entropy(model(x), y).backward()
+    with place.autocast():
+      loss = functional.cross_entropy(model(x), y)
+    loss.backward()
     optimizer.step()
+    place.wait()
 
   return step
 
 
-def inference(model: Inception, images: Any, *, folded: bool = False) -> Any:
+def inference(
+  model: Inception, images: Any, place: Place, *, folded: bool = False
+) -> Any:
   """A function that classifies the images, channels last.
 
   Args:
     model: as trained.
     images: as for `train_step`.
+    place: likewise.
     folded: with the norms folded into the convolutions.
   """
-  _channels_last(model).eval()
+  _channels_last(model, place).eval()
   if folded:
     for layer in [m for m in model.modules() if isinstance(m, _Layer)]:
       layer.fold()
-  x = _input(images)
+  x = _input(images, place)
 
   def run() -> None:
-    with torch.inference_mode():
+    with torch.inference_mode(), place.autocast():
       model(x)
+    place.wait()
 
   return run
 
 
-def _channels_last(model: Inception) -> Inception:
+def _channels_last(model: Inception, place: Place) -> Inception:
   to: Any = model.to  # whose types lack this argument
-  to(memory_format=torch.channels_last)
+  to(device=place.device, memory_format=torch.channels_last)
   return model
 
 
-def _input(images: Any) -> torch.Tensor:
-  x = torch.from_numpy(images).permute(0, 3, 1, 2)
+def _input(images: Any, place: Place) -> torch.Tensor:
+  x = torch.from_numpy(images).to(place.device).permute(0, 3, 1, 2)
   return x.contiguous(memory_format=torch.channels_last)
 
 
-__all__ = ["Block", "Inception", "inference", "train_step"]
+__all__ = ["Block", "Inception", "Place", "inference", "train_step"]

@@ -13,14 +13,14 @@ import numpy as np
 
 from benchmarks.timing import median_ratio, take_turns
 from bnjax.lab import config_file, data, experiment, results
-from bnjax.lab.config import make_task, resolve_arms
+from bnjax.lab.config import resolve_arms
 from bnjax.lab.data.batches import SAMPLERS
+from bnjax.lab.experiment.validation import check_spec
 from bnjax.lab.train.batches import as_words, draw
-from bnjax.lab.train.program import make_program
+from bnjax.lab.train.program import Across, make_program
 from bnjax.lab.train.step import Batch
 
 STEPS = 100  # of a chunk, as in the config
-_IMAGE = (28, 28, 1)
 
 
 def step_times(config: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ def step_times(config: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
   networks = config["seeds"]
   candidates = {"matrix products": _products(arms["no_batch_norm"], networks)}
   for name in (*names, "batch_norm_no_dropout", "no_batch_norm_no_dropout"):
-    candidates[name] = _steps(arms[name], networks)
+    candidates[name] = steps(arms[name], networks)
   keys = jax.random.split(jax.random.key(0), networks)
   candidates["drawing, 1,000 steps at once"] = lambda: _draw(
     arms["batch_norm"], keys, 10 * STEPS
@@ -68,16 +68,37 @@ def step_times(config: Mapping[str, Any], rounds: int) -> list[dict[str, Any]]:
   return rows
 
 
-def _steps(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:
+def steps(
+  spec: Mapping[str, Any],
+  networks: int,
+  count: int = STEPS,
+  across: Across = "vmap",
+) -> Callable[[], Any]:
+  """What trains networks of a specification for so many steps at a call.
+
+  Args:
+    spec: of every network; its data are random ones of the same shape.
+    networks: how many.
+    count: steps of a call.
+    across: how networks are run.
+  """
+  task, known = check_spec(spec)
   rng = np.random.default_rng(0)
-  images = rng.integers(0, 256, (55_000, *_IMAGE), dtype=np.uint8)
-  labels = rng.integers(0, 10, 55_000, dtype=np.int32)
+  shape = (known.train, *known.image_shape)
+  if known.dtype == "uint8":
+    images = rng.integers(0, 256, shape, np.uint8)
+  else:
+    images = rng.standard_normal(shape).astype(known.dtype)
+  labels = rng.integers(0, max(known.num_classes, 1), known.train, np.int32)
   train = Batch(jnp.asarray(as_words(images)), jnp.asarray(labels))
-  task = make_task(spec, num_classes=10, pixel_mean=0.13)
-  program = make_program(lambda hyper: task, image_shape=_IMAGE)
+  program = make_program(
+    lambda hyper: task._replace(pixel_mean=0.13),
+    image_shape=known.image_shape,
+    across=across,
+  )
   seeds = jnp.arange(networks, dtype=jnp.uint32)
   states = [program.init({}, seeds)]  # given away by each call
-  draws = _draw(spec, states[0].key, STEPS)
+  draws = _draw(spec, states[0].key, count, known.train)
   which = jnp.arange(networks)
 
   def advance() -> Any:
@@ -90,13 +111,15 @@ def _steps(spec: Mapping[str, Any], networks: int) -> Callable[[], Any]:
   return advance
 
 
-def _draw(spec: Mapping[str, Any], keys: jax.Array, steps: int) -> Any:
+def _draw(
+  spec: Mapping[str, Any], keys: jax.Array, steps: int, size: int = 55_000
+) -> Any:
   return draw(
     keys,
     jnp.int32(0),
     sampler=SAMPLERS[spec["sampler"]],
     steps=steps,
-    size=55_000,
+    size=size,
     batch_size=spec["batch_size"],
   )
 

@@ -22,7 +22,9 @@ def get_config(arg="gaussian"):
   config = base(model="deep_linear", loss="squares", optimizer="sgd")
   config.dataset.update(name=options.dataset, center=False)
   config.norm.epsilon = 0.0
-  config.update(batch_size=1000, steps=10_000, eval_every=100, seeds=20)
+  # Of the paper's 10,000 steps the first 500: more take over 20 minutes.
+  config.update(batch_size=1000, steps=500, eval_every=10, seeds=20)
+  config.machine.across = "map"  # A third faster on a CPU.
   config.arms = {
     f"{name}_{rate}": norm | {"optimizer": {"learning_rate": float(rate)}}
     for name, norm in NORMS.items()
@@ -52,7 +54,9 @@ def get_rules(config):
       "Runs in small were seen before these claims stood: one of 20 steps and "
       "2 seeds, after which the least cosine was put in the place of the last "
       "at a tenth of the rate (both are judged); and a part of a full one, "
-      "whose updates are of like relative size at 1e-8 and 1e-8.",
+      "whose updates are of like relative size at 1e-8 and 1e-8. Then 10,000 "
+      "steps, as published, were cut to 2,500 and to 500: both runs were "
+      "stopped, as slow, before any cosine of theirs was looked at.",
     ),
     claims={
       "steady": greater(

@@ -1,17 +1,19 @@
-"""How fast gradients grow from layer to layer with batch norm, by width.
+"""How fast gradients grow from layer to layer with batch norm.
 
-Theory has it for infinite width and batch: with batch norm and ReLU, at any
-initialization, the variance of the gradient grows by pi / (pi - 1) per layer on
-its way back (Yang et al. 2019). Nothing is trained. Each seed draws its own
-examples and entering gradient.
+Theory has it for infinite width: with batch norm, at any initialization, the
+variance of the gradient grows per layer on its way back by a factor of the
+batch size alone, with ReLU by pi / (pi - 1) in the limit of large ones (Yang et
+al. 2019). By width at 1,000 examples, and by the batch size at width 400.
+Nothing is trained. Each seed draws its own examples and entering gradient.
 
   python scripts/train.py --config=configs/gradient_growth.py
 """
 
 from bnjax.lab.config import base, finish, parse
-from bnjax.lab.literature import mean_field_growth
-from bnjax.lab.results import Final, Rules, greater
+from bnjax.lab.literature import growth_of_gradients, mean_field_growth
+from bnjax.lab.results import Field, Final, Rules, greater
 
+SIZES = (4, 6, 8, 16, 32, 64, 128, 256)
 GROWTH = "growth:gradient/activation_{1..18}"
 
 
@@ -35,15 +37,38 @@ def get_config(arg="gaussian"):
     for placement in ("before", "after")
     for width in (100, 400)
   }
+  config.arms = config.arms.to_dict() | {
+    f"{name}_{size}": {
+      "model": {"placement": "before", "width": 400, "activation": activation},
+      "probe_examples": size,
+    }
+    for name, activation in (("relu", "relu"), ("linear", "identity"))
+    for size in SIZES
+  }
   return finish(config, options)
 
 
 def get_rules(config):
   """What is claimed and published of it, and what its report shows."""
-  rule = lambda arm: mean_field_growth(arm, GROWTH, margin=0.015)  # 1%
+  published = [
+    mean_field_growth(f"{placement}_{width}", GROWTH, margin=0.015)  # 1%
+    for placement in ("before", "after")
+    for width in (100, 400)
+  ]
+  published += [
+    mean_field_growth(
+      f"{name}_{size}",
+      GROWTH,
+      batch_size=size,
+      linear=name == "linear",
+      margin=0.02 * growth_of_gradients(size, linear=name == "linear"),
+    )
+    for name in ("relu", "linear")
+    for size in SIZES
+  ]
   return Rules(
-    title="The growth of gradients with batch norm, by width",
-    published=tuple(map(rule, config.arms)),
+    title="The growth of gradients with batch norm",
+    published=tuple(published),
     claims={
       placement: greater(
         "Gradients grow by a fifth per layer and more",
@@ -54,5 +79,16 @@ def get_rules(config):
       )
       for placement in ("before", "after")
     },
-    figures={"growth": Final(metrics=(GROWTH,))},
+    figures={
+      "batch": Field(
+        x="probe_examples",
+        metrics=(GROWTH,),
+        groups={
+          name: tuple(f"{name}_{size}" for size in SIZES)
+          for name in ("relu", "linear")
+        },
+        label="batch size",
+      ),
+      "growth": Final(metrics=(GROWTH,)),
+    },
   )

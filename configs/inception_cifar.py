@@ -30,7 +30,6 @@ def get_config(arg="cifar10_jpeg"):
   config.schedule.update(name="exponential", decay_steps=3000)
   config.augment.name = "photometric"
   config.update(l2=5e-4, batch_size=32, steps=3000, eval_every=100, seeds=3)
-  config.machine.across = "map"
   times = lambda factor: {"optimizer": {"learning_rate": factor * RATE}}
   simpler = {"dropout_rate": 0.0, "local_response_norm": False}
   changed = {"model": simpler, "augment": {"name": "none"}, "l2": 1e-4}

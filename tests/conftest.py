@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import time
 
 # Most of the time of the tests is compilation, and this makes it a third. What
 # others import is also tested as it is compiled for them: see .ci/wheel, which
@@ -24,10 +25,15 @@ if QUICK:
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # as a worker finds it set
   # What one worker has compiled, another one, a process that a test starts, or
   # the same one after it had to forget, need not compile again.
-  _programs = tempfile.mkdtemp(prefix="bnjax-tests-")
+  _PREFIX = "bnjax-tests-"
+  for _left in pathlib.Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    if time.time() - os.path.getmtime(_left) > 24 * 60 * 60:  # was killed
+      shutil.rmtree(_left, ignore_errors=True)
+  _programs = tempfile.mkdtemp(prefix=_PREFIX)
   atexit.register(shutil.rmtree, _programs, ignore_errors=True)
   os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
-  os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+# Small ones, too, of which there are most.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax  # noqa: E402 (reads the environment)
 import pytest  # noqa: E402
@@ -35,7 +41,10 @@ import pytest  # noqa: E402
 jax.config.update("jax_disable_most_optimizations", QUICK)
 # Before any device is used: collectives are tested on real (CPU) devices.
 jax.config.update("jax_num_cpu_devices", 8)
-jax.config.update("jax_platforms", "cpu")
+# `scripts/bench.py --suite=gpu` runs those of ops elsewhere.
+jax.config.update(
+  "jax_platforms", os.environ.get("BNJAX_TESTS_PLATFORM", "cpu")
+)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
@@ -71,6 +80,13 @@ def _memory():
     jax.clear_caches()
     gc.collect()
     _give_back()
+
+
+def pytest_collection_finish():
+  """Garbage is not looked for in what all tests share: it stays to the end."""
+  gc.collect()
+  gc.freeze()
+  gc.set_threshold(50_000, 20, 20)  # tracing makes many objects, few cycles
 
 
 def _resident():

@@ -42,7 +42,7 @@ def records(step: int) -> Records:
   """What a step of the run gives: numbers that say which step it was."""
   one: Any = np.full(1, step, np.float32)
   key: Any = np.full((1, 2), step, np.uint32)
-  kept = Kept(Training(one, one, one, one, one), one, 1, one)
+  kept = Kept(Training(*[one] * len(Training._fields)), one, one, 1, one)
   train = TrainState({"kernel": one}, {}, {}, key)
   row = {"arm": "a", "seed": 0, "step": step}
   probe = row | {"probe": "p", "layer": "l", "values": 0.5}

@@ -157,20 +157,44 @@ def very_deep(arm: str) -> list[PublishedNumber]:
   ]
 
 
-def mean_field_growth(
-  arm: str, metric: str, *, margin: float
-) -> PublishedNumber:
-  """What theory says a gradient's variance grows by per layer, back to front.
+def growth_of_gradients(batch_size: float, *, linear: bool = False) -> float:
+  """The factor per layer of a gradient's square with batch norm, going back.
 
-  For batch norm and ReLU, any initialization, in the limit of infinite width
-  and batch: pi / (pi - 1).
+  Of infinite width, at any initialization, with ReLU or nothing after the norm
+  (theorem 8 of Yang et al. 2019); minibatches of at least 4.
+
+  >>> round(growth_of_gradients(64), 3), growth_of_gradients(8, linear=True)
+  (1.493, 1.2)
+  >>> round(growth_of_gradients(math.inf), 4)  # pi / (pi - 1)
+  1.4669
   """
+  if math.isinf(batch_size):
+    return 1.0 if linear else math.pi / (math.pi - 1)
+  b = batch_size
+  if linear:
+    return (b - 2) / (b - 3)
+  c = -1 / (b - 1)  # the correlation of two examples
+  angle = math.pi - math.acos(c)
+  j, slope = (math.sqrt(1 - c * c) + angle * c) / math.pi, angle / math.pi
+  return (slope + b - 1) / ((b - 3) * (1 - j)) - 1 / (b - 3)
+
+
+def mean_field_growth(
+  arm: str,
+  metric: str,
+  *,
+  margin: float,
+  batch_size: float = math.inf,
+  linear: bool = False,
+) -> PublishedNumber:
+  """What theory says a gradient's variance grows by: `growth_of_gradients`."""
+  formula = "pi / (pi - 1)" if math.isinf(batch_size) else "theorem 8"
   return number(
     arm,
     metric,
-    math.pi / (math.pi - 1),
+    growth_of_gradients(batch_size, linear=linear),
     margin=margin,
-    source="Yang et al. 2019, arXiv:1902.08129: pi / (pi - 1)",
+    source=f"Yang et al. 2019, arXiv:1902.08129: {formula}",
     dataset="gaussian",
     step=0,
   )

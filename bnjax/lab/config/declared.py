@@ -24,7 +24,7 @@ FIELDS: dict[str, Any] = {
   "precision": Literal[tuple(PRECISIONS)],
   "machine.memory_gb": Positive,
   "machine.max_networks": _Whole,
-  "machine.across": Literal["map", "vmap"],
+  "machine.across": Literal["auto", "map", "vmap"],
   "machine.workers": Annotated[int, Range(least=0, most=1000)],
   "population_batches": _Whole,
   "probe_every": _Whole,

@@ -101,7 +101,8 @@ def run(
   for program in programs:
     loader.load(program.parts[0].spec, tell)
   environment = describe_environment() | {
-    "datasets": [dataset.describe() for dataset in loader.datasets.values()]
+    "datasets": [dataset.describe() for dataset in loader.datasets.values()],
+    "across": [program.across for program in programs],
   }
   timed = config["interleave"]
   saves = checkpoint_seconds and not timed
@@ -132,8 +133,7 @@ def run(
     stack.callback(writer.close)
     asked = stack.enter_context(signals.watch())
     resume = None if saved is None else saved.state["part"]
-    across = config["machine"]["across"]
-    jobs = jobs_of(programs, loader, timed, at, resume, across)
+    jobs = jobs_of(programs, loader, timed, at, resume)
     for job, records in take_turns(jobs, together=timed):
       stop = processes.any_of(asked())
       if first:

@@ -16,7 +16,6 @@ from bnjax.lab.experiment.loader import Loader
 from bnjax.lab.experiment.plan import Group, Network
 from bnjax.lab.experiment.runner import Records, Trainer
 from bnjax.lab.experiment.validation import Checked, wide
-from bnjax.lab.train.program import Across
 
 
 class Job(NamedTuple):
@@ -64,7 +63,6 @@ def jobs_of(
   interleave: bool,
   at: int,
   resume: Any,
-  across: Across,
 ) -> list[Job]:
   """What is still to be trained, in order, from part `at` in state `resume` on.
 
@@ -75,8 +73,12 @@ def jobs_of(
   jobs = []
   for program in programs:
     trainer = functools.cache(
-      lambda group=program.parts[0], task=program.task: Trainer(
-        group, loader.source(group.spec), loader.layout, task, across
+      lambda program=program: Trainer(
+        program.parts[0],
+        loader.source(program.parts[0].spec),
+        loader.layout,
+        program.task,
+        program.across,
       )
     )
     for turn, part in enumerate(program.parts):

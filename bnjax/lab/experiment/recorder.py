@@ -19,7 +19,9 @@ class Kept(NamedTuple):
   """What accumulates between the rows of some networks."""
 
   training: Training  # of the last steps
-  loss: np.ndarray  # sum of the data losses since the last rows, `[networks]`
+  # sums of the data losses and accuracies since the last rows, `[networks]`
+  loss: np.ndarray
+  accuracy: np.ndarray
   steps: int  # how many steps that is
   # the first step that diverged, `[networks]`; 0 where none did
   diverged: np.ndarray
@@ -31,16 +33,18 @@ class Recorder:
   def __init__(self, group: Group):
     self.networks = group.networks
     zeros: Any = np.zeros(len(group.networks))
-    training = Training(zeros, zeros, zeros, zeros, zeros)
-    self.kept = Kept(training, zeros, 0, zeros.astype(int))
+    training = Training(*[zeros] * len(Training._fields))
+    self.kept = Kept(training, zeros, zeros, 0, zeros.astype(int))
 
   def trained(self, steps: int, training: Training) -> None:
     """Takes in what some steps of training left."""
-    _, loss, before, diverged = self.kept
+    _, loss, accuracy, before, diverged = self.kept
     loss = loss + steps * np.asarray(training.mean_loss, np.float64)
+    mean_accuracy = np.asarray(training.mean_accuracy, np.float64)
+    accuracy = accuracy + steps * mean_accuracy
     new = np.asarray(training.diverged_step)
     diverged = np.where(diverged > 0, diverged, new)
-    self.kept = Kept(training, loss, before + steps, diverged)
+    self.kept = Kept(training, loss, accuracy, before + steps, diverged)
 
   def rows(self, step: int, evaluation: Evaluation) -> list[Row]:
     """A row per network, of its training since the last rows."""
@@ -52,18 +56,22 @@ class Recorder:
       row |= _evaluation_row(evaluation, i)
       diverged = int(self.kept.diverged[i]) or None
       rows.append(row | {"diverged_step": diverged})
-    self.kept = self.kept._replace(loss=np.zeros(len(rows)), steps=0)
+    none = np.zeros(len(rows))
+    self.kept = self.kept._replace(loss=none, accuracy=none, steps=0)
     return rows
 
   def _training_row(self, i: int) -> Row:
     training = self.kept.training
     data_loss = float(training.data_loss[i])
     l2_loss = float(training.l2_loss[i])
+    accuracy = self.kept.accuracy[i] / self.kept.steps
+    classified = {} if np.isnan(accuracy) else {"train_accuracy": accuracy}
     return {
       "data_loss": data_loss,
       "l2_loss": l2_loss,
       "loss": data_loss + l2_loss,
       "train_loss": self.kept.loss[i] / self.kept.steps,
+      **classified,
       "grad_norm": float(training.grad_norm[i]),
     }
 
@@ -139,6 +147,8 @@ def recorded(specs: Iterable[Mapping[str, Any]]) -> set[str]:
       names.update(_OF_TRAINING)
     if spec["loss"]["name"] == "cross_entropy":
       names.update(_OF_CLASSES)
+      if spec["steps"]:
+        names.add("train_accuracy")
       if spec["population_batches"]:
         names.update(f"population_{name}" for name in _OF_CLASSES)
   return names

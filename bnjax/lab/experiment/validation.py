@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from bnjax.lab.models.norms import FROZEN
 from bnjax.lab.train import memory
 from bnjax.lab.train.observe import observe
 from bnjax.lab.train.population import check_statistics
+from bnjax.lab.train.program import Across
 from bnjax.lab.train.state import TrainState
 from bnjax.lab.train.step import Batch, Task, init_state
 
@@ -32,6 +33,7 @@ class Checked(NamedTuple):
   state: TrainState  # shapes and dtypes of what training changes
   batch: Batch  # of a minibatch
   need: memory.Need  # memory of a network
+  across: Across  # how its networks are run
 
 
 def wide(spec: Mapping[str, Any]) -> Any:
@@ -97,9 +99,10 @@ def check_program(
     seen = _batch(known, min(spec["probe_examples"], known.train))
     look = functools.partial(observe, chosen, task) if chosen else None
     need = memory.estimate(task, state, batch, look, seen)
-  at_once = _networks_at_once(need, machine)
+  across = _across(state, machine["across"])
+  at_once = _networks_at_once(need, across, machine["memory_gb"])
   parts = group.split(min(machine["max_networks"] or at_once, at_once))
-  return Checked(tuple(parts), task, known, state, batch, need)
+  return Checked(tuple(parts), task, known, state, batch, need, across)
 
 
 def _batch(known: data.Spec, examples: int) -> Batch:
@@ -126,13 +129,24 @@ def _in_a_line(arm: str) -> Iterator[None]:
 _CPU_CACHE = 20e6
 
 
-def _networks_at_once(need: memory.Need, machine: Mapping[str, Any]) -> int:
+def _across(state: TrainState, asked: Literal["auto"] | Across) -> Across:
+  """How the networks of a program are run, if need be by what is faster.
+
+  On a CPU a convolution copies windows, of many images and of all networks
+  that are vmapped: more than caches hold (`scripts/bench.py --suite=across`).
+  """
+  if asked != "auto":
+    return asked
+  convolves = any(leaf.ndim > 3 for leaf in jax.tree.leaves(state.params))
+  return "map" if convolves and jax.default_backend() == "cpu" else "vmap"
+
+
+def _networks_at_once(need: memory.Need, across: Across, budget: float) -> int:
   """How many networks one program may hold.
 
   Raises:
     UserError: not even one fits.
   """
-  across, budget = machine["across"], machine["memory_gb"]
   at_once = need.at_once(1e9 * budget, across)
   if at_once < 1:
     raise UserError(

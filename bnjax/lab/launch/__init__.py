@@ -8,7 +8,8 @@ that of an experiment.
 """
 
 from bnjax.lab.launch.board import Board, best_table, failures
-from bnjax.lab.launch.local import Here, Launcher, Local
+from bnjax.lab.launch.launcher import Here, Launcher
+from bnjax.lab.launch.local import Local
 from bnjax.lab.launch.planned import choose_arms, make_networks, planned
 from bnjax.lab.launch.points import collect, read_points
 from bnjax.lab.launch.run import Outcome, run

@@ -14,7 +14,7 @@ from bnjax.lab.experiment.plan import Network
 from bnjax.lab.launch import gather
 from bnjax.lab.launch.board import Board, Line, Stand, failures
 from bnjax.lab.launch.gather import Row, Watch
-from bnjax.lab.launch.local import Launcher
+from bnjax.lab.launch.launcher import Launcher
 from bnjax.lab.launch.parts import (
   Part,
   Status,

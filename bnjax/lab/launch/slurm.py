@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
-from bnjax.lab.launch.local import Ended, Launcher, environment
+from bnjax.lab.launch.launcher import Ended, Launcher
+from bnjax.lab.launch.local import environment
 from bnjax.lab.launch.parts import STOPPED, Part, Status, read_status
 
 _PATIENCE = 600  # seconds: longer than clusters wait before they kill

@@ -50,6 +50,8 @@ class Probe:
       axis of what comes back.
     relative: divide by the same measure of the output (for its gradient) or of
       the parameter (for its gradient and update).
+    new_noise: after the update the model draws its noise anew, as the next
+      training step does; of a drift alone. Else both have the same.
     arguments: of the measure, as pairs.
   """
 
@@ -60,6 +62,7 @@ class Probe:
   unit: int | None = None
   per_feature: bool = False
   relative: bool = False
+  new_noise: bool = False
   arguments: tuple[tuple[str, Any], ...] = ()
 
   def __call__(self, x: Any) -> Any:
@@ -86,8 +89,8 @@ def make_probes(group: Mapping[str, Mapping[str, Any]]) -> tuple[Probe, ...]:
 
   Args:
     group: probe name -> `measure`, and where wanted `of`, `layers` (a pattern
-      or a list of patterns), `unit`, `per_feature`, `relative`, as in `Probe`,
-      and arguments of the measure by their names.
+      or a list of patterns), `unit`, `per_feature`, `relative`, `new_noise`, as
+      in `Probe`, and arguments of the measure by their names.
 
   Raises:
     UserError: an unknown field, measure or kind, or a value that cannot be.
@@ -138,6 +141,7 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
     unit=given.get("unit"),
     per_feature=given.get("per_feature", False),
     relative=given.get("relative", False),
+    new_noise=given.get("new_noise", False),
     arguments=tuple((key, given[key]) for key in given if key in takes),
   )
   _check(field, probe)
@@ -149,11 +153,15 @@ def _check(field: str, probe: Probe) -> None:
   unit = probe.unit
   if unit is not None and (type(unit) is not int or unit < 0):
     raise UserError(f"{field}.unit: {unit!r} is not a unit's index, 0 or more")
-  for key in ("per_feature", "relative"):
+  for key in ("per_feature", "relative", "new_noise"):
     if type(getattr(probe, key)) is not bool:
       raise UserError(
         f"{field}.{key}: {getattr(probe, key)!r} is not True or False"
       )
+  if probe.new_noise and probe.of != "drift":
+    raise UserError(
+      f"{field}.new_noise: of a drift alone, and this is of {probe.of!r}"
+    )
   if probe.of in ("shift", "loss") and (unit is not None or probe.per_feature):
     which = "per_feature" if unit is None else "unit"
     raise UserError(f"{field}.{which}: a {probe.of} is not of units")

@@ -27,6 +27,7 @@ _NEEDS = {
   "loss": "a loss_fn",
 }
 _UPDATED = {"update", "drift", "shift"}
+_NEW = "drift with new noise"
 
 
 def run_probes(
@@ -92,13 +93,14 @@ def run_probes(
   for kind in sorted(kinds & set(_NEEDS)):
     if loss_fn is None or (kind in _UPDATED and update_fn is None):
       raise UserError(f"probes: one is of {kind!r}, which needs {_NEEDS[kind]}")
+  given = _given(kwargs, train=train)
   seen = capture(
     model,
     variables,
     x,
     loss_fn=loss_fn if kinds & set(_NEEDS) else None,
     rngs=rngs,
-    **_given(kwargs, train=train),
+    **given,
   )
   values: dict[str, dict[str, Any]] = dict(_by_kind(seen))
   params = variables.get("params", {})
@@ -106,9 +108,7 @@ def run_probes(
     update = update_fn(_gradient(params, seen))
     values["update"] = flatten(update)
   selected = _select(probes, {**values, **_stand_ins(values)})
-  again = functools.partial(
-    _apply, model, variables, x, rngs, _given(kwargs, train=train)
-  )
+  again = functools.partial(_apply, model, variables, x, given, rngs)
   if loss_fn is not None and kinds & set(OF_KIND):
     landscape = Landscape(
       lambda params: again(params)[0], loss_fn, params, jax.random.key(0)
@@ -116,16 +116,14 @@ def run_probes(
     values["loss"] = {"loss": landscape}
   if update_fn is not None and kinds & {"drift", "shift"}:
     updated = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, update)
-  if "drift" in kinds:
-    after = again(updated)[1]
+  for probe_of, noise in _drifts(probes, rngs).items():
+    after = _apply(model, variables, x, given, noise, updated)[1]
     pairs = seen.outputs.items()
-    values["drift"] = {name: Pair(x, after[name]) for name, x in pairs}
+    values[probe_of] = {name: Pair(x, after[name]) for name, x in pairs}
   if "shift" in kinds:
     of_shift = [probe.name for probe in probes if probe.of == "shift"]
     names = {name for probe in of_shift for name in selected[probe]}
-    order = order_of(
-      model, variables, x, rngs=rngs, **_given(kwargs, train=train)
-    )
+    order = order_of(model, variables, x, rngs=rngs, **given)
     values["shift"] = gradient_shifts(
       landscape.loss_of, params, updated, order, sorted(names)
     )
@@ -134,6 +132,16 @@ def run_probes(
       name: _measure(probe, name, values) for name in selected[probe.name]
     }
     for probe in probes
+  }
+
+
+def _drifts(probes: Collection[Probe], rngs: Any) -> dict[str, Any]:
+  """Returns the kinds of drift that are looked at, and the noise of each."""
+  anew = {probe.new_noise for probe in probes if probe.of == "drift"}
+  fold = functools.partial(jax.random.fold_in, data=1)
+  return {
+    _NEW if new else "drift": jax.tree.map(fold, rngs) if new else rngs
+    for new in sorted(anew)
   }
 
 
@@ -147,8 +155,8 @@ def _apply(
   model: nn.Module,
   variables: Mapping[str, Any],
   x: jax.Array,
-  rngs: Any,
   kwargs: dict[str, Any],
+  rngs: Any,
   params: Any,
 ) -> tuple[Any, Arrays]:
   """Returns output and layers' outputs with other parameters."""
@@ -199,7 +207,8 @@ def _select(
 
 
 def _measure(probe: Probe, name: str, values: Mapping[str, Arrays]) -> Any:
-  result = probe(values[probe.of][name])
+  of = _NEW if probe.new_noise else probe.of
+  result = probe(values[of][name])
   base = KINDS[probe.of]
   if probe.relative and base is not None:
     result = result / probe(values[base][name])

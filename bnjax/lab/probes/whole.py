@@ -49,15 +49,16 @@ class Landscape:
 def loss_along_gradient(
   landscape: Landscape, steps: Sequence[float] = (0.01, 0.1, 1.0)
 ) -> jax.Array:
-  """Returns `[steps, 3]`: the loss after a step against the gradient, ...
+  """Returns `[steps, 4]`: the loss after a step against the gradient, ...
 
-  ... the change of the gradient relative to it, and the cosine between them,
-  see `along_gradient`.
+  ... the change of the gradient relative to it, the cosine between them, and
+  the change itself, see `along_gradient`.
   """
   seen = along_gradient(
     landscape.loss_of, landscape.params, jnp.asarray(steps, jnp.float32)
   )
-  return jnp.stack([seen.losses, seen.changes, seen.cosines], 1)
+  distances = seen.changes * seen.norm
+  return jnp.stack([seen.losses, seen.changes, seen.cosines, distances], 1)
 
 
 def top_eigenvalues(

@@ -9,6 +9,7 @@ from bnjax.lab.results.checks import check_rules, fitting_rules
 from bnjax.lab.results.figure_kinds import (
   Curves,
   Custom,
+  Fan,
   Field,
   Figure,
   Final,
@@ -56,6 +57,7 @@ __all__ = [
   "Curve",
   "Curves",
   "Custom",
+  "Fan",
   "Field",
   "Figure",
   "Final",

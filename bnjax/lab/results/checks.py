@@ -6,7 +6,15 @@ from typing import Any
 
 from bnjax.lab.results.figures import figures
 from bnjax.lab.results.grids import BEST, LARGEST, TRAINED
-from bnjax.lab.results.names import Metric, Probe, parse_name, recorded
+from bnjax.lab.results.names import (
+  AtBest,
+  Metric,
+  Name,
+  Probe,
+  parse_name,
+  placed,
+  recorded,
+)
 from bnjax.lab.results.points import grid_axes, same_value, short_names
 from bnjax.lab.results.rules import Rules
 
@@ -41,7 +49,10 @@ def check_rules(
       )
   for kind, path, metric in named:
     try:
-      for found in recorded(parse_name(metric)) if kind == "metric" else ():
+      asked = parse_name(metric) if kind == "metric" else None
+      if isinstance(asked, AtBest):
+        asked = _at_first(asked, config)
+      for found in recorded(asked) if asked else ():
         if isinstance(found, Metric):
           _check_metric(found, config, metrics)
         else:
@@ -102,6 +113,14 @@ def _named(rules: Rules) -> Iterator[tuple[str, str, str]]:
     yield from (("metric", path, name) for name in figure.named_metrics())
     if (probe := getattr(figure, "probe", None)) is not None:
       yield "probe", f"{path}.probe", probe
+
+
+def _at_first(name: AtBest, config: Mapping[str, Any]) -> Name:
+  """What is asked for at the best point, at the first one."""
+  axes = grid_axes(config)
+  if not axes:
+    raise ValueError("there is no grid, so no point of it is best")
+  return placed(name.of, tuple((axis, axes[axis][0]) for axis in axes))
 
 
 def _check_metric(

@@ -1,4 +1,4 @@
-"""Metrics that follow from curves: first steps, extremes, growth per layer.
+"""Metrics that follow from curves: first steps, means, growth per layer.
 
 A seed whose rows end before a curve's last step has no value of what is over
 all steps, as more of them could change it.
@@ -37,16 +37,16 @@ def steps_to(
   )
 
 
-def extreme(curve: Curve, kind: str, *, name: str) -> Curve:
-  """The greatest or least finite value of each seed (max, min), or range.
+def over_steps(curve: Curve, kind: str, *, name: str) -> Curve:
+  """Of each seed's finite values the max, min, mean, median or range.
 
-  The range, which is the one minus the other, says how far a value wandered. A
-  seed that was never finite has NaN.
+  The range, which is the greatest minus the least, says how far a value
+  wandered. A seed that was never finite has NaN.
   """
   finite = np.isfinite(curve.values)
   over = pd.DataFrame(np.where(finite, curve.values, np.nan)).T
-  values = {"max": over.max(), "min": over.min()}
-  values["range"] = values["max"] - values["min"]
+  values = {kind: getattr(over, kind)()} if kind != "range" else {}
+  values["range"] = over.max() - over.min()
   return Curve(
     curve.arm,
     name,
@@ -113,3 +113,26 @@ def _part(
     [curve.steps.index(step) for step in steps],
   )
   return curve.values[cells], curve.present[cells]
+
+
+def joined(parts: Sequence[tuple[Sequence[int], Curve]]) -> Curve:
+  """One curve of several: seeds, and where each is taken from."""
+  first = parts[0][1]
+  seeds = sorted(seed for own, _ in parts for seed in own)
+  steps = sorted({step for _, curve in parts for step in curve.steps})
+  shape = len(seeds), len(steps)
+  values, present = np.full(shape, np.nan), np.zeros(shape, bool)
+  bounds = np.zeros(shape, np.int8)
+  for own, curve in parts:
+    some = [seed for seed in own if seed in curve.seeds]
+    at = np.ix_(
+      [seeds.index(seed) for seed in some],
+      [steps.index(step) for step in curve.steps],
+    )
+    rows = [curve.seeds.index(seed) for seed in some]
+    values[at], present[at] = curve.values[rows], curve.present[rows]
+    if curve.bounds is not None:
+      bounds[at] = curve.bounds[rows]
+  return Curve(
+    first.arm, first.metric, tuple(seeds), tuple(steps), values, present, bounds
+  )

@@ -264,14 +264,42 @@ class Histograms(_OfLayers, Figure):
   The probe's values are counts, and it has edges.
 
   Attributes:
+    steps: of one layer, a column an arm and a row each of these.
     log_counts: logarithmic counts.
     shared: whether all panels have one x axis.
   """
 
   kind: ClassVar[str] = "histograms"
 
+  steps: tuple[int, ...] = ()
   log_counts: bool = False
   shared: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fan(_OfLayers, Figure):
+  """A probe's list over given numbers: a panel an arm, a line a step.
+
+  Lines are means over seeds, geometric on a logarithmic axis; the later the
+  step, the stronger its colour.
+
+  Attributes:
+    x: a number for each element of the list.
+    column: which number of an element, where that is a list itself.
+    steps: which ones; all at which the probe looked if empty.
+    log_x: logarithmic numbers.
+    log_y: logarithmic values.
+    x_label: of the axis of numbers.
+  """
+
+  kind: ClassVar[str] = "fan"
+
+  x: tuple[float, ...]
+  column: int = 0
+  steps: tuple[int, ...] = ()
+  log_x: bool = True
+  log_y: bool = True
+  x_label: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ otherwise) at every point follow, for each seed of an arm:
                          point that diverged to a NaN is not trained
     best_<metric>        the value of a metric at the point whose `grid_metric`
                          is greatest: of several such, at the first
+    <name>@best          anything at the point that is so at the last step
     largest_<field>      the largest value of a field, such as learning_rate,
                          at which any point is trained, whatever the other
                          fields are there
@@ -165,6 +166,23 @@ class Grid:
     return self._over_points(
       name, self.metric, lambda values, at: self._largest(axis, values)
     )
+
+  def best_places(self) -> dict[int, int]:
+    """Seed -> the point whose `grid_metric` is greatest at the last step.
+
+    None of a seed that lacks a point, or is finite at no point.
+    """
+    steps, values, present = self.stack(self.metric)
+    if self.missing or not steps:
+      return {}
+    last = np.where(np.isfinite(values[:, :, -1]), values[:, :, -1], -np.inf)
+    usable = present[:, :, -1].all(0) & (last.max(0) > -np.inf)
+    places = last.argmax(0).tolist()
+    return {
+      seed: place
+      for seed, place, some in zip(self.seeds, places, usable, strict=True)
+      if some
+    }
 
   def derived(self) -> list[str]:
     """The names that tables list: one for each of the three kinds at least."""

@@ -1,6 +1,6 @@
 """Everything a run measured, found by the names that rules and figures use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bnjax.lab.results import derived, names
@@ -114,9 +114,16 @@ class Measured:
             inner, name.threshold, at_least=name.at_least, name=text
           )
         return None
-      case names.Extreme():
+      case names.OverSteps():
         inner = self.find(arm, name.of, text)
-        return inner and derived.extreme(inner, name.kind, name=text)
+        return inner and derived.over_steps(inner, name.kind, name=text)
+      case names.AtBest():
+        parts = [
+          (seeds, curve)
+          for seeds, at in self.at_best(arm, name)
+          if (curve := self.find(arm, at, text)) is not None
+        ]
+        return derived.joined(parts) if parts else None
       case names.Growth():
         found = [self.probes.curve(arm, layer) for layer in name.layers]
         whole = [curve for curve in found if curve is not None]
@@ -130,6 +137,17 @@ class Measured:
           if inner is not None and (line.arm, line.metric) == key:
             return derived.distance(inner, line, name=text)
         return None
+
+  def at_best(
+    self, arm: str, name: names.AtBest
+  ) -> Iterator[tuple[list[int], names.Name]]:
+    """Each point that is best for some seeds: these, and the name there."""
+    if grid := self.grids.get(arm):
+      best = grid.best_places()
+      for place, point in enumerate(grid.points):
+        if seeds := [seed for seed, found in best.items() if found == place]:
+          pairs = tuple(zip(grid.fields, point, strict=True))
+          yield seeds, names.placed(name.of, pairs)
 
   def _metric(self, arm: str, name: names.Metric) -> Curve | None:
     grid = self.grids.get(arm)

@@ -9,19 +9,30 @@
     max:test_accuracy                     the greatest over steps
     min:loss                              the least over steps
     range:percentiles/preactivation_2[1]  greatest minus least over steps
+    median:drift/activation_2             the median over steps; or the mean
     growth:gradient_variance/activation_{1..18}
                                           per layer, from layer 18 back to 1
     distance:loss                         from the arm's published curve of it
+    median:drift/activation_2@best        at each seed's best point of the grid
 
-What follows `steps_to:`, `max:`, `min:` and `range:` is any of the names above
-them. `derived` says how each is computed.
+What follows `steps_to:`, `max:`, `min:`, `range:`, `mean:` and `median:` is any
+of the names above them; `@best` may end every name. `derived` says how each is
+computed, and `grids` which point is best.
 """
 
 import dataclasses
 import re
+from collections.abc import Callable
 from typing import Any
 
-_EXTREMES = ("max", "min", "range")
+_OVER_STEPS = {
+  "max": "greatest ",
+  "min": "least ",
+  "range": "range of ",
+  "mean": "mean over steps of ",
+  "median": "median over steps of ",
+}
+_BEST = "@best"
 
 _STEPS_TO = re.compile(r"(?P<of>.+?)(?P<sign>>=|<=)(?P<threshold>[^<>=]+)")
 _GROWTH = re.compile(
@@ -65,8 +76,8 @@ class StepsTo:
 
 
 @dataclasses.dataclass(frozen=True)
-class Extreme:
-  """The greatest or least over steps, or the distance between the two."""
+class OverSteps:
+  """A number of all steps: a key of `_OVER_STEPS`."""
 
   kind: str
   of: "Name"
@@ -91,7 +102,14 @@ class Distance:
   of: Metric
 
 
-Name = Metric | Probe | StepsTo | Extreme | Growth | Distance
+@dataclasses.dataclass(frozen=True)
+class AtBest:
+  """Anything at the point of the grid that is best for the seed."""
+
+  of: "Name"
+
+
+Name = Metric | Probe | StepsTo | OverSteps | Growth | Distance | AtBest
 
 
 def recorded(name: Name) -> tuple[Metric | Probe, ...]:
@@ -102,6 +120,19 @@ def recorded(name: Name) -> tuple[Metric | Probe, ...]:
     case Growth():
       return name.layers
   return recorded(name.of)
+
+
+def placed(name: Name, point: tuple[tuple[str, Any], ...]) -> Name:
+  """The same at a point of the grid."""
+  match name:
+    case Metric() | Probe():
+      return dataclasses.replace(name, point=point)
+    case Growth():
+      layers = (dataclasses.replace(x, point=point) for x in name.layers)
+      return Growth(tuple(layers))
+    case Distance():
+      return Distance(dataclasses.replace(name.of, point=point))
+  return dataclasses.replace(name, of=placed(name.of, point))
 
 
 def parse_name(text: str) -> Name:
@@ -118,6 +149,8 @@ def parse_name(text: str) -> Name:
   """
   if not isinstance(text, str) or not text:
     raise ValueError(f"{text!r} is not the name of a metric")
+  if text.endswith(_BEST):
+    return AtBest(parse_name(text.removesuffix(_BEST)))
   kind, colon, rest = text.partition(":")
   if not colon:
     return _simple(text)
@@ -126,10 +159,10 @@ def parse_name(text: str) -> Name:
     threshold = _number(found["threshold"]) if found else None
     if found is None or not isinstance(threshold, int | float):
       raise ValueError(f"{text!r}: write steps_to:METRIC>=NUMBER, or <=")
-    of, at_least = parse_name(found["of"]), found["sign"] == ">="
-    return StepsTo(of, float(threshold), at_least)
-  if kind in _EXTREMES:
-    return Extreme(kind, parse_name(rest))
+    at_least = found["sign"] == ">="
+    return _of(found["of"], lambda of: StepsTo(of, float(threshold), at_least))
+  if kind in _OVER_STEPS:
+    return _of(rest, lambda of: OverSteps(kind, of))
   if kind == "growth":
     return _growth(text, rest)
   if kind == "distance":
@@ -137,10 +170,18 @@ def parse_name(text: str) -> Name:
     if not isinstance(of, Metric) or of.point:
       raise ValueError(f"{text!r}: write distance:METRIC")
     return Distance(of)
-  kinds = ", ".join((*_EXTREMES, "steps_to", "growth", "distance"))
+  kinds = ", ".join((*_OVER_STEPS, "steps_to", "growth", "distance"))
   raise ValueError(
     f"{text!r}: {kind!r} is unknown before a colon; valid: {kinds}"
   )
+
+
+def _of(text: str, make: Callable[[Name], Name]) -> Name:
+  """What is made of a name; at the best point where that is."""
+  inner = parse_name(text)
+  if isinstance(inner, AtBest):
+    return AtBest(make(inner.of))
+  return make(inner)
 
 
 def _simple(text: str) -> Metric | Probe:
@@ -241,7 +282,7 @@ def is_fraction(text: str) -> bool:
   (True, False)
   """
   name = _parsed(text)
-  while isinstance(name, Extreme):
+  while isinstance(name, OverSteps | AtBest):
     name = name.of
   last = name.metric if isinstance(name, Metric) else ""
   return last.endswith(("accuracy", "fraction"))
@@ -249,7 +290,8 @@ def is_fraction(text: str) -> bool:
 
 def counts_steps(text: str) -> bool:
   """Whether a metric is a number of training steps."""
-  return isinstance(_parsed(text), StepsTo)
+  name = _parsed(text)
+  return isinstance(name.of if isinstance(name, AtBest) else name, StepsTo)
 
 
 def _parsed(text: str) -> Name | None:
@@ -272,9 +314,10 @@ def _words(name: Name) -> str:
     case StepsTo():
       sign = "≥" if name.at_least else "≤"
       return f"steps to {_words(name.of)} {sign} {name.threshold:g}"
-    case Extreme():
-      kind = {"max": "greatest ", "min": "least ", "range": "range of "}
-      return kind[name.kind] + _words(name.of)
+    case OverSteps():
+      return _OVER_STEPS[name.kind] + _words(name.of)
+    case AtBest():
+      return f"{_words(name.of)} at the best point"
     case Growth():
       first, last = (
         re.split(r"(\d+)", layer.layer)

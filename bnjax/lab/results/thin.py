@@ -18,6 +18,7 @@ be judged again; but for what a grid as a whole gives, which follows from the
 last value at every point.
 """
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -95,16 +96,21 @@ def thick(kept: Mapping[str, Any]) -> Thick:
 
 def _judged(measured: Measured) -> list[dict[str, Any]]:
   """The numbers that the rules of a run look at."""
-  steps: dict[tuple[str, names.Metric | names.Probe], set[int]] = {}
-  whole: set[tuple[str, names.Metric | names.Probe]] = set()
+  asked: dict[tuple[str, names.Metric | names.Probe], _Kept] = {}
   for arm, text, step in _asked(measured):
     name = names.parse_name(text)
-    for leaf in names.recorded(name):
-      steps.setdefault((arm, leaf), set()).add(step)
-      if isinstance(name, names.StepsTo | names.Extreme):
-        whole.add((arm, leaf))
+    places: Iterable[tuple[Iterable[int], names.Name]] = [((), name)]
+    if isinstance(name, names.AtBest):
+      places = measured.at_best(arm, name)
+    for seeds, at in places:
+      for leaf in names.recorded(at):
+        kept = asked.setdefault((arm, leaf), _Kept())
+        kept.steps.add(step)
+        kept.all_steps |= isinstance(at, names.StepsTo | names.OverSteps)
+        kept.seeds.update(seeds)
+        kept.all_seeds |= not seeds
   found: list[dict[str, Any]] = []
-  for (arm, leaf), at in steps.items():
+  for (arm, leaf), kept in asked.items():
     point = _point(measured, arm, leaf)
     curve = measured.find(arm, leaf)
     if curve is None or point is None:
@@ -112,11 +118,27 @@ def _judged(measured: Measured) -> list[dict[str, Any]]:
     columns = [
       place
       for place, step in enumerate(curve.steps)
-      if step in at or (arm, leaf) in whole
+      if kept.all_steps or step in kept.steps
     ]
-    what = {"arm": arm, "name": leaf.metric}
-    found += _whole(curve, columns, what | ({"point": point} if point else {}))
+    rows = [
+      place
+      for place, seed in enumerate(curve.seeds)
+      if kept.all_seeds or seed in kept.seeds
+    ]
+    what: dict[str, Any] = {"arm": arm, "name": leaf.metric}
+    what |= {"point": point} if point else {}
+    found += _whole(curve, rows, columns, what)
   return found
+
+
+@dataclasses.dataclass
+class _Kept:
+  """Of which steps and seeds something is kept."""
+
+  steps: set[int] = dataclasses.field(default_factory=set)
+  seeds: set[int] = dataclasses.field(default_factory=set)
+  all_steps: bool = False
+  all_seeds: bool = False
 
 
 def _asked(measured: Measured) -> Iterator[tuple[str, str, int]]:
@@ -157,11 +179,13 @@ def _point(
 
 
 def _whole(
-  curve: Curve, columns: Sequence[int], what: Mapping[str, Any]
+  curve: Curve,
+  seeds: Sequence[int],
+  columns: Sequence[int],
+  what: Mapping[str, Any],
 ) -> Iterator[dict[str, Any]]:
-  """All seeds together, or each by itself where their steps differ."""
-  seeds = list(range(len(curve.seeds)))
-  together = curve.present[:, columns].all()
+  """Seeds together, or each by itself where their steps differ."""
+  together = curve.present[np.ix_(seeds, columns)].all()
   for some in [seeds] if together else [[seed] for seed in seeds]:
     own = [c for c in columns if curve.present[some, c].all()]
     if own:

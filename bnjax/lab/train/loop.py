@@ -24,6 +24,9 @@ class Training(NamedTuple):
   l2_loss: jax.Array  #: the L2 term of the loss at the same parameters
   grad_norm: jax.Array  #: norm of the gradient of their sum
   mean_loss: jax.Array  #: mean of the data losses over all of the steps
+  #: mean over the steps of the share of their minibatch that was classified
+  #: correctly, before the update; NaN where nothing is classified
+  mean_accuracy: jax.Array
   #: the first step whose data loss was not finite, counted from 1 at the start
   #: of training; 0 where there was none
   diverged_step: jax.Array
@@ -61,27 +64,31 @@ def train_steps(
     whole = add_l2(task, gradient, params)
     return _Norms(l2_penalty(params), optax.tree.norm(whole))
 
-  def body(carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
+  def body(carry: Any, inputs: Any) -> tuple[Any, tuple[jax.Array, jax.Array]]:
     state, norms = carry
     is_last, draw = inputs
     batch = batch_of(draw)
-    new, loss, gradient = train_step(task, state, draw.dropout_keys, batch)
+    new, sums, gradient = train_step(task, state, draw.dropout_keys, batch)
     norms = jax.lax.cond(
       is_last, lambda: norms_of(state.params, gradient), lambda: norms
     )
-    return (new, norms), loss
+    correct = jnp.float32(jnp.nan) if sums.correct is None else sums.correct
+    return (new, norms), (sums.loss / sums.examples, correct / sums.examples)
 
   zeros = jax.tree.map(
     lambda x: jnp.zeros(x.shape, x.dtype),
     jax.eval_shape(norms_of, state.params, state.params),
   )
   is_last = jnp.arange(steps) == steps - 1
-  (state, norms), losses = jax.lax.scan(body, (state, zeros), (is_last, draws))
+  (state, norms), (losses, accuracies) = jax.lax.scan(
+    body, (state, zeros), (is_last, draws)
+  )
   return state, Training(
     data_loss=losses[-1],
     l2_loss=task.l2 * norms.penalty,
     grad_norm=norms.gradient,
     mean_loss=jnp.mean(losses),
+    mean_accuracy=jnp.mean(accuracies),
     diverged_step=_first_not_finite(losses, first_step),
   )
 

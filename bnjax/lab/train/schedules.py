@@ -82,11 +82,33 @@ def piecewise(
   return _scaled(lambda step: factor ** jnp.sum(step >= places))
 
 
+def undecayed(*, l2: NotNegative = 5e-4) -> _Schedule:
+  """The rate without an L2 term that does what a constant rate does with it.
+
+  `learning_rate * a ** (-2 step - 1)` with `a = 1 - learning_rate * l2`: where
+  a norm follows every matrix that is trained, plain gradient descent then goes
+  through the same functions, its weights `a ** -step` times as large.
+
+  Args:
+    l2: the config's `l2` of the run that it repeats.
+
+  Reference:
+    Li and Arora (2019), arXiv:1910.07454, theorem 2.3 without momentum.
+  """
+
+  def schedule(learning_rate: Any) -> Any:
+    shrinks = 1 - learning_rate * l2
+    return lambda step: learning_rate * shrinks ** (-2 * jnp.asarray(step) - 1)
+
+  return schedule
+
+
 SCHEDULES: dict[str, Callable[..., _Schedule]] = {
   "constant": constant,
   "cosine": cosine,
   "exponential": exponential,
   "piecewise": piecewise,
+  "undecayed": undecayed,
 }
 
 

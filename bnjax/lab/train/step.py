@@ -104,7 +104,7 @@ def init_state(
 
 def train_step(
   task: Task, state: TrainState, dropout_key: jax.Array, batch: Batch
-) -> tuple[TrainState, jax.Array, Any]:
+) -> tuple[TrainState, Sums, Any]:
   """One update by the gradient of data loss + L2.
 
   Args:
@@ -114,7 +114,8 @@ def train_step(
     batch: the minibatch; the data loss is the mean over its examples.
 
   Returns:
-    The new state, the data loss (nats, before the update), its gradient.
+    The new state, the minibatch's sums before the update, and the gradient of
+    the data loss.
   """
 
   def loss_fn(params: Any) -> tuple[jax.Array, Any]:
@@ -127,16 +128,16 @@ def train_step(
       rngs=step_rngs(dropout_key),
     )
     sums = task.loss(_at_least_float32(outputs), batch.labels, batch.mask)
-    return sums.loss / sums.examples, updates.get("batch_stats", {})
+    return sums.loss / sums.examples, (sums, updates.get("batch_stats", {}))
 
-  gradient_fn = jax.value_and_grad(loss_fn, has_aux=True)
-  (data_loss, batch_stats), gradient = gradient_fn(state.params)
+  gradient_fn = jax.grad(loss_fn, has_aux=True)
+  gradient, (sums, batch_stats) = gradient_fn(state.params)
   updates, opt_state = task.optimizer.update(
     add_l2(task, gradient, state.params), state.opt_state, state.params
   )
   params = optax.apply_updates(state.params, updates)
   new_state = TrainState(params, batch_stats, opt_state, state.key)
-  return new_state, data_loss, gradient
+  return new_state, sums, gradient
 
 
 def add_l2(task: Task, gradient: Any, params: Any) -> Any:

@@ -3,7 +3,7 @@
 import pytest
 
 from bnjax.lab import config as configs
-from bnjax.lab.launch.local import Here
+from bnjax.lab.launch.launcher import Here
 
 
 class Watched(Here):

@@ -15,7 +15,7 @@ X = RNG.normal(size=(6, 5, 5, 2)).astype(np.float32)
 LABELS = RNG.integers(0, 4, 6)
 KEYS = {"dropout": jax.random.key(7)}
 MODEL = CNN()
-VARIABLES = MODEL.init(jax.random.key(0), X)
+VARIABLES = jax.jit(MODEL.init)(jax.random.key(0), X)
 
 
 def _loss(logits):

@@ -61,8 +61,8 @@ def test_a_unit_is_measured_alone():
     ),
     (
       {"measure": "norm", "bins": 3},
-      r"^probes\.p\.bins: 'bins' is not known; Choices: layers, measure, of, "
-      r"per_feature, relative, unit$",
+      r"^probes\.p\.bins: 'bins' is not known; Choices: layers, measure, "
+      r"new_noise, of, per_feature, relative, unit$",
     ),
     ({"measure": "norm", "mask": 1}, r"^probes\.p\.mask: 'mask' is not known"),
     (
@@ -103,6 +103,10 @@ def test_a_unit_is_measured_alone():
     (
       {"measure": "saturated_fraction", "margin": "wide"},
       r"^probes\.p: saturated_fraction cannot be so: ",
+    ),
+    (
+      {"measure": "gradient_cosine", "new_noise": True},
+      r"^probes\.p\.new_noise: of a drift alone, and this is of 'shift'$",
     ),
     (
       {"measure": "norm", "of": "gradient", "relative": 1},

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from networks import CNN
 
@@ -37,7 +38,7 @@ MODEL = mlp(
   dropout_rate=0.5,
 )
 KEYS = {"dropout": jax.random.key(3)}
-VARIABLES = MODEL.init(jax.random.key(0), X, train=False)
+VARIABLES = jax.jit(partial(MODEL.init, train=False))(jax.random.key(0), X)
 PROBES = make_probes(
   {
     "percentiles": {
@@ -88,6 +89,7 @@ def test_probes_of_an_update_and_of_the_loss_as_a_function():
   """Each is the function of its name, of one batch with one dropout mask."""
   group = {
     "mean": {"measure": "mean_drift", "layers": "dense_2"},
+    "anew": {"measure": "mean_drift", "layers": "dense_2", "new_noise": True},
     "units": {
       "measure": "wasserstein_drift",
       "layers": "dense_2",
@@ -125,17 +127,19 @@ def test_probes_of_an_update_and_of_the_loss_as_a_function():
   found = run()
   kernels = [f"dense_{i}/kernel" for i in range(3)]
   assert [*found["cosine"]] == kernels
+  others = {"dropout": jax.random.fold_in(KEYS["dropout"], 1)}
   dense = [
     capture(
-      MODEL, {**VARIABLES, "params": p}, X, train=True, rngs=KEYS
+      MODEL, {**VARIABLES, "params": p}, X, train=True, rngs=rngs
     ).outputs["dense_2"]
-    for p in (params, updated)
+    for p, rngs in ((params, KEYS), (updated, KEYS), (updated, others))
   ]
   close = partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5)
-  close(found["mean"]["dense_2"], mean_drift(Pair(*dense)))
+  close(found["mean"]["dense_2"], mean_drift(Pair(*dense[:2])))
+  close(found["anew"]["dense_2"], mean_drift(Pair(*dense[::2])))
   units = found["units"]["dense_2"]
   assert units.shape == (5,)
-  close(np.median(units), wasserstein_drift(Pair(*dense)))
+  close(np.median(units), wasserstein_drift(Pair(*dense[:2])))
   # The layers in the order of calls, not of names: output is the last.
   mixed = {**updated, "output": params["output"]}
   by_output = lambda params: jax.grad(loss)(params)["output"]["kernel"]
@@ -153,7 +157,8 @@ def test_probes_of_an_update_and_of_the_loss_as_a_function():
   cosine = before @ after / np.linalg.norm(before) / np.linalg.norm(after)
   close(found["cosine"]["dense_1/kernel"], cosine)
   seen = along_gradient(loss, params, jnp.array([0.1, 1.0]))
-  close(found["along"]["loss"], np.stack(seen[2:], 1))
+  distance = seen.changes * optax.tree.norm(gradient)
+  close(found["along"]["loss"], np.stack([*seen[2:], distance], 1))
   pairs = top_eigenpairs(loss, params, jax.random.key(1), count=2)
   shares = share_in_span(pairs.vectors, output_mean_gradients(apply, params))
   expected = np.stack([pairs.values, shares], 1)

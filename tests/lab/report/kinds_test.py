@@ -103,6 +103,14 @@ def test_curves_are_means_with_bands_and_seeds():
   assert make(run(), kinds.Curves(metrics=("nothing",))) is None
 
 
+def test_an_axis_of_what_is_negative_at_times_is_linear():
+  found = [row("a", 0, step, change=x) for step, x in ((0, 1.0), (9, -0.5))]
+  options = kinds.Curves(metrics=("change",))
+  assert not panels(options, found, arms={"a": {}})[0].y.log
+  found[1]["change"] = 0.5
+  assert panels(options, found, arms={"a": {}})[0].y.log
+
+
 def test_curves_of_chosen_arms_on_chosen_axes():
   (panel,) = panels(
     kinds.Curves(metrics=("test_accuracy",), arms=("no_batch_norm",),
@@ -418,6 +426,43 @@ def test_histograms_are_densities_of_all_seeds_in_rows():
   base, high = y[0], y[0] - 0.86
   np.testing.assert_allclose(y[1:5], [base - 0.86 * 2 / 3] * 2 + [high] * 2)
   assert "density of 2 seeds together" in figure.caption
+
+
+def test_histograms_of_one_layer_are_rows_by_steps():
+  seen = [
+    probe(arm, layer, [1, 3 + step], step=step, edges=[0.0, 1.0, 3.0])
+    for arm in ARMS for layer in ("h_1", "h_2") for step in (0, 5, 20)
+  ]  # fmt: skip
+  options = kinds.Histograms(probe="v", layers=("h_2",), steps=(20, 0))
+  first, second = panels(options, seen=seen)
+  assert first.y.names == ["20", "0"]
+  assert (first.title, second.title) == ("batch norm", "no batch norm")
+  ridges = of(second, Ridge)
+  assert [(r.place, r.color) for r in ridges] == [(0, RED), (1, RED)]
+  np.testing.assert_allclose(ridges[0].density, [1 / 24, 23 / 48])
+
+
+def test_a_fan_is_a_line_a_step_over_given_numbers():
+  seen = [
+    probe(arm, "h", [[1.0, 10.0**seed * (step + 1)], [1.0, 4.0]], seed, step)
+    for arm in ARMS for seed in (0, 2) for step in (0, 4, 9)
+  ]  # fmt: skip
+  own = {"probe": "v", "x": (0.1, 1.0), "column": 1}
+  first, _ = panels(kinds.Fan(**own, steps=(0, 9)), seen=seen)
+  lines = of(first, Line)
+  assert [line.name for line in lines] == ["step 0", "step 9"]
+  np.testing.assert_allclose(lines[1].y, [100, 4])  # √(10 · 1000)
+  assert lines[0].x.tolist() == [0.1, 1.0]
+  assert lines[1].color == BLUE != lines[0].color
+  (_, _, line), _ = (
+    p.marks for p in panels(kinds.Fan(**own, log_y=False), seen=seen)
+  )
+  np.testing.assert_allclose(line.y, [505, 4])
+  with pytest.raises(
+    ValueError, match=r"values of \[2, 2\], and a fan of 3 num"
+  ):
+    panels(kinds.Fan(probe="v", x=(1, 2, 3), column=1), seen=seen)
+  assert make(run(), kinds.Fan(probe="v", x=(1.0,))) is None
 
 
 def test_seeds_with_their_own_bins_are_spread_over_common_ones():

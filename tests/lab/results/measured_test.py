@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from bnjax.lab.results import PublishedCurve, Rules
+from bnjax.lab.results import PublishedCurve, Rules, greater
 from bnjax.lab.results.grids import PLAIN
 from bnjax.lab.results.measured import Measured
+from bnjax.lab.results.thin import thick, thin
 
 
 def rows(arm="a", seeds=(0, 1), steps=(0, 10, 20)):
@@ -88,6 +91,18 @@ def test_extremes_are_over_steps(kind, expected):
   assert values.step == 20
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("mean", 2.0), ("median", 1)])
+def test_means_are_over_steps_with_a_number(kind, expected):
+  numbers = [0.0, 1.0, None, 5.0]
+  found = [
+    {"arm": "a", "seed": 0, "step": 5 * i, "loss": x}
+    for i, x in enumerate(numbers)
+  ]
+  assert measured(found).values("a", f"{kind}:loss", 15).numbers == {
+    0: expected
+  }
+
+
 def test_extremes_of_what_was_never_finite_are_not_either():
   found = [{"arm": "a", "seed": 0, "step": 20, "loss": None}]
   assert np.isnan(measured(found).values("a", "max:loss").numbers[0])
@@ -141,3 +156,61 @@ def test_a_metric_of_a_grid_is_found_at_a_point_only():
   assert found.values("a", "trained_fraction").numbers == {0: 1.0, 1: 1.0}
   assert found.values("a", "process_seconds@l2=0").shared
   assert found.metrics("a")[0] == "trained_fraction"
+
+
+def best(rules=PLAIN):
+  """At l2 0 seed 0 is best, at l2 .5 seed 1; a probe sees 10 l2 + seed."""
+  final = {(0, 0.0): 0.9, (0, 0.5): 0.8, (1, 0.0): 0.3, (1, 0.5): 0.4}
+  found, probes = [], []
+  for (seed, l2), acc in final.items():
+    common = {"arm": "a", "seed": seed, "point": {"l2": l2}}
+    for step, value in ((0, 0.0), (10, 1.0 - acc), (20, acc)):
+      found.append(common | {"step": step, "acc": value})
+      probes.append(
+        probe(10 * l2 + seed + step, "h", seed, step) | {"point": {"l2": l2}}
+      )
+  rules = dataclasses.replace(rules, grid_metric="acc")
+  return measured(found, probes=probes, rules=rules, grid={"l2": (0.0, 0.5)})
+
+
+def test_the_best_point_is_that_of_each_seed_at_the_last_step():
+  found = best()
+  assert found.values("a", "acc@best").numbers == {0: 0.9, 1: 0.4}
+  # Of another step, still at the point that is best at the last.
+  assert found.values("a", "acc@best", 10).numbers[1] == pytest.approx(0.6)
+  assert found.values("a", "v/h@best").numbers == {0: 20.0, 1: 26.0}
+  assert found.values("a", "mean:v/h@best").numbers == {0: 10.0, 1: 16.0}
+  reached = found.values("a", "steps_to:acc>=0.7@best")
+  assert (reached.numbers, reached.bounds) == ({0: 20, 1: 20}, {0: 0, 1: 1})
+
+
+def test_no_point_is_best_without_a_grid_or_with_a_point_missing():
+  assert measured().curve("a", "acc@best") is None
+  point = {"point": {"l2": 0.0}}
+  found = measured(
+    [row | point for row in rows()],
+    grid={"l2": (0.0, 0.5)},
+    rules=Rules(grid_metric="acc"),
+  )
+  assert found.curve("a", "acc@best") is None
+
+
+def test_what_rules_ask_of_the_best_points_is_kept():
+  claims = {
+    "probe": greater("t", "a", 0.0, "mean:v/h@best"),
+    "steps": greater("t", "a", 0.0, "steps_to:acc>=0.55@best"),
+  }
+  whole = best(Rules(claims=claims))
+  kept = thick(thin(whole))
+  again = Measured(
+    whole.config, kept.rows + kept.judged, kept.probes, whole.rules
+  )
+  for claim in claims.values():
+    values = whole.values("a", claim.metric)
+    assert again.values("a", claim.metric) == values
+    assert len(values.numbers) == 2
+  # Of the points that are no seed's best nothing is kept but the last step.
+  assert {(row["seed"], row["point"]["l2"]) for row in kept.probes} == {
+    (0, 0.0),
+    (1, 0.5),
+  }

@@ -1,10 +1,11 @@
 import pytest
 
 from bnjax.lab.results.names import (
+  AtBest,
   Distance,
-  Extreme,
   Growth,
   Metric,
+  OverSteps,
   Probe,
   StepsTo,
   expand,
@@ -42,7 +43,7 @@ from bnjax.lab.results.names import (
       StepsTo(Metric("loss", (("l2", 1),)), 1e-3, False),
       "steps to loss at l2 1 ≤ 0.001",
     ),
-    ("max:loss", Extreme("max", Metric("loss")), "greatest loss"),
+    ("max:loss", OverSteps("max", Metric("loss")), "greatest loss"),
     (
       "distance:loss",
       Distance(Metric("loss")),
@@ -50,8 +51,18 @@ from bnjax.lab.results.names import (
     ),
     (
       "range:q/x[1]",
-      Extreme("range", Probe("q", "x", (1,))),
+      OverSteps("range", Probe("q", "x", (1,))),
       "range of q, x[1]",
+    ),
+    (
+      "median:d/x@best",
+      AtBest(OverSteps("median", Probe("d", "x"))),
+      "median over steps of d, x at the best point",
+    ),
+    (
+      "steps_to:acc@best>=0.9",
+      AtBest(StepsTo(Metric("acc"), 0.9, True)),
+      "steps to acc ≥ 0.9 at the best point",
     ),
     (
       "growth:v/activation_{1..3}",

@@ -14,7 +14,6 @@ from bnjax.lab.experiment.plan import Network
 from bnjax.lab.experiment.validation import Checked, wide
 from bnjax.lab.results import Rules
 from bnjax.lab.train.precision import PRECISIONS
-from bnjax.lab.train.program import Across
 from bnjax.lab.train.step import train_step
 
 
@@ -90,9 +89,8 @@ def estimate(
     UserError: the config is wrong.
   """
   config = complete(config)
-  across = config["machine"]["across"]
   prepared = experiment.prepare(config, rules, data_dir, networks)
-  programs = tuple(_program(program, across) for program in prepared)
+  programs = tuple(_program(program) for program in prepared)
   arms: dict[str, Mapping[str, Any]] = {}
   axes: dict[str, dict[str, dict[str, Any]]] = {}
   for program in prepared:
@@ -111,11 +109,11 @@ def estimate(
     },
     programs=programs,
     data_bytes=sum(sets.values()),
-    estimate=_time(prepared, programs, across) if timed else None,
+    estimate=_time(prepared, programs) if timed else None,
   )
 
 
-def _program(program: Checked, across: Across) -> Program:
+def _program(program: Checked) -> Program:
   """Counts by shapes alone: nothing is computed, compiled or read."""
   parts, task, state = program.parts, program.task, program.state
   networks = [network for part in parts for network in part.networks]
@@ -133,7 +131,7 @@ def _program(program: Checked, across: Across) -> Program:
     parts=counts,
     parameters=sum(math.prod(x.shape) for x in jax.tree.leaves(state.params)),
     step_flops=float(cost.get("flops", math.nan)),
-    bytes=program.need.together(max(counts), across),
+    bytes=program.need.together(max(counts), program.across),
     evaluations=-(-spec["steps"] // spec["eval_every"]) + 1,
   )
 
@@ -149,12 +147,10 @@ def data_bytes(program: Checked) -> int:
   return examples * each
 
 
-def _time(
-  prepared: list[Checked], programs: tuple[Program, ...], across: Across
-) -> Estimate:
+def _time(prepared: list[Checked], programs: tuple[Program, ...]) -> Estimate:
   most = max(range(len(programs)), key=lambda i: programs[i].flops)
   base = programs[most]
-  measured = timing.measure(prepared[most], base.step_flops, across)
+  measured = timing.measure(prepared[most], base.step_flops)
   training = evaluation = 0.0
   for p in programs:
     scale = p.step_flops / base.step_flops

@@ -9,7 +9,6 @@ from bnjax.lab import data
 from bnjax.lab.experiment.runner import Source, Trainer
 from bnjax.lab.experiment.validation import Checked, wide
 from bnjax.lab.train.feed import FromMemory
-from bnjax.lab.train.program import Across
 from bnjax.lab.train.sharding import ONE_DEVICE
 
 _ASSUMED = 2e10  # operations a second, only to choose how many steps to time
@@ -29,17 +28,16 @@ class Timing(NamedTuple):
   evaluation_seconds: float
 
 
-def measure(program: Checked, step_flops: float, across: Across) -> Timing:
+def measure(program: Checked, step_flops: float) -> Timing:
   """Trains the program for a second or so; keeps nothing of it.
 
   Args:
     program: of which its first part is trained. Of networks that run one after
       the other, a few are enough.
     step_flops: operations of a step of one of its networks.
-    across: how they run.
   """
   part = program.parts[0]
-  if across == "map":
+  if program.across == "map":
     part = part.split(_MOST_MAPPED)[0]
   count = len(part.networks)
   flops = step_flops if math.isfinite(step_flops) else _ASSUMED
@@ -59,7 +57,7 @@ def measure(program: Checked, step_flops: float, across: Across) -> Timing:
     dataset, share = _random_data(spec, program.data)
     feed = FromMemory(dataset, ONE_DEVICE)
     source = Source(dataset.num_classes, dataset.mean, feed)
-    trainer = Trainer(short, source, ONE_DEVICE, program.task, across)
+    trainer = Trainer(short, source, ONE_DEVICE, program.task, program.across)
     records = list(trainer.train(short))
   begin, middle, end = (turn.rows[0] for turn in records if turn.rows)
   took = lambda name: end[f"{name}_seconds"] - middle[f"{name}_seconds"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from bnjax.lab.report.kinds.curves import curves
 from bnjax.lab.report.kinds.custom import custom
+from bnjax.lab.report.kinds.fan import fan
 from bnjax.lab.report.kinds.field import field
 from bnjax.lab.report.kinds.final import final
 from bnjax.lab.report.kinds.heat_map import heat_map
@@ -24,6 +25,7 @@ from bnjax.lab.results import figure_kinds
 KINDS: dict[type[figure_kinds.Figure], Callable[[Run, Any], Figure | None]] = {
   figure_kinds.Curves: curves,
   figure_kinds.Custom: custom,
+  figure_kinds.Fan: fan,
   figure_kinds.Field: field,
   figure_kinds.Final: final,
   figure_kinds.HeatMap: heat_map,

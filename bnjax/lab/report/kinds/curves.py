@@ -99,11 +99,13 @@ def _step_axis(lines: Sequence[Line], options: figure_kinds.Curves) -> Axis:
 def _value_axis(
   metric: str, lines: Sequence[Line], options: figure_kinds.Curves
 ) -> Axis:
-  """Fractions are linear, all else is logarithmic, unless options say so."""
+  """As options say; else logarithmic if no fraction and nowhere negative."""
   fraction, label = is_fraction(metric), options.label or unit(metric)
-  log = not fraction if options.log_y is None else options.log_y
   low, high = options.low, options.high
   values = finite(lines)
+  log = options.log_y
+  if log is None:
+    log = not (fraction or (values < 0).any())
   if values.size:  # a limit that all values are beyond is passed over
     low = None if low is not None and low >= values.max() else low
     high = None if high is not None and high <= values.min() else high

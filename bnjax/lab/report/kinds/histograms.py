@@ -1,4 +1,4 @@
-"""Histograms on rows: a panel a layer, a row an arm, all seeds together."""
+"""Histograms on rows: an arm each, or a training step each."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from bnjax.lab.report.kinds.over_seeds import arm_rows
 from bnjax.lab.report.marks import Axis, Figure, Panel, Ridge
 from bnjax.lab.report.run import Run
-from bnjax.lab.report.wording import plural, span
+from bnjax.lab.report.wording import STEPS, plural, span
 from bnjax.lab.results import figure_kinds
 from bnjax.lab.results.layers import chosen
 from bnjax.lab.results.names import words
@@ -29,47 +29,51 @@ class _Pooled(NamedTuple):
 def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
   """Shows every histogram of the chosen layers; None if there is none."""
   probes = run.measured.probes
-  found = {
-    (arm, layer): own
-    for arm in run.arms(options.arms)
-    for layer in chosen(options.layers, probes.layers(options.probe, arm))
-    if (
-      own := _at_step(
-        probes.seen(arm, options.probe, layer, options.point()), options.step
-      )
-    )
-  }
+  found: dict[tuple[str, str], dict[str, _Pooled]] = {}  # (row, column) -> arm
+  for arm in run.arms(options.arms):
+    layers = chosen(options.layers, probes.layers(options.probe, arm))
+    for layer in layers[:1] if options.steps else layers:
+      seen = probes.seen(arm, options.probe, layer, options.point())
+      for step in options.steps or (options.step,):
+        if own := _at_step(seen, step):
+          place = (f"{step:,}", arm) if options.steps else (arm, layer)
+          found[place] = {arm: own}
   if not found:
     return None
-  arms = list(dict.fromkeys(arm for arm, _ in found))
-  layers = list(dict.fromkeys(layer for _, layer in found))
-  if not options.layers:
-    layers.sort(key=natural)
+  rows = list(dict.fromkeys(row for row, _ in found))
+  columns = list(dict.fromkeys(column for _, column in found))
+  if options.steps:
+    wanted = [f"{step:,}" for step in options.steps]
+    rows.sort(key=wanted.index)
+  elif not options.layers:
+    columns.sort(key=natural)
   powers = run.probe(options.probe).get("measure") == "log10_histogram"
   what = f"size of {words(options.probe)}" if powers else words(options.probe)
-  rows = arm_rows(run, arms)
+  by_step = Axis(label=STEPS, names=rows, low=len(rows) - 0.5, high=-0.5)
   panels = [
     Panel(
       [
         Ridge(
           arm,
           run.looks[arm].color,
-          float(row),
+          float(place),
           own.edges,
           _density(own),
           log=options.log_counts,
           note=_note(own),
         )
-        for row, arm in enumerate(arms)
-        if (own := found.get((arm, layer)))
+        for place, row in enumerate(rows)
+        for arm, own in found.get((row, column), {}).items()
       ],
       Axis(label=options.label or what, powers=powers),
-      rows,
-      title=layer.replace("_", " "),
+      by_step if options.steps else arm_rows(run, rows),
+      title=column.replace("_", " "),
     )
-    for layer in layers
+    for column in columns
   ]
-  most = max(own.seeds for own in found.values())
+  every = [own for place in found.values() for own in place.values()]
+  most = max(own.seeds for own in every)
+  at_step = f"at training step {span(own.step for own in every)}"
   return Figure(
     panels,
     title=options.title,
@@ -77,11 +81,11 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
       f"density of {plural(most, 'seed')}{' together' * (most > 1)}",
       "logarithmic heights" if options.log_counts else "",
       "each as high as its row",
-      f"at training step {span(own.step for own in found.values())}",
+      "" if options.steps else at_step,
     ],
-    columns=min(len(layers), 6),
+    columns=min(len(columns), 6),
     least=1.05,
-    height=0.5 + 0.42 * len(arms),
+    height=0.5 + 0.42 * len(rows),
     share="xy" if options.shared else "y",
   )
 

@@ -210,7 +210,7 @@ def _frames(run: Run, options: Any, figure: Figure) -> dict[str, Figure]:
       metric = options.metric
       steps = {s for grid in grids if grid
                for s in grid.stack(metric or grid.metric).steps}  # fmt: skip
-    case figure_kinds.Layers() | figure_kinds.Histograms():
+    case figure_kinds.Layers() | figure_kinds.Histograms(steps=()):
       probes = run.measured.probes
       steps = {
         seen.step
