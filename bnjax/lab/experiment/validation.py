@@ -132,8 +132,8 @@ _CPU_CACHE = 20e6
 def _across(state: TrainState, asked: Literal["auto"] | Across) -> Across:
   """How the networks of a program are run, if need be by what is faster.
 
-  On a CPU a convolution copies windows, of many images and of all networks
-  that are vmapped: more than caches hold (`scripts/bench.py --suite=across`).
+  On a CPU networks that convolve took 1.1 to 1.2 times as long together, others
+  as long or little longer: docs/benchmarks/across-cpu.md.
   """
   if asked != "auto":
     return asked
