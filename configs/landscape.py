@@ -130,7 +130,7 @@ def get_rules(config):
       "same thing here: plain gradient descent. Before the claims stood a run "
       "in small was seen (2 layers, 20 steps), and before those at rate .01, "
       "and that an eigenvalue is larger at all, a whole one at .1, at which "
-      "the frozen network diverges.",
+      "one of five frozen networks diverges.",
     ),
     claims=claims,
     figures={
