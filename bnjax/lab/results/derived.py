@@ -45,14 +45,13 @@ def over_steps(curve: Curve, kind: str, *, name: str) -> Curve:
   """
   finite = np.isfinite(curve.values)
   over = pd.DataFrame(np.where(finite, curve.values, np.nan)).T
-  values = {kind: getattr(over, kind)()} if kind != "range" else {}
-  values["range"] = over.max() - over.min()
+  values = over.max() - over.min() if kind == "range" else over.agg(kind)
   return Curve(
     curve.arm,
     name,
     curve.seeds,
     (curve.last_step,),
-    values[kind].to_numpy()[:, None],
+    values.to_numpy()[:, None],
     curve.present[:, -1:],
   )
 
