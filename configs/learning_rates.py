@@ -24,7 +24,6 @@ def get_config(arg="mnist"):
     "optimizer": {"learning_rate": (0.01, 1.0, 2.0)},
     "model": {"init_scale": (0.05, 5.0)},
   }
-  config.machine.across = "map"
   sigmoid = {"model": {"activation": "sigmoid"}}
   config.arms = {
     "relu_batch_norm": {},
