@@ -118,31 +118,37 @@ def test_the_scales_of_fixup(layers, power):
 
 @pytest.mark.parametrize("momentum", [None, 0.9])
 def test_scalars_of_fixup_learn_at_a_tenth_of_the_rate(momentum):
+  """How far a step moves them is seen by what they multiply and shift."""
   model, variables = _init(branch="fixup", depth=1)
-  params = _randomized(variables)["params"]
-  root, small = 0.1**0.5, 1e-2
-  names = [
-    "multiplier_0",
-    "bias_0_0_before",
-    "bias_0_1_after",
-    "bias_last_after",
-  ]
+  start = variables["params"]
+  params = _randomized(start) | {"multiplier_0": start["multiplier_0"]}
+  loss = lambda outputs: jnp.sum(outputs**2)
+  see = jax.jit(
+    lambda p: capture(model, {"params": p}, X, loss_fn=loss, train=True)
+  )
+  before, optimizer = see(params), optax.sgd(1e-3, momentum)
+  gradient = {
+    k: before.gradients[k] for k in ("multiplier_0", "bias_last_after")
+  }
+  updates, _ = optimizer.update(gradient, optimizer.init(gradient))
 
-  @jax.jit
-  def loss(params):
-    return jnp.mean(model.apply({"params": params}, X, train=True) ** 2)
+  def after(name):
+    return see(params | {name: params[name] + updates[name]})
 
-  optimizer = optax.sgd(0.2, momentum)
-  gradient = jax.grad(loss)(params)
-  updates, _ = optimizer.update(gradient, optimizer.init(params))
-  for name in names:
-    # The derivative with respect to the scalar itself.
-    at = lambda by: loss(params | {name: params[name] + by / root})  # noqa: B023
-    derivative = (at(small) - at(-small)) / (2 * small)
-    assert abs(derivative) > 1e-3
-    np.testing.assert_allclose(
-      root * updates[name], -0.1 * 0.2 * derivative, rtol=0.02
-    )
+  # The multiplier is 1, so its derivative is that of the branch times it.
+  branch, slope = (
+    seen["branch_0"] for seen in (before.outputs, before.output_gradients)
+  )
+  step = -1e-3 * 0.1 * jnp.sum(branch * slope)
+  moved = after("multiplier_0").outputs["branch_0"] - branch
+  np.testing.assert_allclose(moved, step * branch, rtol=0.01, atol=1e-6)
+  # The bias shifts every feature that enters the classifier.
+  columns = params["output"]["kernel"].sum(0)
+  step = -1e-3 * 0.1 * jnp.sum(before.output_gradients["output"] @ columns)
+  moved = after("bias_last_after").output - before.output
+  wanted = jnp.broadcast_to(step * columns, moved.shape)
+  np.testing.assert_allclose(moved, wanted, rtol=0.01, atol=1e-6)
+  assert np.max(np.abs(wanted)) > 1e-4
 
 
 @pytest.mark.parametrize(
