@@ -243,6 +243,7 @@ class Layers(_OfLayers, Figure):
   The mean over seeds is geometric on a logarithmic axis.
 
   Attributes:
+    log_x: logarithmic numbers of the layers.
     log_y: logarithmic values.
     reference: a factor per layer, going backwards, drawn as a dashed line.
     reference_text: what it is.
@@ -251,6 +252,7 @@ class Layers(_OfLayers, Figure):
 
   kind: ClassVar[str] = "layers"
 
+  log_x: bool = False
   log_y: bool = True
   reference: float | None = None
   reference_text: str = ""
