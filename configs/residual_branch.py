@@ -88,10 +88,11 @@ def get_rules(config):
     notes=(
       "Variances over examples and units. Blocks 0 to 3 are left out of the "
       "slopes, as the skip's variance begins at the stem's. A simulation with "
-      "NumPy, of ten Gaussian seeds, was seen before these claims stood: slopes "
-      "of -.97, -.94 (layer norm), -.03 (none) and .01 (1/√depth), powers of "
-      ".97 and .92, growth by 2.01 and 1.0406, and shares in the last block of "
-      ".0452 with batch norm, .93 with none and .0429 with 1/√depth.",
+      "NumPy, of ten Gaussian seeds, was seen before these claims stood: "
+      "slopes of -.97, -.94 (layer norm), -.03 (none) and .01 (1/√depth), "
+      "powers of .97 and .92, growth by 2.01 and 1.0406, and shares in the "
+      "last block of .0452 with batch norm, .93 with none and .0429 with "
+      "1/√depth.",
     ),
     claims=claims,
     figures={
