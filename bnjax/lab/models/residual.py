@@ -51,6 +51,8 @@ class ResidualMLP(nn.Module):
     branch: "constant", "skip_init" or "fixup".
     branch_scale: a constant that multiplies every branch, such as 1/√2 or
       1/√depth.
+    skip: whether there are skip connections. Without them it is the same
+      network but for that: what enters a block is the branch before.
 
   References:
     He et al. (2016), Identity mappings in deep residual networks,
@@ -69,6 +71,7 @@ class ResidualMLP(nn.Module):
   init_scale: Traced[float] = 1.0
   branch: str = "constant"
   branch_scale: Traced[float] = 1.0
+  skip: bool = True
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
@@ -108,7 +111,8 @@ class ResidualMLP(nn.Module):
         name = f"dense_{i}_{j}"
         branch = self._dense(branch, self.width, name, init, use_bias=not fixup)
       branch = self._scaled(branch, f"multiplier_{i}")
-      x = x + Tap(name=f"branch_{i}")(branch)
+      branch = Tap(name=f"branch_{i}")(branch)
+      x = x + branch if self.skip else branch
     x = activate(Tap(name="last")(x), "last")
     init = nn.initializers.zeros if fixup else kernel_init_of(self)
     return self._dense(x, self.num_classes, "output", init)

@@ -305,6 +305,28 @@ class Fan(_OfLayers, Figure):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Strips(_OfLayers, Figure):
+  """A probe's list over given numbers: a panel an arm, a strip a network.
+
+  Each strip's colours are of the list divided by its greatest magnitude, as a
+  deep network's gradients have any. Of several layers the first one is shown.
+
+  Attributes:
+    x: a number for each element of the list, in equal steps.
+    column: which number of an element, where that is a list itself.
+    networks: the most of an arm's networks that are shown, the first seeds.
+    x_label: of the axis of numbers.
+  """
+
+  kind: ClassVar[str] = "strips"
+
+  x: tuple[float, ...]
+  column: int = 0
+  networks: int = 3
+  x_label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class StepsTo(Figure):
   """How many steps each arm takes to a threshold, as bars.
 

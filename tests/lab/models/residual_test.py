@@ -89,6 +89,13 @@ def test_is_a_stem_blocks_and_a_classifier(branch, norm):
   np.testing.assert_array_equal(seen.outputs["input"], X)
 
 
+def test_without_skips_branches_follow_each_other():
+  model, variables = _init(skip=False)
+  outputs = _seen(model, variables).outputs
+  np.testing.assert_array_equal(outputs["skip_1"], outputs["branch_0"])
+  np.testing.assert_array_equal(outputs["last"], outputs["branch_1"])
+
+
 @pytest.mark.parametrize("branch", ["skip_init", "fixup"])
 def test_it_starts_as_the_identity(branch):
   model, variables = _init(branch=branch)
