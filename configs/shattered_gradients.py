@@ -4,9 +4,9 @@ Balduzzi et al. (2017): in deep plain networks it changes from one input to the
 next as noise does, the more so with batch norm; with skip connections it does
 so far less. What is measured is the autocorrelation of the derivative of the
 output with respect to a single input, at 256 points from -2 to 2. Batch norm's
-statistics are those of these points, and held fixed in the derivative, which is
-then that of a function of one number; in `..._batch_...` they are not. Nothing
-is trained.
+statistics are those of these points (of variances 256/255 times as much), and
+held fixed in the derivative, which is then that of a function of one number; in
+`..._batch_...` they are not. Nothing is trained.
 
   python scripts/train.py --config=configs/shattered_gradients.py
 """
@@ -33,7 +33,6 @@ def get_config(arg="line"):
   config.dataset.update(name=options.dataset, center=False)
   config.model.update(width=200, depth=24, branch_layers=1)
   config.update(batch_size=POINTS, steps=0, seeds=10, probe_examples=POINTS)
-  config.population_estimator = "biased"
   derivative = {"of": "output_gradient", "layers": "input", "unit": 1}
   config.probes = {
     "correlation": {
