@@ -259,12 +259,13 @@ class Layers(_OfLayers, Figure):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Histograms(_OfLayers, Figure):
-  """Histograms of layers, a column a layer and a row an arm; all seeds' sum.
+  """Histograms of layers, a column a layer and a row an arm.
 
   The probe's values are counts, and it has edges.
 
   Attributes:
     steps: of one layer, a column an arm and a row each of these.
+    seed: of this one alone; the sum of all if None.
     log_counts: logarithmic counts.
     shared: whether all panels have one x axis.
   """
@@ -272,6 +273,7 @@ class Histograms(_OfLayers, Figure):
   kind: ClassVar[str] = "histograms"
 
   steps: tuple[int, ...] = ()
+  seed: int | None = None
   log_counts: bool = False
   shared: bool = True
 
