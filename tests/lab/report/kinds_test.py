@@ -426,6 +426,10 @@ def test_histograms_are_densities_of_all_seeds_in_rows():
   base, high = y[0], y[0] - 0.86
   np.testing.assert_allclose(y[1:5], [base - 0.86 * 2 / 3] * 2 + [high] * 2)
   assert "density of 2 seeds together" in figure.caption
+  seen[0] = probe("batch_norm", "h_1", [3, 0], 0, edges=[0.0, 1.0, 3.0])
+  figure = make(run(seen=seen), kinds.Histograms(probe="v", seed=0))
+  np.testing.assert_allclose(figure.marks(Ridge)[0].density, [1, 0])
+  assert "density of seed 0" in figure.caption
 
 
 def test_histograms_of_one_layer_are_rows_by_steps():
