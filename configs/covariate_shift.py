@@ -253,8 +253,9 @@ def get_rules(config):
         titles=(
           f"training accuracy at rate {SHARED}",
           f"drift of the input of layer {last}, in its deviations",
-          f"cosine of the gradient of layer {last} before and after",
+          f"cosine of layer {last}'s gradient before and after",
         ),
+        claims=("helps_rate", f"wasserstein_{last}_rate", f"turns_{last}_rate"),
       ),
       "unit": Histograms(
         probe="unit",

@@ -57,6 +57,8 @@ class Curves(Figure):
     high: likewise.
     epochs: whether the x axis counts passes over the training set.
     titles: of the panels; the metrics in words if empty.
+    claims: names of claims whose verdicts stand beside the titles, one a
+      panel; "" for none, as where the rules have no such claim.
     label: of the y axis; the metric's unit if empty.
   """
 
@@ -69,6 +71,7 @@ class Curves(Figure):
   high: float | None = None
   epochs: bool = False
   titles: tuple[str, ...] = ()
+  claims: tuple[str, ...] = ()
   label: str = ""
 
   def named_metrics(self) -> list[str]:

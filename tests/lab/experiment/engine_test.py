@@ -375,7 +375,8 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-  "listed, tested", [((), (0, 30, 60, 75)), ((25, 60, 200), (25, 60, 75))]
+  ("listed", "tested"),
+  [((), (0, 30, 60, 75)), ((25, 60, 200), (25, 60, 75))],
 )
 def test_held_out_sets_are_evaluated_at_chosen_steps(listed, tested, tmp_path):
   config = _config() | {"evaluate_at": listed, "seeds": 1}
