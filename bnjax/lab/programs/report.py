@@ -75,9 +75,8 @@ def main(argv: list[str]) -> None:
     made = report.write_gallery(_GALLERY.value)
     _say(made.notices)
     print(f"gallery: {made.page}, experiments: {made.experiments}")
-  if _CLAIMS.value:
-    page = report.write_claims(_GALLERY.value, _CLAIMS.value)
-    print(f"claims: {page}")
+    if _CLAIMS.value:
+      print(f"claims: {report.write_claims(_GALLERY.value, _CLAIMS.value)}")
   if _PAGE.value:
     whole = report.write_page(_RUNS.value, _PAGE.value)
     _say(whole.notices)

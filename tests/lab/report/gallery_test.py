@@ -259,7 +259,7 @@ def test_the_page_of_claims_has_those_of_others_by_source(tmp_path):
   assert "2 numbers: Test accuracy" in rows[2]
   assert "a wins" not in text
   page.write_text("mine")
-  with pytest.raises(UserError, match="claims.md is no page of bnjax"):
+  with pytest.raises(UserError, match="is no page of bnjax"):
     report.write_claims(tmp_path / "kept", page)
 
 
