@@ -95,6 +95,12 @@ def get_rules(config):
       "1/√depth.",
     ),
     claims=claims,
+    claimed={
+      "De and Smith 2020": (
+        "*_batch_norm",
+        "*_none",
+      ),
+    },
     figures={
       "ratio": Layers(
         probe="ratio",
