@@ -23,8 +23,9 @@ RUNS = sorted(
 # Numbers that were not kept when these runs were exported: METRIC at STEP. A
 # run that is exported anew keeps whatever its rules look at; take it out then.
 NOT_KEPT: dict[str, str] = {}
-# What is trained now and was not then: rules that ask for it wait.
+# What is trained now and was not then (patterns): rules that ask for it wait.
 TO_BE_RUN_ANEW: dict[str, list[str]] = {
+  "covariate_shift-mnist": ["arms.*.evaluate_at", "arms.*.probes.unit"],
 }
 
 pytestmark = pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
