@@ -6,6 +6,10 @@ Flax linen model, forward and back, and `make_probes` with `run_probes` puts
 both together as a config describes it.
 """
 
+from bnjax.lab.probes.along import (
+  autocorrelation as autocorrelation,
+  values as values,
+)
 from bnjax.lab.probes.capture import Captured as Captured, capture as capture
 from bnjax.lab.probes.distributions import (
   Histogram as Histogram,
@@ -52,4 +56,5 @@ from bnjax.lab.probes.shift import (
 from bnjax.lab.probes.units import (
   dead_units as dead_units,
   effective_rank as effective_rank,
+  participation_ratio as participation_ratio,
 )
