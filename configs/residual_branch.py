@@ -21,7 +21,7 @@ POWER = "slope:skip/skip_{4..23}"
 def get_config(arg="mnist"):
   """The experiment on the data set that `arg` names, small if it says smoke."""
   options = parse(arg)
-  config = base(model="residual_mlp")
+  config = base(model="residual_mlp", loss="sum")
   config.dataset.update(name=options.dataset, examples=1000)
   config.model.update(width=128, depth=DEPTH, branch_layers=1)
   config.update(steps=0, seeds=20, probe_examples=256)
