@@ -33,7 +33,7 @@ def get_config(arg="mnist"):
   config.update(batch_size=64, steps=200, eval_every=200, seeds=5)
   config.grid = {"optimizer": {"learning_rate": RATES}}
   config.arms = {
-    f"{branch}_{depth}": ({} if branch == "batch_norm" else NO_NORM)
+    f"{branch}_{depth:03}": ({} if branch == "batch_norm" else NO_NORM)
     | {"model": fields(depth) | {"depth": depth}}
     for depth in DEPTHS
     for branch, fields in BRANCHES.items()
@@ -47,7 +47,7 @@ def get_rules(config):
   claims = {
     f"trains_{branch}_{depth}": greater(
       f"It trains, to 80% and more: {branch.replace('_', ' ')}",
-      f"{branch}_{depth}",
+      f"{branch}_{depth:03}",
       0.8,
       best,
       setting=f"{depth} blocks",
@@ -71,8 +71,8 @@ def get_rules(config):
     f"as_well_{branch}_{depth}": within(
       0.01,
       f"As good as with batch norm, within a point: {branch.replace('_', ' ')}",
-      f"{branch}_{depth}",
-      f"batch_norm_{depth}",
+      f"{branch}_{depth:03}",
+      f"batch_norm_{depth:03}",
       best,
       setting=f"{depth} blocks",
     )
@@ -111,7 +111,7 @@ def get_rules(config):
       f"rates_{depth}": Field(
         x="optimizer.learning_rate",
         metrics=("test_accuracy",),
-        arms=tuple(f"{branch}_{depth}" for branch in BRANCHES),
+        arms=tuple(f"{branch}_{depth:03}" for branch in BRANCHES),
         title=f"{depth} residual blocks",
         low=0.0,
         high=1.0,

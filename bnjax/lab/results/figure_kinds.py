@@ -317,7 +317,8 @@ class Strips(_OfLayers, Figure):
   deep network's gradients have any. Of several layers the first one is shown.
 
   Attributes:
-    x: a number for each element of the list, in equal steps.
+    x: the numbers of the first and of the last element; between them are equal
+      steps.
     column: which number of an element, where that is a list itself.
     networks: the most of an arm's networks that are shown, the first seeds.
     x_label: of the axis of numbers.
@@ -325,7 +326,7 @@ class Strips(_OfLayers, Figure):
 
   kind: ClassVar[str] = "strips"
 
-  x: tuple[float, ...]
+  x: tuple[float, float]
   column: int = 0
   networks: int = 3
   x_label: str = ""

@@ -502,11 +502,10 @@ def test_strips_are_a_row_a_network_over_its_greatest_magnitude():
   assert cells.says[1] == ["seed 1 at -2: -2", "seed 1 at 2: 10"]
   (plain,) = of(panels(kinds.Strips(**own), seen=seen)[1], Cells)
   np.testing.assert_allclose(plain.values, [[1 / 3, 1]] * 2)
-  wrong = kinds.Strips(probe="v", x=(1.0, 2.0, 3.0))
   with pytest.raises(
-    ValueError, match=r"values of \[2, 2\], and strips of 3 numbers take"
+    ValueError, match=r"of \[2, 1, 1\], and a strip is of a l"
   ):
-    panels(wrong, seen=seen)
+    panels(kinds.Strips(**own), seen=[probe("batch_norm", "h", [[[1.0]]] * 2)])
   assert make(run(), kinds.Strips(**own)) is None
 
 

@@ -40,18 +40,18 @@ def strips(run: Run, options: figure_kinds.Strips) -> Figure | None:
 
 
 def _panel(arm: str, seen: list[Seen], options: figure_kinds.Strips) -> Panel:
-  rows = [one.column(len(options.x), options.column) for one in seen]
+  size = max(len(np.atleast_1d(one.values)) for one in seen)
+  rows = [one.column(size, options.column) for one in seen]
   if any(row is None for row in rows):
     shape = list(seen[0].values.shape)
     raise ValueError(
-      f"{options.probe} has values of {shape}, and strips of "
-      f"{len(options.x)} numbers take one for each"
+      f"{options.probe} has values of {shape}, and a strip is of a list"
     )
   values = np.stack(rows)  # type: ignore[arg-type]
   finite = np.where(np.isfinite(values), np.abs(values), 0)
   largest = finite.max(axis=1, keepdims=True)
   scaled = values / np.where(largest > 0, largest, 1)
-  places = [number_text(x, 2) for x in options.x]
+  places = [number_text(x, 2) for x in np.linspace(*options.x, size)]
   label = options.label or words(options.probe)
   return Panel(
     [
