@@ -32,6 +32,11 @@ from bnjax.lab.probes.landscape import (
   along_gradient as along_gradient,
 )
 from bnjax.lab.probes.measures import MEASURES as MEASURES
+from bnjax.lab.probes.modes import (
+  Modes as Modes,
+  dropout_variance_shift as dropout_variance_shift,
+  variance_shift as variance_shift,
+)
 from bnjax.lab.probes.moments import (
   mean as mean,
   norm as norm,

@@ -12,6 +12,7 @@ from bnjax.lab import registry
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.probes.drift import Pair
 from bnjax.lab.probes.measures import MEASURES
+from bnjax.lab.probes.modes import Modes
 from bnjax.lab.probes.shift import Shift
 from bnjax.lab.probes.whole import OF_KIND, Landscape
 
@@ -23,6 +24,7 @@ KINDS = {
   "gradient": "parameter",
   "update": "parameter",
   "drift": None,
+  "modes": None,
   "shift": None,
   "loss": None,
 }
@@ -40,9 +42,10 @@ class Probe:
     of: "output" of a layer, "output_gradient" (the loss's gradient with respect
       to it), "parameter", "gradient" (with respect to it), or "update" (what
       the optimizer adds to it). Or, by measures of `whole`, which know it:
-      "drift" of a layer's output, the next one's input, by one update; "shift"
-      of a parameter's gradient by the update of the layers before; "loss", as
-      a function of all parameters, whose layer is called "loss".
+      "drift" of a layer's output, the next one's input, by one update; "modes"
+      of a layer's output, in training and in inference; "shift" of a
+      parameter's gradient by the update of the layers before; "loss", as a
+      function of all parameters, whose layer is called "loss".
     layers: patterns of the names of layers ("activation_*", "*/dense_1"); of
       parameters ("dense_3/kernel") where it is of parameters.
     unit: measure this feature alone (index on the last axis); None: all.
@@ -185,6 +188,8 @@ def _example(kind: str, unit: int) -> Any:
   x = jnp.ones((2, unit + 1))
   if kind == "drift":
     return Pair(x, x)
+  if kind == "modes":
+    return Modes(x, x)
   if kind == "shift":
     return Shift(x[0, 0], x[0, 0])
   if kind == "loss":

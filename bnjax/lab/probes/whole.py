@@ -22,6 +22,7 @@ from bnjax.lab.probes.hessian import (
   top_eigenpairs,
 )
 from bnjax.lab.probes.landscape import along_gradient
+from bnjax.lab.probes.modes import dropout_variance_shift, variance_shift
 from bnjax.lab.probes.shift import Shift
 
 
@@ -97,6 +98,10 @@ OF_KIND: dict[str, dict[str, Callable[..., Any]]] = {
     "mean_drift": mean_drift,
     "variance_drift": variance_drift,
     "wasserstein_drift": wasserstein_drift,
+  },
+  "modes": {
+    "dropout_variance_shift": dropout_variance_shift,
+    "variance_shift": variance_shift,
   },
   "shift": {
     "gradient_change": gradient_change,
