@@ -104,8 +104,9 @@ def get_rules(config):
       "Shift: the variance in inference over that in training of a unit of a "
       "norm's input, on 1,000 training examples; the median unit. Formula: "
       "v / ((c² + v) / keep - c²), of its mean c and variance v in inference. "
-      "The thresholds, 1.2 and 1.05, were set before anything was run; a run in "
-      "small (100 steps, 2 seeds, running averages not yet settled) was seen.",
+      "The thresholds, 1.2 and 1.05, were set before anything was run; a run "
+      "in small (100 steps, 2 seeds, running averages not yet settled) was "
+      "seen.",
     ),
     claims=claims,
     figures={

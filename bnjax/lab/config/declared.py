@@ -29,4 +29,5 @@ FIELDS: dict[str, Any] = {
   "population_batches": _Whole,
   "probe_every": _Whole,
   "probe_examples": Count,
+  "probe_split": Literal["train", "validation", "test"],
 }

@@ -82,7 +82,8 @@ def base(
   config.save_params = False  # leave the trained networks in params/
   config.probes = {}
   config.probe_every = 0  # steps; 0: with every evaluation
-  config.probe_examples = 1000  # training examples that probes look at
+  config.probe_examples = 1000  # examples that probes look at, the first ones
+  config.probe_split = "train"  # of this split
   config.arms = {"batch_norm": {}, "no_batch_norm": NO_NORM}
   config.grid = {}  # fields, nested as here, and values: each arm at each point
   config.points = ()  # {"norm.decay": 0.5, "seed": 3}, ...: with each of these

@@ -1,12 +1,17 @@
 """Probes: measures of the outputs, gradients and parameters of any layer.
 
-`MEASURES` are functions of an array (those of `whole`: of an update, or of the
-loss as a function), `capture` shows what flows through any
-Flax linen model, forward and back, and `make_probes` with `run_probes` puts
+`MEASURES` are functions of an array (those of `whole`: of an update, of the
+loss as a function, or of the classifier), `capture` shows what flows through
+any Flax linen model, forward and back, and `make_probes` with `run_probes` puts
 both together as a config describes it.
 """
 
 from bnjax.lab.probes.capture import Captured as Captured, capture as capture
+from bnjax.lab.probes.classifier import (
+  Classifier as Classifier,
+  accuracy as accuracy,
+  attacked_accuracy as attacked_accuracy,
+)
 from bnjax.lab.probes.distributions import (
   Histogram as Histogram,
   LogHistogram as LogHistogram,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.probes.capture import Arrays, Captured, capture, flatten
+from bnjax.lab.probes.classifier import Classifier
 from bnjax.lab.probes.drift import Pair
 from bnjax.lab.probes.modes import Modes
 from bnjax.lab.probes.names import select
@@ -39,6 +40,7 @@ def run_probes(
   *,
   loss_fn: Callable[[Any], jax.Array] | None = None,
   update_fn: Callable[[Any], Any] | None = None,
+  classifier: Classifier | None = None,
   train: bool | None = None,
   rngs: Any = None,
   **kwargs: Any,
@@ -61,6 +63,7 @@ def run_probes(
     loss_fn: maps the model's output to a scalar; for probes of gradients.
     update_fn: maps the gradient of the parameters, a tree like `params`, to
       what the optimizer would add to them; for probes of updates.
+    classifier: the network with labelled examples; for probes of that.
     train: passed on to the model as `train` unless None; to see it in
       training and in inference it has to be True.
     rngs: as for `model.apply`.
@@ -96,6 +99,8 @@ def run_probes(
   for kind in sorted(kinds & set(_NEEDS)):
     if loss_fn is None or (kind in _UPDATED and update_fn is None):
       raise UserError(f"probes: one is of {kind!r}, which needs {_NEEDS[kind]}")
+  if "classifier" in kinds and classifier is None:
+    raise UserError("probes: one is of 'classifier', which needs one")
   if "modes" in kinds and not train:
     raise UserError("probes: one is of 'modes', which needs train=True")
   given = _given(kwargs, train=train)
@@ -114,6 +119,7 @@ def run_probes(
     values["update"] = flatten(update)
   selected = _select(probes, {**values, **_stand_ins(values)})
   again = functools.partial(_apply, model, variables, x, given, rngs)
+  values["classifier"] = {"classifier": classifier}
   if loss_fn is not None and kinds & set(OF_KIND):
     landscape = Landscape(
       lambda params: again(params)[0], loss_fn, params, jax.random.key(0)
@@ -184,6 +190,7 @@ def _stand_ins(values: Mapping[str, Arrays]) -> dict[str, Arrays]:
     "modes": {k: x for k, x in values["output"].items() if real(x)},
     "shift": {k: x for k, x in values["parameter"].items() if real(x)},
     "loss": {"loss": jnp.zeros(())},
+    "classifier": {"classifier": jnp.zeros(())},
   }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from bnjax.lab.probes.classifier import accuracy, attacked_accuracy
 from bnjax.lab.probes.drift import (
   mean_drift,
   variance_drift,
@@ -94,6 +95,10 @@ def gradient_cosine(shift: Shift) -> jax.Array:
 
 # Kind -> its measures by name.
 OF_KIND: dict[str, dict[str, Callable[..., Any]]] = {
+  "classifier": {
+    "accuracy": accuracy,
+    "attacked_accuracy": attacked_accuracy,
+  },
   "drift": {
     "mean_drift": mean_drift,
     "variance_drift": variance_drift,
