@@ -40,7 +40,9 @@ SHALLOW = {
 SLOW = (
   *DEEP,
   "accelerating",
+  "adversarial",
   "cost",
+  "learning_rate_limits",
   "lenet",
   "normalization_batch",
   "placement",

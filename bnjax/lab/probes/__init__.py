@@ -60,6 +60,7 @@ from bnjax.lab.probes.shift import (
   order_of as order_of,
 )
 from bnjax.lab.probes.units import (
+  coherence as coherence,
   dead_units as dead_units,
   effective_rank as effective_rank,
 )

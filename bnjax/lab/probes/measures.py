@@ -8,6 +8,7 @@ from bnjax.lab.probes import distributions, moments, units, whole
 # (array, **arguments) -> array or NamedTuple of arrays. Those of `whole` are of
 # another kind of thing than an array.
 MEASURES: dict[str, Callable[..., Any]] = {
+  "coherence": units.coherence,
   "dead_units": units.dead_units,
   "effective_rank": units.effective_rank,
   "histogram": distributions.histogram,

@@ -52,7 +52,7 @@ def test_a_unit_is_measured_alone():
   [
     (
       {},
-      r"^probes\.p\.measure: missing; one of dead_units, .*top_eigenvalues$",
+      r"^probes\.p\.measure: missing; one of coherence, .*top_eigenvalues$",
     ),
     (
       {"measure": "percentile", "q": 50},
@@ -68,8 +68,8 @@ def test_a_unit_is_measured_alone():
     (
       {"measure": "norm", "of": "gradients"},
       r"^probes\.p\.of: 'gradients' is not known; did you mean 'gradient'\? "
-      r"Choices: drift, gradient, loss, modes, output, output_gradient, "
-      r"parameter, shift, update$",
+      r"Choices: classifier, drift, gradient, loss, modes, output, "
+      r"output_gradient, parameter, shift, update$",
     ),
     (
       {"measure": "norm", "of": "drift"},
