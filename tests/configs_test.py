@@ -45,6 +45,7 @@ SLOW = (
   "learning_rate_limits",
   "lenet",
   "normalization_batch",
+  "only_batch_norm",
   "placement",
 )
 

@@ -14,6 +14,8 @@ Seed = Annotated[int, Range(least=0, most=2**32 - 1)]
 
 FIELDS: dict[str, Any] = {
   "dataset.examples": _Whole,
+  "trained": Annotated[tuple[str, ...], Range(least=1)],
+  "trained_weights": _Whole,
   "l2": Traced[NotNegative],
   "sampler": Literal[tuple(SAMPLERS)],
   "batch_size": Count,

@@ -59,6 +59,8 @@ def base(
       choice(f"{group}.name", name, GROUPS[group].table)
     config[group] = {"name": name}
   config.optimizer.learning_rate = 1e-2
+  config.trained = ("*",)  # these parameters, by patterns of their names
+  config.trained_weights = 0  # so many of each unit of their kernels; 0: all
   config.l2 = 0.0  # the loss has ½ l2 Σ w², over kernels
   config.sampler = "epoch"
   config.batch_size = 128
