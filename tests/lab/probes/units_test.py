@@ -56,3 +56,16 @@ def test_vmap_equals_a_loop():
     np.testing.assert_allclose(
       jax.vmap(function)(x), [function(a) for a in x], rtol=1e-5
     )
+
+
+def test_coherence_is_what_sums_leave():
+  """Of like signs all, of random ones about n^-1/2; at any scale."""
+  x = RNG.normal(size=(400, 50)).astype(np.float32)
+  expected = np.abs(x.sum(0)).sum() / np.abs(x).sum()
+  np.testing.assert_allclose(probes.coherence(x), expected, rtol=1e-4)
+  assert 0.8 / 20 < probes.coherence(x) < 1.2 / 20
+  np.testing.assert_allclose(probes.coherence(x * 1e-30), expected, rtol=1e-4)
+  images = x.reshape(4, 10, 10, 50)
+  np.testing.assert_allclose(probes.coherence(images), expected, rtol=1e-4)
+  assert probes.coherence(np.abs(x)) == pytest.approx(1, rel=1e-5)
+  assert np.isnan(probes.coherence(np.zeros((3, 2))))
