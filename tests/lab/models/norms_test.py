@@ -158,8 +158,8 @@ def test_a_config_sets_what_is_listed_and_nothing_else(name):
   listed = {*parameters(NORMS[name])}
   assert listed <= {
     "d_end", "d_max", "decay", "derivative", "dose", "epsilon", "freeze_start",
-    "ghost_groups", "group_size", "groups", "jitter", "newton_steps", "p", "r_end",
-    "r_max", "renorm_start", "stretch",
+    "ghost_groups", "group_size", "groups", "jitter", "newton_steps", "p",
+    "r_end", "r_max", "renorm_start", "stretch",
   }  # fmt: skip
   assert ("decay" in listed) is (name in RUNNING)
 
