@@ -11,8 +11,18 @@ relative to each array of weights: a tenth of the rate, `optax.lars`.
 """
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
-from bnjax.lab.results import Curves, Field, Final, Rules, greater, less, within
+from bnjax.lab.results import (
+  Curves,
+  Field,
+  Final,
+  Histograms,
+  Rules,
+  greater,
+  less,
+  within,
+)
 
+# Images in colour have the first three, and fewer arms.
 RATES, SHARED = (0.03, 0.1, 0.3, 1.0), 0.1
 MLP = {"name": "mlp", "width": 100, "depth": 8, "init": "he"}
 CNN = {
@@ -45,6 +55,10 @@ DRIFTS = {
   "mean": "the mean",
   "variance": "the variance",
 }
+
+# What is also trained with updates of equal size.
+EVEN = ("none", "batch_norm", "noisy_half", "noisy_8", "frozen", "l1")
+EVEN += ("layer_norm",)
 
 # Of the noise of Santurkar et al.'s Algorithm 1, which follows batch norm.
 DOSES = {"0": 0.0, "half": 0.5, "1": 1.0, "2": 2.0, "4": 4.0, "8": 8.0}
@@ -79,14 +93,19 @@ def get_config(arg="mnist"):
   config.dataset.name = options.dataset
   config.model.update(CNN if coloured else MLP)
   config.update(batch_size=128, steps=600, eval_every=40, seeds=5)
-  # What one update of 128 examples does to these examples.
-  config.probe_examples = 128
+  if coloured:
+    config.update(batch_size=64, steps=400)
+  config.evaluate_at = (config.steps,)
+  # What one update does to as many examples.
+  config.probe_examples = config.batch_size
   config.machine.across = "map"
   own = norms(coloured)
-  middle = {f"noisy_{dose}" for dose in ("0", "1", "2", "4")}
-  equal = [name for name in own if name not in middle]
-  config.arms = own | {f"equal_{name}": own[name] | EQUAL for name in equal}
-  rates = RATES[1:3] if options.smoke else RATES
+  even = [name for name in EVEN if name in own]
+  if coloured:
+    even = ["none", "batch_norm", "noisy_half", "frozen"]
+  config.arms = own | {f"equal_{name}": own[name] | EQUAL for name in even}
+  rates = RATES[:3] if coloured else RATES
+  rates = RATES[1:3] if options.smoke else rates
   config.grid = {"optimizer": {"learning_rate": rates}}
   inputs = [f"activation_{layer - 1}" for layer in layers(config)]
   kernels = [f"dense_{layer}/kernel" for layer in layers(config)]
@@ -97,6 +116,13 @@ def get_config(arg="mnist"):
       "new_noise": True,
     }
   config.probes.update(
+    unit={
+      "measure": "histogram",
+      "layers": [f"preactivation_{layers(config)[1]}"],
+      "unit": 0,
+      "bins": 40,
+      "range": (-8.0, 8.0),
+    },
     cosine={"measure": "gradient_cosine", "layers": kernels},
     change={"measure": "gradient_change", "layers": kernels},
     update={
@@ -112,7 +138,7 @@ def get_config(arg="mnist"):
 def get_rules(config):
   """What is claimed and published of it, and what its report shows."""
   coloured = config.dataset.name in COLOURED
-  reached = 0.5 if coloured else 0.9
+  reached = 0.4 if coloured else 0.9
   claims = {}
   for place, (prefix, at, setting) in PLACES.items():
     steps = f"steps_to:train_accuracy{at}>={reached}"
@@ -212,6 +238,12 @@ def get_rules(config):
       "and the median over steps. A gradient turns: the cosine between it "
       "before and after the update of the layers before it (2018), the mean "
       "over steps. Best: each seed's best final validation accuracy.",
+      *coloured
+      * (
+        "Before the claims of images in colour one seed was seen of none and "
+        "batch norm at rates .1 and .3, and of noise of .5 at .1 and 1: their "
+        "training accuracies, of which 40% was taken as what to reach.",
+      ),
     ),
     claims=claims,
     figures={
@@ -221,8 +253,22 @@ def get_rules(config):
         titles=(
           f"training accuracy at rate {SHARED}",
           f"drift of the input of layer {last}, in its deviations",
-          f"cosine of the gradient of layer {last} before and after",
+          f"cosine of layer {last}'s gradient before and after",
         ),
+        claims=("helps_rate", f"wasserstein_{last}_rate", f"turns_{last}_rate"),
+      ),
+      "unit": Histograms(
+        probe="unit",
+        arms=shown,
+        at=f"learning_rate={SHARED}",
+        steps=tuple(
+          step
+          for step in (0, 40, 80, 120, 160, 240, 320, 400, 600)
+          if step <= config.steps
+        ),
+        seed=0,
+        label="what enters one unit's activation",
+        title=f"One unit of layer {last} over training, at rate {SHARED}",
       ),
       "dose": Field(
         x="norm.dose",

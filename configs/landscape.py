@@ -10,7 +10,7 @@ training, at two rates.
 """
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
-from bnjax.lab.results import Curves, Fan, Rules, greater, less, within
+from bnjax.lab.results import Curves, Fan, Final, Rules, greater, less, within
 
 RATES = {"": 0.1, "slow_": 0.01}
 # From a thousandth of the paper's shortest step, .5 rates, over its longest, 4.
@@ -142,6 +142,11 @@ def get_rules(config):
         title="Change of the gradient along it, relative to it",
         label="|g' - g| / |g|",
         x_label="step along the gradient",
+      ),
+      "largest": Final(
+        metrics=(largest,),
+        log_x=True,
+        titles=("largest eigenvalue of the Hessian in the end",),
       ),
       "along": Curves(
         metrics=(f"along/loss[{place}][3]", f"along/loss[{place}][1]"),

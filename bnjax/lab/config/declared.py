@@ -21,6 +21,7 @@ FIELDS: dict[str, Any] = {
   "batch_size": Count,
   "steps": _Whole,
   "eval_every": Count,
+  "evaluate_at": tuple[_Whole, ...],
   "seeds": Annotated[int, Range(least=1, most=MOST_NETWORKS)],
   "seed": Seed,
   "precision": Literal[tuple(PRECISIONS)],

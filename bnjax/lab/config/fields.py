@@ -66,6 +66,7 @@ def base(
   config.batch_size = 128
   config.steps = 1000
   config.eval_every = 100
+  config.evaluate_at = ()  # steps that evaluate, and the last; (): eval_every
   config.stream = False  # read the data while it is used, not beforehand
   config.seeds = 5  # how many
   config.seed = 0  # the first
@@ -137,6 +138,9 @@ def finish(config: ConfigDict, options: Options) -> ConfigDict:
     for field, most in _SMOKE.items():
       if field in part:
         part[field] = min(part[field], most)
+    if "evaluate_at" in part:
+      kept = (step for step in part.evaluate_at if step <= _SMOKE["steps"])
+      part.evaluate_at = tuple(kept)
   config.eval_every = min(config.eval_every, max(1, config.steps // 2))
   config.probe_every = min(config.probe_every, config.eval_every)
   return config

@@ -17,7 +17,12 @@ from bnjax.lab.experiment.recorder import Kept, Recorder, Row
 from bnjax.lab.models.norms import FROZEN
 from bnjax.lab.train.feed import Feed, Networks
 from bnjax.lab.train.observe import observe
-from bnjax.lab.train.program import Across, Program, make_program
+from bnjax.lab.train.program import (
+  Across,
+  Evaluation,
+  Program,
+  make_program,
+)
 from bnjax.lab.train.sharding import Layout
 from bnjax.lab.train.state import TrainState, from_arrays
 from bnjax.lab.train.step import Task
@@ -155,9 +160,14 @@ class Trainer:
       rows, probe_rows, every, variables = [], [], None, None
       last = step == spec["steps"]
       with clock.charge("evaluate" if step else "compile"):
-        if last or step % spec["eval_every"] == 0:
-          evaluation = feed.evaluate(program, hyper, states, population, which)
-          rows = recorder.rows(step, evaluation)
+        listed = last or step in spec["evaluate_at"]
+        if listed or step % spec["eval_every"] == 0:
+          if listed or not spec["evaluate_at"]:
+            found = feed.evaluate(program, hyper, states, population, which)
+          else:
+            norms = jax.device_get(program.norms(states))
+            found = Evaluation(None, None, None, None, norms)
+          rows = recorder.rows(step, found)
         if batch is not None and (last or step % _probe_every(spec) == 0):
           observed = program.observe(hyper, states, batch)
           probe_rows = recorder.probe_rows(step, jax.device_get(observed))
@@ -219,6 +229,7 @@ def _chunk(spec: Mapping[str, Any], longest: int) -> int:
   every = spec["eval_every"]
   if spec["probes"]:
     every = math.gcd(every, _probe_every(spec))
+  every = math.gcd(every, *spec["evaluate_at"])
   every = min(every, max(spec["steps"], 1))
   fits = lambda steps: steps <= longest and every % steps == 0
   best = next(filter(fits, range(every, 0, -1)))

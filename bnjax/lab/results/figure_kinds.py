@@ -57,6 +57,8 @@ class Curves(Figure):
     high: likewise.
     epochs: whether the x axis counts passes over the training set.
     titles: of the panels; the metrics in words if empty.
+    claims: names of claims whose verdicts stand beside the titles, one a
+      panel; "" for none, as where the rules have no such claim.
     label: of the y axis; the metric's unit if empty.
   """
 
@@ -69,6 +71,7 @@ class Curves(Figure):
   high: float | None = None
   epochs: bool = False
   titles: tuple[str, ...] = ()
+  claims: tuple[str, ...] = ()
   label: str = ""
 
   def named_metrics(self) -> list[str]:
@@ -259,12 +262,13 @@ class Layers(_OfLayers, Figure):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Histograms(_OfLayers, Figure):
-  """Histograms of layers, a column a layer and a row an arm; all seeds' sum.
+  """Histograms of layers, a column a layer and a row an arm.
 
   The probe's values are counts, and it has edges.
 
   Attributes:
     steps: of one layer, a column an arm and a row each of these.
+    seed: of this one alone; the sum of all if None.
     log_counts: logarithmic counts.
     shared: whether all panels have one x axis.
   """
@@ -272,6 +276,7 @@ class Histograms(_OfLayers, Figure):
   kind: ClassVar[str] = "histograms"
 
   steps: tuple[int, ...] = ()
+  seed: int | None = None
   log_counts: bool = False
   shared: bool = True
 

@@ -44,8 +44,9 @@ class Splits(NamedTuple):
 class Evaluation(NamedTuple):
   """Sums over the held-out splits, and the norm of all parameters."""
 
-  validation: Sums  #: in inference mode, by the running statistics
-  test: Sums  #: likewise
+  #: in inference mode, by the running statistics; None if not evaluated
+  validation: Sums | None
+  test: Sums | None  #: likewise
   #: by Algorithm 2's statistics; None if not asked for
   population_validation: Sums | None
   population_test: Sums | None  #: likewise

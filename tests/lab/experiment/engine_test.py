@@ -10,6 +10,7 @@ import pytest
 from bnjax.lab import experiment, results
 from bnjax.lab.config import base, complete, resolve_arms
 from bnjax.lab.errors import UserError
+from bnjax.lab.experiment import dry_run
 from bnjax.lab.literature import number
 from bnjax.lab.results import Custom, Layers, Rules, greater
 
@@ -264,6 +265,7 @@ def test_a_damaged_config_is_told(tmp_path):
     ({"seeds": 0}, "seeds: 0 is too small"),
     ({"seed": -1}, "seed: -1"),
     ({"eval_every": 0}, "eval_every: 0 is too small"),
+    ({"evaluate_at": (20, -1)}, r"evaluate_at\[1\]: -1 is too small"),
     ({"batch_size": 1198}, "batch_size: 1198 is more than the 1197 training"),
     ({"sampler": "shuffle"}, "sampler: 'shuffle' is not known.*epoch, fixed"),
     ({"dataset": {"name": "mnits"}}, r"dataset\.name: 'mnits'.*'mnist'"),
@@ -370,6 +372,25 @@ def whole(tmp_path_factory):
   }
   experiment.run(config, workdir)
   return workdir, config
+
+
+@pytest.mark.parametrize(
+  ("listed", "tested"),
+  [((), (0, 30, 60, 75)), ((25, 60, 200), (25, 60, 75))],
+)
+def test_held_out_sets_are_evaluated_at_chosen_steps(listed, tested, tmp_path):
+  config = _config() | {"evaluate_at": listed, "seeds": 1}
+  config["arms"] = {"batch_norm": {}}
+  config["population_batches"] = 2
+  experiment.run(config, tmp_path)
+  rows = {row["step"]: row for row in _rows(tmp_path)}
+  assert sorted(rows) == sorted({0, 30, 60, 75, *tested})
+  for name in ("test_accuracy", "validation_loss", "population_test_loss"):
+    assert tuple(step for step in rows if name in rows[step]) == tested
+  assert all(row["param_norm"] > 0 for row in rows.values())
+  assert [s for s in rows if "train_accuracy" in rows[s]] == sorted(rows)[1:]
+  program = dry_run.estimate(config, timed=False).programs[0]
+  assert program.evaluations == len(tested)
 
 
 def test_every_point_of_a_grid_has_its_rows(whole):

@@ -39,6 +39,8 @@ from bnjax.lab.results import (
   Rules,
   Workdir,
   figure_kinds as kinds,
+  greater,
+  less,
 )
 from bnjax.lab.results.recorded import Recorded
 
@@ -62,9 +64,9 @@ def rows():
     yield row(arm, seed, step, test_accuracy=accuracy, **loss)
 
 
-def run(found=None, seen=(), published=(), **config):
+def run(found=None, seen=(), published=(), claims=None, **config):
   found = rows() if found is None else found
-  rules = Rules(published=published)
+  rules = Rules(published=published, claims=claims or {})
   return read_run(
     Workdir(CONFIG | config, ENVIRONMENT, list(found), [], list(seen),
             Recorded(rules))
@@ -101,6 +103,21 @@ def test_curves_are_means_with_bands_and_seeds():
     "training step (minibatches)", "fraction correct",
   )  # fmt: skip
   assert make(run(), kinds.Curves(metrics=("nothing",))) is None
+
+
+def test_the_verdict_on_a_claim_stands_beside_its_panel():
+  claims = {
+    "better": greater("it is better", *ARMS),
+    "less": less("its loss is less", *ARMS, "loss"),
+  }
+  metrics = ("test_accuracy", "loss", "loss")
+  options = kinds.Curves(metrics=metrics, claims=("better", "less", "else"))
+  verdicts = [panel.note for panel in panels(options, claims=claims)]
+  assert verdicts == [
+    "holds: +0.1000 [+0.1000, +0.1000]",
+    "does not hold: +0.000 [+0.000, +0.000]",
+    "",
+  ]
 
 
 def test_an_axis_of_what_is_negative_at_times_is_linear():
@@ -426,6 +443,10 @@ def test_histograms_are_densities_of_all_seeds_in_rows():
   base, high = y[0], y[0] - 0.86
   np.testing.assert_allclose(y[1:5], [base - 0.86 * 2 / 3] * 2 + [high] * 2)
   assert "density of 2 seeds together" in figure.caption
+  seen[0] = probe("batch_norm", "h_1", [3, 0], 0, edges=[0.0, 1.0, 3.0])
+  figure = make(run(seen=seen), kinds.Histograms(probe="v", seed=0))
+  np.testing.assert_allclose(figure.marks(Ridge)[0].density, [1, 0])
+  assert "density of seed 0" in figure.caption
 
 
 def test_histograms_of_one_layer_are_rows_by_steps():

@@ -132,8 +132,15 @@ def _program(program: Checked) -> Program:
     parameters=sum(math.prod(x.shape) for x in jax.tree.leaves(state.params)),
     step_flops=float(cost.get("flops", math.nan)),
     bytes=program.need.together(max(counts), program.across),
-    evaluations=-(-spec["steps"] // spec["eval_every"]) + 1,
+    evaluations=_evaluations(spec),
   )
+
+
+def _evaluations(spec: Mapping[str, Any]) -> int:
+  """How often the validation and test set are evaluated."""
+  if listed := spec["evaluate_at"]:
+    return len({step for step in listed if step < spec["steps"]}) + 1
+  return -(-int(spec["steps"]) // int(spec["eval_every"])) + 1
 
 
 def data_bytes(program: Checked) -> int:

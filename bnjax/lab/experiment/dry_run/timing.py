@@ -47,6 +47,7 @@ def measure(program: Checked, step_flops: float) -> Timing:
     # Every chunk has the same length: one compilation, and a chunk to warm up.
     "steps": 2 * steps,
     "eval_every": steps,
+    "evaluate_at": (),
     "stream": False,
     "probes": {},
     "predictions": False,

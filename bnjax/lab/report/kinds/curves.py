@@ -1,9 +1,11 @@
 """Metrics over training steps, a panel a metric and a line an arm."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bnjax.lab.report.claims import measured_text
 from bnjax.lab.report.kinds.over_seeds import (
   finite,
   fraction_axis,
@@ -22,6 +24,7 @@ from bnjax.lab.report.marks import (
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.wording import STEPS, plural, sentence, unit
 from bnjax.lab.results import figure_kinds
+from bnjax.lab.results.claims import judge_claim
 from bnjax.lab.results.names import is_fraction, words
 from bnjax.lab.results.settings import setting
 
@@ -48,6 +51,7 @@ def curves(run: Run, options: figure_kinds.Curves) -> Figure | None:
         _step_axis(lines, options),
         _value_axis(metric, lines, options),
         title=title,
+        note=_verdict(run, *options.claims[place : place + 1]),
       )
     )
   if not panels:
@@ -63,6 +67,16 @@ def curves(run: Run, options: figure_kinds.Curves) -> Figure | None:
     ],
     height=2.9 if len(panels) == 1 else 2.2,
   )
+
+
+def _verdict(run: Run, name: str = "") -> str:
+  """What the run says of a claim; nothing where the rules lack it."""
+  claim = run.measured.rules.claims.get(name)
+  if claim is None:
+    return ""
+  judged = judge_claim(claim, run.measured)
+  whole = dataclasses.asdict(claim) | judged._asdict()
+  return f"{judged.verdict}: {measured_text(whole)}"
 
 
 def _epochs(run: Run, arms: Sequence[str]) -> dict[str, float]:

@@ -33,7 +33,11 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
   for arm in run.arms(options.arms):
     layers = chosen(options.layers, probes.layers(options.probe, arm))
     for layer in layers[:1] if options.steps else layers:
-      seen = probes.seen(arm, options.probe, layer, options.point())
+      seen = [
+        one
+        for one in probes.seen(arm, options.probe, layer, options.point())
+        if options.seed in (None, one.seed)
+      ]
       for step in options.steps or (options.step,):
         if own := _at_step(seen, step):
           place = (f"{step:,}", arm) if options.steps else (arm, layer)
@@ -78,7 +82,9 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
     panels,
     title=options.title,
     caption=[
-      f"density of {plural(most, 'seed')}{' together' * (most > 1)}",
+      f"density of {plural(most, 'seed')}{' together' * (most > 1)}"
+      if options.seed is None
+      else f"density of seed {options.seed}",
       "logarithmic heights" if options.log_counts else "",
       "each as high as its row",
       "" if options.steps else at_step,
