@@ -46,7 +46,8 @@ class FreezingBatchNorm(GhostBatchNorm):
     self, update: bool, source: Any
   ) -> Callable[..., tuple[jax.Array, Running]] | None:
     by_batch = super()._by_batch(update, source)
-    if source != "batch" and not update and not self.is_initializing():
+    reads = source == "batch" or update or self.is_initializing()
+    if by_batch is None or not reads:
       return by_batch
     step = self.variable("batch_stats", "step", jnp.zeros, (), jnp.int32)
     frozen = step.value >= self.freeze_start

@@ -72,7 +72,7 @@ def only(
     tree = jax.tree.unflatten(jax.tree.structure(updates), kept)
     return tree, OnlyState(inner, state.weights)
 
-  return optax.GradientTransformation(init, update)  # type: ignore[arg-type]
+  return optax.GradientTransformation(init, update)
 
 
 def _some(name: str, kernel: jax.Array, count: int) -> jax.Array:
