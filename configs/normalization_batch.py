@@ -11,7 +11,7 @@ varies both batches together.)
 """
 
 from bnjax.lab.config import base, finish, parse
-from bnjax.lab.results import Field, Final, Rules, greater, less
+from bnjax.lab.results import Field, Rules, greater, less
 
 SIZES = (128, 64, 32, 16, 8, 4, 2)
 FROZEN = (128, 32, 8, 2)
@@ -117,30 +117,40 @@ def get_rules(config):
     ),
     claims=claims,
     figures={
-      "size": Field(
-        x="norm.ghost_groups",
-        metrics=("train_accuracy", "test_accuracy"),
-        groups={
-          "running averages go on": tuple(f"size_{size}" for size in SIZES),
-          "frozen in the last fifth": tuple(f"frozen_{s}" for s in FROZEN),
-        },
-        label="groups of a minibatch of 128",
+      "size": _over_groups(
+        "Training by groups, test by running statistics",
+        ("train_accuracy", "test_accuracy"),
+        config.steps,
+        running=SIZES,
+        frozen=FROZEN,
       ),
-      "statistics": Final(
-        arms=tuple(f"size_{size}" for size in SIZES),
-        metrics=(RUNNING, BATCH),
-        titles=("by running statistics", "by each group's own"),
+      "statistics": _over_groups(
+        "Test images by running statistics and by the groups' own",
+        (RUNNING, BATCH),
+        config.steps,
+        test=SIZES,
       ),
-      "shifted": Final(
-        arms=("size_128",),
-        metrics=(
-          RUNNING,
-          *(f"{n}{own}/classifier" for n in SHIFTS for own in ("", "_own")),
-        ),
-        titles=(
-          "as they are",
-          *(f"{n}{own}" for n in SHIFTS for own in ("", ": own statistics")),
-        ),
+      "shifted": _over_groups(
+        "Shifted images by running statistics and by their own",
+        tuple(f"{n}{own}/classifier" for n in SHIFTS for own in ("", "_own")),
+        config.steps,
+        test=SIZES,
       ),
     },
+  )
+
+
+def _over_groups(title, metrics, step, **sizes):
+  """Metrics over the number of groups, a line for each and kind of arms."""
+  arms = lambda kind: "frozen" if kind == "frozen" else "size"
+  return Field(
+    title=title,
+    x="norm.ghost_groups",
+    metrics=metrics,
+    steps=(step,),
+    groups={
+      kind: tuple(f"{arms(kind)}_{size}" for size in own)
+      for kind, own in sizes.items()
+    },
+    label="groups of a minibatch of 128",
   )
