@@ -48,6 +48,7 @@ CIFAR ?= $(if $(wildcard $(DATA)/cifar10_jpeg),cifar10_jpeg,cifar10)
 EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   dropout_comparison:mnist cost:mnist deep_signal:gaussian \
   gradient_growth:gaussian deep_linear:gaussian covariate_shift:mnist \
+  covariate_shift:$(CIFAR) \
   landscape:mnist residual_branch:mnist variance_shift:mnist \
   learning_rate_limits:mnist normalization_batch:mnist population:mnist \
   placement:mnist trainability:mnist lenet:mnist lenet:$(CIFAR) \
