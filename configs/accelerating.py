@@ -61,6 +61,9 @@ def get_rules(config):
     text = f"On top of batch norm: {change.replace('_', ' ')}"
     claims[change] = greater(text, change, "batch_norm")
   return Rules(
+    claimed={
+      "Ioffe and Szegedy 2015": ("*",),
+    },
     title="The paper's seven changes, one by one",
     claims=claims,
     figures={

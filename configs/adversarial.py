@@ -62,6 +62,9 @@ def get_rules(config):
       published="8.5% and 38.1%, CIFAR-10" if i == 1 else "",
     )
   return Rules(
+    claimed={
+      "Galloway et al. 2019": ("*",),
+    },
     title="Batch norm under attack",
     notes=(
       "Before the claims stood, one other seed of each was seen: within .1 the "

@@ -66,6 +66,9 @@ def get_rules(config):
     "whitening": ("mlp_whitening", "mlp_batch_norm"),
   }
   return Rules(
+    claimed={
+      "Kristiadi 2016": ("mlp",),
+    },
     title="What batch norm costs",
     published=processes,
     claims={

@@ -230,6 +230,20 @@ def get_rules(config):
   shown = ("none", "batch_norm", "noisy_half", "noisy_8", "frozen")
   shown = tuple(name for name in shown if name in config.arms)
   return Rules(
+    claimed={
+      "Ioffe and Szegedy 2015": (
+        "wasserstein_*",
+        "mean_*",
+        "variance_*",
+        "helps_*",
+      ),
+      "Santurkar et al. 2018": (
+        "turns_*",
+        "noisy_*_drifts_*",
+        "noisy_*_helps_*",
+        "l1_*",
+      ),
+    },
     title="Internal covariate shift on trial",
     notes=(
       "Drift: of the Wasserstein distance, and of the mean and variance, of a "

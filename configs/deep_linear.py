@@ -49,6 +49,12 @@ def get_rules(config):
   cosine = "cosine/dense_16/kernel"
   least = f"min:{cosine}"
   return Rules(
+    claimed={
+      "Santurkar et al. 2018": (
+        "steady",
+        "swings",
+      ),
+    },
     title="How far gradients turn in a deep linear network",
     notes=(
       "Runs in small were seen before these claims stood: one of 20 steps and "

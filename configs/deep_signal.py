@@ -113,6 +113,14 @@ def get_rules(config):
     "stay": within(0.05, stays, "layer_norm_before", 1.0, growth),
   }
   return Rules(
+    claimed={
+      "Varma 2018": (
+        "vanish",
+        "sparse",
+        "explode",
+      ),
+      "Yang et al. 2019": ("grow",),
+    },
     title="Signals and gradients through 20 layers",
     published=published,
     claims=claims,

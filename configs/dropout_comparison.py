@@ -67,6 +67,9 @@ def get_rules(config):
   both = "Both are better than batch norm alone"
   dropout = "Dropout is better than neither"
   return Rules(
+    claimed={
+      "Kristiadi 2016": ("regularizer",),
+    },
     title="Batch norm, dropout, both, or neither",
     published=published,
     claims={

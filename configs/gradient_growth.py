@@ -67,6 +67,9 @@ def get_rules(config):
     for size in SIZES
   ]
   return Rules(
+    claimed={
+      "Yang et al. 2019": ("*",),
+    },
     title="The growth of gradients with batch norm",
     published=tuple(published),
     claims={

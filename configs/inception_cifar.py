@@ -73,6 +73,9 @@ def get_rules(config):
     ),
   }
   return Rules(
+    claimed={
+      "Ioffe and Szegedy 2015": ("*",),
+    },
     title="Inception with batch norm, on small images",
     published=published,
     claims=claims,

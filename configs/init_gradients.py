@@ -77,6 +77,14 @@ def get_rules(config):
     "first": greater(alone, "batch_norm_first", first),
   }  # fmt: skip
   return Rules(
+    claimed={
+      "Kristiadi 2016": (
+        "vanish",
+        "smaller",
+        "zeros_*",
+        "dead_*",
+      ),
+    },
     title="Gradients and dead units of a bad initialization",
     claims=claims,
     notes=(

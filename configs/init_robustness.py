@@ -78,6 +78,9 @@ def get_rules(config):
   shrink = "Without dropout it trains without the L2 penalty, too"
   dry = "no_batch_norm_no_dropout"
   return Rules(
+    claimed={
+      "Kristiadi 2016": ("rescue",),
+    },
     title="Batch norm against a bad initialization",
     published=published,
     claims={

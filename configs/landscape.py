@@ -124,6 +124,19 @@ def get_rules(config):
       )
   place = STEPS.index(0.4)
   return Rules(
+    claimed={
+      "Santurkar et al. 2018": (
+        "*distance_*",
+        "*change_*",
+        "saturates_*",
+        "*saturates_*",
+      ),
+      "Page 2019": (
+        "*eigenvalue_*",
+        "*larger_*",
+        "*share_*",
+      ),
+    },
     title="The loss along its gradient, and its curvature",
     notes=(
       "On 1,000 training examples. Steps along the gradient and rates are the "

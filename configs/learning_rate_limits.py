@@ -54,6 +54,17 @@ def get_rules(config):
   coherence = f"coherence/preactivation_{MIDDLE}{at}"
   large = f"{SIZES}@learning_rate={LARGE}"
   return Rules(
+    claimed={
+      "Bjorck et al. 2018": (
+        "rates",
+        "last_rates",
+        "same_rate",
+        "best_rate",
+        "coherent",
+        "incoherent",
+        "explodes",
+      ),
+    },
     title="Learning rates: the largest, and what batch norm does at small ones",
     grid_threshold=0.8,
     notes=(

@@ -45,6 +45,9 @@ def get_rules(config):
   more = "More of the grid trains with batch norm"
   arms, rate = ("relu_batch_norm", "relu"), "largest_learning_rate"
   return Rules(
+    claimed={
+      "Udacity": ("*",),
+    },
     title="Learning rates and initializations that train",
     published=published,
     claims={

@@ -52,6 +52,13 @@ def get_rules(config):
   if "batch_norm_torch" in config.arms:
     ours["torch"] = within(0.005, torch, "batch_norm_torch", "batch_norm")
   return Rules(
+    claimed={
+      "Batch Norm in PyTorch": (
+        "faster",
+        "better",
+        "loss",
+      ),
+    },
     title=f"A CNN with and without batch norm: {config.dataset.name}",
     claims=ours,
     figures={

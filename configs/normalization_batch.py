@@ -108,6 +108,9 @@ def get_rules(config):
       setting=name,
     )
   return Rules(
+    claimed={
+      "Wu and Johnson 2021": ("*",),
+    },
     title="The norm's batch, apart from the optimizer's",
     notes=(
       "Running and the groups' own statistics are compared on the first 5,120 "

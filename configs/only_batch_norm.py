@@ -86,6 +86,9 @@ def get_rules(config):
       published="48% at 14 layers to 83% at 866, residual",
     )
   return Rules(
+    claimed={
+      "Frankle et al. 2020": ("*",),
+    },
     title="Only batch norm",
     notes=(
       "Adam, rate .01, in all arms. Scale and bias of 64 units a layer are 128 "

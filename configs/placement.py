@@ -56,6 +56,15 @@ def get_rules(config):
     )
     claims[f"{name}_one"] = greater(f"{network}: {one}", before, f"{name}_none")
   return Rules(
+    claimed={
+      "Ioffe and Szegedy 2015": (
+        "pool",
+        "mlp",
+        "cnn",
+        "*_one",
+        "*_bias",
+      ),
+    },
     title="Placement of batch norm, and the bias before it",
     claims=claims,
     notes=(

@@ -95,6 +95,14 @@ def get_rules(config):
       ),
     }
   return Rules(
+    claimed={
+      "Ioffe and Szegedy 2015": (
+        "faster",
+        "better",
+        "stable*",
+        "fewer_*",
+      ),
+    },
     title="The paper's MNIST experiment: sigmoids and their inputs",
     claims=claims,
     notes=(

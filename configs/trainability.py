@@ -32,6 +32,9 @@ def get_rules(config):
   higher = "Rates at least twice as high train with batch norm"
   tenfold = "Rates at least ten times as high train with batch norm"
   return Rules(
+    claimed={
+      "Ioffe and Szegedy 2015": ("*",),
+    },
     title="Where training works: learning rate and initialization",
     claims={
       "more": greater(more, *arms, "trained_fraction", times=2.0),

@@ -99,6 +99,12 @@ def get_rules(config):
       )
   shown = ("none", "directly_50", "between_50", "behind_50")
   return Rules(
+    claimed={
+      "Li et al. 2018": (
+        "formula_*",
+        "behind_*",
+      ),
+    },
     title="The variance that dropout leaves to batch norm",
     notes=(
       "Shift: the variance in inference over that in training of a unit of a "

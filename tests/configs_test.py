@@ -28,6 +28,10 @@ DEEP = (
   "inception_cifar",
   "inception_imagenet",
   "landscape",
+  "rank_collapse",
+  "residual_branch",
+  "residual_depth",
+  "shattered_gradients",
 )
 # As few layers as their rules can be judged by: the rest is more of the same.
 SHALLOW = {

@@ -4,6 +4,7 @@ A folder of docs/results is named EXPERIMENT-ARGUMENT. Its metrics have six
 digits, so that numbers agree to about as many; verdicts are the same.
 """
 
+import fnmatch
 import math
 import pathlib
 import re
@@ -22,8 +23,10 @@ RUNS = sorted(
 # Numbers that were not kept when these runs were exported: METRIC at STEP. A
 # run that is exported anew keeps whatever its rules look at; take it out then.
 NOT_KEPT: dict[str, str] = {}
-# What is trained now and was not then: rules that ask for it wait.
-TO_BE_RUN_ANEW: dict[str, list[str]] = {}
+# What is trained now and was not then (patterns): rules that ask for it wait.
+TO_BE_RUN_ANEW: dict[str, list[str]] = {
+  "covariate_shift-mnist": ["arms.*.evaluate_at", "arms.*.probes.unit"],
+}
 
 pytestmark = pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 
@@ -43,9 +46,13 @@ def test_config_is_that_of_the_config_file(run):
   changed = results.differences(trained(there), trained(whole))
   assert [d for d in changed if ": absent there, " not in d] == []
   differences = results.differences(trained(whole), trained(here))
-  assert {d.partition(":")[0] for d in differences} == {
-    *TO_BE_RUN_ANEW.get(run.name, [])
+  names = {d.partition(":")[0] for d in differences}
+  waiting = {
+    pattern: set(fnmatch.filter(names, pattern))
+    for pattern in TO_BE_RUN_ANEW.get(run.name, [])
   }
+  assert names == set().union(*waiting.values())
+  assert all(waiting.values())
   command = results.read_json(run / "environment.json")["command"]
   assert f"--config=configs/{_file(run).name}:{argument}" in command
   assert set(re.findall(r"--config\.(\w+)", command)) <= {"across", "machine"}

@@ -94,6 +94,25 @@ def load_gaussian(
   return Dataset.of(name, spec, **drawn)
 
 
+def load_line(
+  name: str, spec: Spec, data_dir: str | os.PathLike[str] | None = None
+) -> Dataset:
+  """Points of a line in order: `(1, t)`, t from -2 to 2 in equal steps.
+
+  To look at a network as a function of one number. The constant feature gives
+  the first layer biases of the size of its weights; without any, a network of
+  ReLUs is linear on both sides of 0. There is nothing to learn: every label is
+  0, and all splits are the same.
+
+  Reference:
+    Balduzzi et al. (2017), arXiv:1702.08591, Figure 1: 256 points of [-2, 2].
+  """
+  del data_dir
+  values = np.stack([np.ones(spec.train), np.linspace(-2, 2, spec.train)], 1)
+  split = Split(values, np.zeros(spec.train, np.int32))
+  return Dataset.of(name, spec, train=split, validation=split, test=split)
+
+
 def _build(
   name: str,
   spec: Spec,

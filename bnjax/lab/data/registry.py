@@ -127,6 +127,18 @@ DATASETS: dict[str, Source] = {
     ),
     packaged.load_gaussian,
   ),
+  "line": Source(
+    Spec(
+      label="line: 256 points (1, t), t from -2 to 2, float64, labels 0",
+      train=256,
+      validation=256,
+      test=256,
+      image_shape=(2,),
+      num_classes=1,
+      dtype="float64",
+    ),
+    packaged.load_line,
+  ),
 }
 
 

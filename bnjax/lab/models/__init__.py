@@ -28,6 +28,7 @@ from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.lenet import LeNet
 from bnjax.lab.models.mlp import MLP
 from bnjax.lab.models.norms import NORMS
+from bnjax.lab.models.residual import ResidualMLP
 
 
 def _entry(
@@ -80,6 +81,7 @@ inception = _entry(
 )
 lenet = _entry(LeNet)
 mlp = _entry(MLP)
+residual_mlp = _entry(ResidualMLP)
 small_inception = _entry(
   BNInception, {"width_factor": 1 / 8}, small_images=True
 )
@@ -91,6 +93,7 @@ MODELS: dict[str, Callable[..., Any]] = {
   "inception": inception,
   "lenet": lenet,
   "mlp": mlp,
+  "residual_mlp": residual_mlp,
   "small_inception": small_inception,
 }
 
@@ -105,5 +108,6 @@ __all__ = [
   "inception",
   "lenet",
   "mlp",
+  "residual_mlp",
   "small_inception",
 ]

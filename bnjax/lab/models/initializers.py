@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.nn.initializers import variance_scaling
 
 Initializer = Callable[..., jax.Array]
@@ -25,6 +26,13 @@ def uniform(scale: Any = 1.0) -> Initializer:
   """`U(-scale, scale)`."""
   return lambda key, shape, dtype=float: (
     scale * jax.random.uniform(key, shape, dtype, -1.0)
+  )
+
+
+def half_normal(scale: Any = 1.0) -> Initializer:
+  """`|N(0, scale²)|`: positive, so that units of a layer are all alike."""
+  return lambda key, shape, dtype=float: (
+    scale * jnp.abs(jax.random.normal(key, shape, dtype))
   )
 
 
@@ -79,6 +87,7 @@ INITIALIZERS: dict[str, Callable[..., Initializer]] = {
   "randn": randn,
   "normal": randn,
   "uniform": uniform,
+  "half_normal": half_normal,
   "he": he,
   "xavier": xavier,
   "lecun": lecun,

@@ -6,6 +6,10 @@ any Flax linen model, forward and back, and `make_probes` with `run_probes` puts
 both together as a config describes it.
 """
 
+from bnjax.lab.probes.along import (
+  autocorrelation as autocorrelation,
+  values as values,
+)
 from bnjax.lab.probes.capture import Captured as Captured, capture as capture
 from bnjax.lab.probes.classifier import (
   Classifier as Classifier,
@@ -63,4 +67,5 @@ from bnjax.lab.probes.units import (
   coherence as coherence,
   dead_units as dead_units,
   effective_rank as effective_rank,
+  participation_ratio as participation_ratio,
 )

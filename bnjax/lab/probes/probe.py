@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import jax
@@ -55,7 +56,9 @@ class Probe:
     per_feature: measure each feature by itself; the features are then the last
       axis of what comes back.
     relative: divide by the same measure of the output (for its gradient) or of
-      the parameter (for its gradient and update).
+      the parameter (for its gradient and update). Or the name of another layer
+      or parameter, to divide by the same measure of that: "skip_*", where `*`
+      is what it is in `layers`, "branch_*".
     new_noise: after the update the model draws its noise anew, as the next
       training step does; of a drift alone. Else both have the same.
     arguments: of the measure, as pairs.
@@ -67,7 +70,7 @@ class Probe:
   layers: tuple[str, ...] = ("*",)
   unit: int | None = None
   per_feature: bool = False
-  relative: bool = False
+  relative: bool | str = False
   new_noise: bool = False
   arguments: tuple[tuple[str, Any], ...] = ()
 
@@ -81,6 +84,15 @@ class Probe:
     if self.per_feature:
       return jax.vmap(measure, in_axes=-1, out_axes=-1)(x)
     return measure(x)
+
+  def base_of(self, name: str) -> str:
+    """The layer that a layer is measured relative to, of a name `relative`."""
+    for pattern in self.layers:
+      before, star, after = pattern.partition("*")
+      if star and fnmatchcase(name, pattern):
+        part = name[len(before) : len(name) - len(after)]
+        return str(self.relative).replace("*", part)
+    return str(self.relative)
 
 
 _FIELDS = tuple(
@@ -160,9 +172,11 @@ def _check(field: str, probe: Probe) -> None:
   if unit is not None and (type(unit) is not int or unit < 0):
     raise UserError(f"{field}.unit: {unit!r} is not a unit's index, 0 or more")
   for key in ("per_feature", "relative", "new_noise"):
-    if type(getattr(probe, key)) is not bool:
+    named = key == "relative" and isinstance(probe.relative, str)
+    if type(getattr(probe, key)) is not bool and not named:
+      other = ", or the name of a layer" * (key == "relative")
       raise UserError(
-        f"{field}.{key}: {getattr(probe, key)!r} is not True or False"
+        f"{field}.{key}: {getattr(probe, key)!r} is not True or False{other}"
       )
   if probe.new_noise and probe.of != "drift":
     raise UserError(
@@ -180,7 +194,9 @@ def _check(field: str, probe: Probe) -> None:
   except (TypeError, ValueError) as error:
     what = str(error).strip().split("\n")[0]
     raise UserError(f"{field}: {probe.measure} cannot be so: {what}") from None
-  if probe.relative and (KINDS[probe.of] is None or isinstance(result, tuple)):
+  bare = KINDS[probe.of] is None and probe.relative is True
+  whole = probe.of in ("shift", "loss")
+  if probe.relative and (bare or whole or isinstance(result, tuple)):
     comparable = ", ".join(kind for kind in KINDS if KINDS[kind])
     raise UserError(
       f"{field}.relative: {probe.measure} of {probe.of} has nothing to be "

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from bnjax.lab.errors import UserError
+from bnjax.lab.errors import UserError, choice
 from bnjax.lab.probes.capture import Arrays, Captured, capture, flatten
 from bnjax.lab.probes.classifier import Classifier
 from bnjax.lab.probes.drift import Pair
@@ -222,6 +222,8 @@ def _select(
     names = select(f"{field}.layers", probe.layers, arrays)
     for name in names:
       _check_fit(field, probe, name, arrays[name])
+      if isinstance(probe.relative, str):
+        choice(f"{field}.relative", probe.base_of(name), arrays)
     selected[probe.name] = names
   return selected
 
@@ -230,8 +232,10 @@ def _measure(probe: Probe, name: str, values: Mapping[str, Arrays]) -> Any:
   of = _NEW if probe.new_noise else probe.of
   result = probe(values[of][name])
   base = KINDS[probe.of]
+  if isinstance(probe.relative, str):
+    return result / probe(values[of][probe.base_of(name)])
   if probe.relative and base is not None:
-    result = result / probe(values[base][name])
+    return result / probe(values[base][name])
   return result
 
 

@@ -1,4 +1,4 @@
-"""Measures of a layer's units: dead ones, effective rank, coherence."""
+"""Measures of a layer's units: dead ones, ranks, coherence."""
 
 import jax
 import jax.numpy as jnp
@@ -87,3 +87,40 @@ def effective_rank(x: jax.Array, *, center: bool = True) -> jax.Array:
   p = values / jnp.where(total == 0, 1, total)
   entropy = -jnp.sum(jnp.where(p == 0, 0, p * jnp.log(jnp.where(p == 0, 1, p))))
   return jnp.where(total == 0, 0, jnp.exp(entropy))
+
+
+def participation_ratio(x: jax.Array, *, center: bool = False) -> jax.Array:
+  """Returns the participation ratio, `(tr M)² / ||M||²` with `M = xᵀ x`.
+
+  It is `(Σ λ)² / Σ λ²` of the eigenvalues λ of the matrix of second moments of
+  the features, the Frobenius norm's square being Σ λ²; a rank of which each
+  direction counts by its variance. It lies between 1 and the rank: k for k
+  equal eigenvalues.
+
+  Args:
+    x: activations `[..., features]`, or a kernel.
+    center: subtract each feature's mean first.
+
+  Returns:
+    A scalar; 0 where all eigenvalues are, NaN of what is not finite.
+
+  Reference:
+    Daneshmand et al. (2020), Batch normalization provably avoids ranks
+    collapse for randomly initialised deep networks, arXiv:2003.01652, its
+    lower bound r(H) of the rank.
+
+  Example:
+    >>> participation_ratio(jnp.diag(jnp.array([5.0, 5.0, 0.0])))
+    Array(2., dtype=float32)
+    >>> participation_ratio(jnp.array([[3.0, 6.0], [1.0, 2.0]])).round(4)
+    Array(1., dtype=float32)
+  """
+  rows = as_rows(x)
+  if center:  # by the exact mean: what is constant becomes 0, not noise
+    rows = rows - batch_moments(rows).mean[None]
+  rows, _ = scaled(rows)
+  n, features = rows.shape
+  gram = rows.T @ rows if features <= n else rows @ rows.T
+  squares = jnp.sum(jnp.square(gram))
+  ratio = jnp.square(jnp.trace(gram)) / jnp.where(squares == 0, 1, squares)
+  return jnp.where(squares == 0, 0, ratio)

@@ -6,7 +6,7 @@
   python scripts/report.py --workdir=runs/try --format=pdf,svg
   python scripts/report.py --workdir=runs/try --width=3.3 --format=pdf --notitle
   python scripts/report.py --workdir=runs/x-mnist --export=docs/results/x
-  python scripts/report.py --gallery=docs/results
+  python scripts/report.py --gallery=docs/results --claims=docs/claims.md
   python scripts/report.py --runs=docs/results --page=results.html
 
 A run is judged, and drawn, by the rules recorded there; with `--config` by
@@ -15,7 +15,8 @@ The records are left as they are. Only with `--config` is any code run that is
 not of this package.
 
 `--export` keeps what is small of a finished run; `--gallery` makes README.md of
-all that are kept, `--page` one interactive page of many runs, kept or not.
+all that are kept, `--claims` a page of what others claimed and what came of it,
+`--page` one interactive page of many runs, kept or not.
 """
 
 from pathlib import Path
@@ -47,6 +48,9 @@ _EXPORT = flags.DEFINE_string(
 _GALLERY = flags.DEFINE_string(
   "gallery", None, "Write README.md of this folder of exported runs."
 )
+_CLAIMS = flags.DEFINE_string(
+  "claims", None, "With --gallery: write what others claimed to this file."
+)
 _RUNS = flags.DEFINE_list(
   "runs", [], "With --page: runs, or folders of runs, kept or not."
 )
@@ -58,6 +62,8 @@ def main(argv: list[str]) -> None:
   del argv
   if bool(_PAGE.value) != bool(_RUNS.value):
     raise UserError("--page and --runs: give both, as in --help")
+  if _CLAIMS.value and not _GALLERY.value:
+    raise UserError("--claims: of which folder? Give its --gallery")
   if not (_WORKDIR.value or _GALLERY.value or _PAGE.value):
     raise UserError("--workdir: the report of which run?")
   for flag in (_EXPORT, _WIDTH, _CONFIG, _TABLE):
@@ -69,6 +75,8 @@ def main(argv: list[str]) -> None:
     made = report.write_gallery(_GALLERY.value)
     _say(made.notices)
     print(f"gallery: {made.page}, experiments: {made.experiments}")
+    if _CLAIMS.value:
+      print(f"claims: {report.write_claims(_GALLERY.value, _CLAIMS.value)}")
   if _PAGE.value:
     whole = report.write_page(_RUNS.value, _PAGE.value)
     _say(whole.notices)

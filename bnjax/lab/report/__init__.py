@@ -4,6 +4,7 @@ What was measured becomes numbers in tables and marks in figures (`kinds`,
 `marks`), which `on_paper` draws in files and `on_page` on a page of HTML.
 """
 
+from bnjax.lab.report.claimed import write_claims
 from bnjax.lab.report.collection import Collection, write_page
 from bnjax.lab.report.document import Report, write_figures, write_report
 from bnjax.lab.report.export import Exported, export_run
@@ -21,6 +22,7 @@ __all__ = [
   "print_summary",
   "print_tables",
   "summary_tables",
+  "write_claims",
   "write_figures",
   "write_gallery",
   "write_page",

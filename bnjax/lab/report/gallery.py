@@ -154,7 +154,7 @@ def _doubts(one: Experiment) -> Iterator[tuple[str, str]]:
   """All that does not hold, is undecided or cannot be compared, in words."""
   for entry in one.published:
     if entry["verdict"] != HOLDS:
-      yield entry["verdict"], _reasoned(_doubt(entry), entry["reason"])
+      yield entry["verdict"], _reasoned(doubt(entry), entry["reason"])
   for claim in one.summary["claims"]:
     verdict, reason = claim["verdict"], claim["reason"]
     if by_luck(claim):
@@ -170,7 +170,8 @@ def _reasoned(text: str, reason: str) -> str:
   return f"{text} ({reason})" if reason else text
 
 
-def _doubt(entry: Entry) -> str:
+def doubt(entry: Entry) -> str:
+  """A published number beside what was measured, in words."""
   rule, metric = entry["published"], entry["metric"]
   return (
     f"{_setting(entry, [entry])}, {words(metric)}: ours {_ours(entry)}, "

@@ -18,6 +18,7 @@ from bnjax.lab.results.figure_kinds import (
   Layers,
   Percentiles,
   StepsTo,
+  Strips,
 )
 from bnjax.lab.results.frame import frame, probe_frame, write_table
 from bnjax.lab.results.grids import Grid, grids
@@ -72,6 +73,7 @@ __all__ = [
   "Recorded",
   "Rules",
   "StepsTo",
+  "Strips",
   "Workdir",
   "append_rows",
   "check_config",

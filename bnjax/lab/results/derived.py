@@ -4,7 +4,7 @@ A seed whose rows end before a curve's last step has no value of what is over
 all steps, as more of them could change it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -63,21 +63,44 @@ def growth(layers: Sequence[Curve], *, name: str) -> Curve | None:
   neighbours, at the steps and seeds that all have; NaN where a value is not
   positive. None without any step or seed in common.
   """
-  first, last = layers[0], layers[-1]
+  # Each logarithm by itself: the ratio of tiny numbers may overflow.
+  return _of_logs(
+    layers,
+    lambda logs: np.exp((logs[-1] - logs[0]) / (len(layers) - 1)),
+    name,
+  )
+
+
+def slope(
+  layers: Sequence[Curve], numbers: Sequence[int], *, name: str
+) -> Curve | None:
+  """The power of the layer's number as which a value grows.
+
+  It is the slope, by least squares, of the value's logarithm over that of the
+  layer's number, at the steps and seeds that all have; NaN where a value is not
+  positive. None without any step or seed in common.
+  """
+  x = np.log(numbers)
+  weights = (x - x.mean()) / np.square(x - x.mean()).sum()
+  return _of_logs(
+    layers, lambda logs: np.tensordot(weights, logs, axes=1), name
+  )
+
+
+def _of_logs(
+  layers: Sequence[Curve], reduce: Callable[[np.ndarray], np.ndarray], name: str
+) -> Curve | None:
+  """What `reduce` makes of logarithms [layers, seeds, steps]."""
   steps = sorted(set.intersection(*(set(curve.steps) for curve in layers)))
   seeds = sorted(set.intersection(*(set(curve.seeds) for curve in layers)))
   if not steps or not seeds:
     return None
   parts = [_part(curve, seeds, steps) for curve in layers]
   present = np.logical_and.reduce([kept for _, kept in parts])
-  positive = np.logical_and.reduce([values > 0 for values, _ in parts])
-  ends = [np.where(positive, parts[i][0], np.nan) for i in (0, -1)]
-  # Each logarithm by itself: the ratio of tiny numbers may overflow.
-  exponent = (np.log(ends[1]) - np.log(ends[0])) / (len(layers) - 1)
-  assert first.arm == last.arm
-  return Curve(
-    first.arm, name, tuple(seeds), tuple(steps), np.exp(exponent), present
-  )
+  values = np.stack([values for values, _ in parts])
+  logs = np.log(np.where((values > 0).all(axis=0), values, np.nan))
+  (arm,) = {curve.arm for curve in layers}
+  return Curve(arm, name, tuple(seeds), tuple(steps), reduce(logs), present)
 
 
 def distance(

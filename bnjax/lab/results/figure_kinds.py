@@ -246,6 +246,7 @@ class Layers(_OfLayers, Figure):
   The mean over seeds is geometric on a logarithmic axis.
 
   Attributes:
+    log_x: logarithmic numbers of the layers.
     log_y: logarithmic values.
     reference: a factor per layer, going backwards, drawn as a dashed line.
     reference_text: what it is.
@@ -254,6 +255,7 @@ class Layers(_OfLayers, Figure):
 
   kind: ClassVar[str] = "layers"
 
+  log_x: bool = False
   log_y: bool = True
   reference: float | None = None
   reference_text: str = ""
@@ -304,6 +306,28 @@ class Fan(_OfLayers, Figure):
   steps: tuple[int, ...] = ()
   log_x: bool = True
   log_y: bool = True
+  x_label: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Strips(_OfLayers, Figure):
+  """A probe's list over given numbers: a panel an arm, a strip a network.
+
+  Each strip's colours are of the list divided by its greatest magnitude, as a
+  deep network's gradients have any. Of several layers the first one is shown.
+
+  Attributes:
+    x: a number for each element of the list, in equal steps.
+    column: which number of an element, where that is a list itself.
+    networks: the most of an arm's networks that are shown, the first seeds.
+    x_label: of the axis of numbers.
+  """
+
+  kind: ClassVar[str] = "strips"
+
+  x: tuple[float, ...]
+  column: int = 0
+  networks: int = 3
   x_label: str = ""
 
 

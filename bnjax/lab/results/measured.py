@@ -124,11 +124,13 @@ class Measured:
           if (curve := self.find(arm, at, text)) is not None
         ]
         return derived.joined(parts) if parts else None
-      case names.Growth():
+      case names.Growth() | names.Slope():
         found = [self.probes.curve(arm, layer) for layer in name.layers]
         whole = [curve for curve in found if curve is not None]
         if len(whole) < len(found):
           return None
+        if isinstance(name, names.Slope):
+          return derived.slope(whole, name.numbers, name=text)
         return derived.growth(whole, name=text)
       case names.Distance():
         inner = self._metric(arm, name.of)

@@ -12,6 +12,8 @@
     median:drift/activation_2             the median over steps; or the mean
     growth:gradient_variance/activation_{1..18}
                                           per layer, from layer 18 back to 1
+    slope:ratio/branch_{8..63}            the power of the layer's number as
+                                          which it grows
     distance:loss                         from the arm's published curve of it
     median:drift/activation_2@best        at each seed's best point of the grid
 
@@ -35,7 +37,7 @@ _OVER_STEPS = {
 _BEST = "@best"
 
 _STEPS_TO = re.compile(r"(?P<of>.+?)(?P<sign>>=|<=)(?P<threshold>[^<>=]+)")
-_GROWTH = re.compile(
+_RANGE = re.compile(
   r"(?P<before>[^/]+/[^{}]*)\{(?P<last>\d+)\.\.(?P<first>\d+)\}"
   r"(?P<after>[^{}@]*)(?P<point>@.*)?"
 )
@@ -96,6 +98,19 @@ class Growth:
 
 
 @dataclasses.dataclass(frozen=True)
+class Slope:
+  """The power of the layer's number as which a probe's number grows.
+
+  Attributes:
+    layers: names of probe and layer.
+    numbers: of the layers, from 1.
+  """
+
+  layers: tuple[Probe, ...]
+  numbers: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Distance:
   """How far a metric is from the curve of it that is published for the arm."""
 
@@ -109,7 +124,7 @@ class AtBest:
   of: "Name"
 
 
-Name = Metric | Probe | StepsTo | OverSteps | Growth | Distance | AtBest
+Name = Metric | Probe | StepsTo | OverSteps | Growth | Slope | Distance | AtBest
 
 
 def recorded(name: Name) -> tuple[Metric | Probe, ...]:
@@ -117,7 +132,7 @@ def recorded(name: Name) -> tuple[Metric | Probe, ...]:
   match name:
     case Metric() | Probe():
       return (name,)
-    case Growth():
+    case Growth() | Slope():
       return name.layers
   return recorded(name.of)
 
@@ -127,9 +142,9 @@ def placed(name: Name, point: tuple[tuple[str, Any], ...]) -> Name:
   match name:
     case Metric() | Probe():
       return dataclasses.replace(name, point=point)
-    case Growth():
+    case Growth() | Slope():
       layers = (dataclasses.replace(x, point=point) for x in name.layers)
-      return Growth(tuple(layers))
+      return dataclasses.replace(name, layers=tuple(layers))
     case Distance():
       return Distance(dataclasses.replace(name.of, point=point))
   return dataclasses.replace(name, of=placed(name.of, point))
@@ -164,13 +179,18 @@ def parse_name(text: str) -> Name:
   if kind in _OVER_STEPS:
     return _of(rest, lambda of: OverSteps(kind, of))
   if kind == "growth":
-    return _growth(text, rest)
+    return Growth(tuple(reversed(_layers(text, rest)[0])))
+  if kind == "slope":
+    layers, numbers = _layers(text, rest)
+    if min(numbers) < 1:
+      raise ValueError(f"{text!r}: number 0 has no logarithm; begin at 1")
+    return Slope(layers, numbers)
   if kind == "distance":
     of = parse_name(rest)
     if not isinstance(of, Metric) or of.point:
       raise ValueError(f"{text!r}: write distance:METRIC")
     return Distance(of)
-  kinds = ", ".join((*_OVER_STEPS, "steps_to", "growth", "distance"))
+  kinds = ", ".join((*_OVER_STEPS, "steps_to", "growth", "slope", "distance"))
   raise ValueError(
     f"{text!r}: {kind!r} is unknown before a colon; valid: {kinds}"
   )
@@ -201,18 +221,19 @@ def _simple(text: str) -> Metric | Probe:
   return Probe(probe, found["layer"], index, point)
 
 
-def _growth(text: str, rest: str) -> Growth:
-  found = _GROWTH.fullmatch(rest)
+def _layers(text: str, rest: str) -> tuple[tuple[Probe, ...], tuple[int, ...]]:
+  """The probe at each layer of a range, and the numbers of the layers."""
+  found = _RANGE.fullmatch(rest)
   if not found or found["first"] == found["last"]:
-    raise ValueError(
-      f"{text!r}: write growth:PROBE/LAYER_{{1..18}}, which goes from layer "
-      "18 back to layer 1"
-    )
+    kind = text.partition(":")[0]
+    back = ", which goes from layer 18 back to layer 1" * (kind == "growth")
+    raise ValueError(f"{text!r}: write {kind}:PROBE/LAYER_{{1..18}}{back}")
   pattern = f"{{{found['last']}..{found['first']}}}"
-  layers = expand(f"{found['before']}{pattern}{found['after']}")
   place = found["point"] or ""
-  names = tuple(_simple(layer + place) for layer in reversed(layers))
-  return Growth(tuple(name for name in names if isinstance(name, Probe)))
+  whole = expand(f"{found['before']}{pattern}{found['after']}")
+  names = (_simple(layer + place) for layer in whole)
+  numbers = map(int, expand(pattern))
+  return tuple(n for n in names if isinstance(n, Probe)), tuple(numbers)
 
 
 def expand(pattern: str) -> list[str]:
@@ -319,14 +340,19 @@ def _words(name: Name) -> str:
     case AtBest():
       return f"{_words(name.of)} at the best point"
     case Growth():
-      first, last = (
-        re.split(r"(\d+)", layer.layer)
-        for layer in (name.layers[0], name.layers[-1])
-      )
-      to = next(b for a, b in zip(first, last, strict=True) if a != b)
-      return f"growth per layer of {_words(name.layers[0])} to {to}"
+      return f"growth per layer of {_words_of_range(name.layers)}"
+    case Slope():
+      return f"power of the layer's number in {_words_of_range(name.layers)}"
     case Distance():
       return f"mean |log10| of {_words(name.of)} over the published one"
+
+
+def _words_of_range(layers: tuple[Probe, ...]) -> str:
+  first, last = (
+    re.split(r"(\d+)", layer.layer) for layer in (layers[0], layers[-1])
+  )
+  to = next(b for a, b in zip(first, last, strict=True) if a != b)
+  return f"{_words(layers[0])} to {to}"
 
 
 def _place(point: tuple[tuple[str, Any], ...]) -> str:

@@ -31,6 +31,13 @@ class Seen(NamedTuple):
   edges: np.ndarray | None
   zero_fraction: float | None = None
 
+  def column(self, size: int, column: int) -> np.ndarray | None:
+    """A list of that size, of lists one column; None where it is none."""
+    values = self.values
+    if values.ndim == 2 and column < values.shape[1]:
+      values = values[:, column]
+    return values if values.shape == (size,) else None
+
 
 class Probes:
   """Probe rows, found by arm, probe and layer."""

@@ -18,6 +18,7 @@ ValueError: Claim.margin is -1, but should be at least 0
 """
 
 import dataclasses
+import fnmatch
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -120,6 +121,8 @@ class Rules(Checked):
     notes: lines for the report.
     published: numbers and curves to compare with.
     claims: name -> what should be so.
+    claimed: whose claims they are: a source, as REFERENCES.md has it -> names
+      of claims, or patterns of them; those of no source are this project's.
     figures: the file's name -> what it shows; the usual ones if empty.
     tables: name -> tables of a probe's layers, beside the usual ones.
     grid_metric: what says whether a point of the grid is trained.
@@ -130,6 +133,9 @@ class Rules(Checked):
   notes: tuple[str, ...] = ()
   published: tuple[PublishedNumber | PublishedCurve, ...] = ()
   claims: Mapping[str, Claim] = dataclasses.field(default_factory=dict)
+  claimed: Mapping[str, tuple[str, ...]] = dataclasses.field(
+    default_factory=dict
+  )
   figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
   tables: Mapping[str, Layers] = dataclasses.field(default_factory=dict)
   grid_metric: str = "validation_accuracy"
@@ -139,6 +145,13 @@ class Rules(Checked):
     """Checks the names of figures, which are those of files."""
     for name in self.figures:
       check_file_name(name)
+
+  def source(self, name: str) -> str:
+    """Whose a claim is; "" for this project's."""
+    for source, patterns in self.claimed.items():
+      if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+        return source
+    return ""
 
   @property
   def numbers(self) -> tuple[PublishedNumber, ...]:

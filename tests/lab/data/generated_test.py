@@ -32,3 +32,14 @@ def test_gaussian_is_standard_normal_float64_without_classes():
     assert not split.labels.any()
   assert gaussian.mean == 0.0
   assert data.load("gaussian").digest == gaussian.digest
+
+
+def test_line_is_its_points_in_order():
+  line = data.load("line")
+  values = line.train.images
+  assert values.dtype == np.float64
+  np.testing.assert_array_equal(values[:, 0], np.ones(256))
+  assert (values[0, 1], values[-1, 1]) == (-2, 2)
+  np.testing.assert_allclose(np.diff(values[:, 1]), 4 / 255)
+  np.testing.assert_array_equal(line.test.images, values)
+  assert not np.any(line.train.labels)

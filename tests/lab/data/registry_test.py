@@ -17,6 +17,7 @@ SIZES = {
   "imagenet2012": (1_271_167, 10_000, 50_000, (224, 224, 3)),
   "digits": (1_197, 300, 300, (8, 8, 1)),
   "gaussian": (1_000, 100, 100, (100,)),
+  "line": (256, 256, 256, (2,)),
 }
 
 
@@ -29,9 +30,9 @@ def test_sizes_are_known_without_loading():
   assert found == SIZES
   classes = {name: data.sizes(name).num_classes for name in SIZES}
   others = {name: n for name, n in classes.items() if n != 10}
-  assert others == {"gaussian": 1, "imagenet2012": 1000}
+  assert others == {"gaussian": 1, "imagenet2012": 1000, "line": 1}
   floating = {name for name in SIZES if data.sizes(name).dtype != "uint8"}
-  assert floating == {"gaussian"}
+  assert floating == {"gaussian", "line"}
 
 
 def test_labels_begin_with_the_name():
@@ -46,7 +47,8 @@ def test_an_unknown_name(function):
     function("mnsit")
   assert str(caught.value) == (
     "dataset.name: 'mnsit' is not known; did you mean 'mnist'? Choices:"
-    " cifar10, cifar10_jpeg, digits, gaussian, imagenet2012, mnist, mnist5k"
+    " cifar10, cifar10_jpeg, digits, gaussian, imagenet2012, line, mnist,"
+    " mnist5k"
   )
 
 

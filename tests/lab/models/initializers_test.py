@@ -43,6 +43,14 @@ def test_uniform_fills_its_interval_and_no_more():
   assert 0.499 < w.max() <= 0.5
 
 
+def test_half_normal_is_the_magnitude_of_a_normal():
+  w = INITIALIZERS["half_normal"](0.5)(jax.random.key(1), (100, 100))
+  np.testing.assert_array_equal(
+    w, np.abs(INITIALIZERS["normal"](0.5)(jax.random.key(1), (100, 100)))
+  )
+  assert w.min() >= 0
+
+
 def test_normal_is_not_cut_off():
   w = INITIALIZERS["he"](1.0)(jax.random.key(1), (400, 400), jnp.float32)
   assert np.abs(w).max() > 3.5 * (2 / 400) ** 0.5

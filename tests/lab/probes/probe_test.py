@@ -52,7 +52,8 @@ def test_a_unit_is_measured_alone():
   [
     (
       {},
-      r"^probes\.p\.measure: missing; one of coherence, .*top_eigenvalues$",
+      r"^probes\.p\.measure: missing; one of autocorrelation, .*"
+      r"top_eigenvalues$",
     ),
     (
       {"measure": "percentile", "q": 50},
@@ -110,7 +111,8 @@ def test_a_unit_is_measured_alone():
     ),
     (
       {"measure": "norm", "of": "gradient", "relative": 1},
-      r"^probes\.p\.relative: 1 is not True or False$",
+      r"^probes\.p\.relative: 1 is not True or False, or the name of a "
+      r"layer$",
     ),
     (
       {"measure": "norm", "relative": True},
@@ -120,6 +122,14 @@ def test_a_unit_is_measured_alone():
     (
       {"measure": "histogram", "of": "gradient", "relative": True},
       r"^probes\.p\.relative: histogram of gradient has nothing",
+    ),
+    (
+      {"measure": "histogram", "relative": "dense_0"},
+      r"^probes\.p\.relative: histogram of output has nothing",
+    ),
+    (
+      {"measure": "gradient_cosine", "relative": "dense_0"},
+      r"^probes\.p\.relative: gradient_cosine of shift has nothing",
     ),
   ],
 )

@@ -246,6 +246,48 @@ def test_relative_gradient_of_an_output():
   np.testing.assert_allclose(results["r"]["__call__"], 6, rtol=1e-6)
 
 
+def test_a_layer_relative_to_another():
+  probes = make_probes(
+    {
+      "ratio": {
+        "measure": "norm",
+        "layers": ["activation_1", "activation_*"],
+        "relative": "preactivation_*",
+      },
+      "of_first": {
+        "measure": "norm",
+        "of": "gradient",
+        "layers": "dense_*/kernel",
+        "relative": "dense_0/kernel",
+      },
+    }
+  )
+  seen = capture(MODEL, VARIABLES, X, loss_fn=_loss, train=True, rngs=KEYS)
+  results = run_probes(
+    probes, MODEL, VARIABLES, X, loss_fn=_loss, train=True, rngs=KEYS
+  )
+  norm = np.linalg.norm
+  for i in range(3):
+    rectified, whole = (
+      norm(seen.outputs[f"{name}_{i}"])
+      for name in ("activation", "preactivation")
+    )
+    np.testing.assert_allclose(
+      results["ratio"][f"activation_{i}"], rectified / whole, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+      results["of_first"][f"dense_{i}/kernel"],
+      norm(seen.gradients[f"dense_{i}/kernel"])
+      / norm(seen.gradients["dense_0/kernel"]),
+      rtol=1e-5,
+    )
+  wrong = {"measure": "norm", "layers": "activation_*", "relative": "skip_*"}
+  with pytest.raises(
+    UserError, match=r"^probes\.p\.relative: 'skip_0' is not known; "
+  ):
+    run_probes(make_probes({"p": wrong}), MODEL, VARIABLES, X, train=False)
+
+
 def test_any_model_with_its_own_arguments():
   images = RNG.normal(size=(3, 5, 5, 2)).astype(np.float32)
   model = CNN()

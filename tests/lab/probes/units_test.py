@@ -58,6 +58,30 @@ def test_vmap_equals_a_loop():
     )
 
 
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("shape", [(50, 8), (5, 8), (4, 5, 8)])
+def test_participation_ratio_is_that_of_the_definition(shape, center):
+  x = RNG.normal(2.0, 1.0, size=shape).astype(np.float32)
+  matrix = x.reshape(-1, shape[-1]).astype(np.float64)
+  if center:
+    matrix = matrix - matrix.mean(0)
+  values = np.linalg.svd(matrix, compute_uv=False) ** 2
+  expected = values.sum() ** 2 / (values**2).sum()
+  y = jax.jit(lambda x: probes.participation_ratio(x, center=center))(x)
+  np.testing.assert_allclose(y, expected, rtol=1e-5)
+  np.testing.assert_allclose(
+    probes.participation_ratio(x * 1e-30, center=center), expected, rtol=1e-5
+  )
+
+
+def test_participation_ratio_of_odd_data():
+  assert probes.participation_ratio(jnp.zeros((3, 2))) == 0
+  constant = jnp.tile(jnp.array([[0.1, 3e7, 0.7]]), (50, 1))
+  assert probes.participation_ratio(constant, center=True) == 0
+  assert probes.participation_ratio(constant).round(4) == 1
+  assert np.isnan(probes.participation_ratio(jnp.full((3, 2), jnp.nan)))
+
+
 def test_coherence_is_what_sums_leave():
   """Of like signs all, of random ones about n^-1/2; at any scale."""
   x = RNG.normal(size=(400, 50)).astype(np.float32)

@@ -226,6 +226,43 @@ def test_the_page_says_what_each_and_all_took(kept, tmp_path):
   ]
 
 
+def test_the_page_of_claims_has_those_of_others_by_source(tmp_path):
+  twice = {
+    f"c{metric}": results.greater(
+      "one is better", arm, other, metric, setting=f"by {metric}"
+    )
+    for metric, arm, other in (
+      ("test_accuracy", "a", "b"), ("max:test_accuracy", "b", "a")
+    )
+  }  # fmt: skip
+  run = make(
+    tmp_path / "run",
+    claims=RULES.claims | twice,
+    claimed={"B 2018": ("c*",), "A 2015": ("nothing",)},
+  )
+  report.export_run(run, tmp_path / "kept" / "one")
+  page = tmp_path / "docs" / "claims.md"
+  assert report.write_claims(tmp_path / "kept", page) == page
+  text = page.read_text()
+  assert [line for line in text.splitlines() if line.startswith("##")] == [
+    "## B 2018", "## a post",
+  ]  # fmt: skip
+  assert "](../kept/README.md)" in text
+  rows = [line for line in text.splitlines() if line.endswith(" one |")]
+  assert rows[:2] == [
+    "| b is better (published: far better) | -0.1000 [-0.1000, -0.1000], asked "
+    "&gt; 0 | does not hold | one |",
+    "| one is better | -0.1000 [-0.1000, -0.1000], asked &gt; 0 (by "
+    "max:test_accuracy) | does not hold; holds at 1 of 2 | one |",
+  ]
+  assert len(rows) == 3
+  assert "2 numbers: Test accuracy" in rows[2]
+  assert "a wins" not in text
+  page.write_text("mine")
+  with pytest.raises(UserError, match="is no page of bnjax"):
+    report.write_claims(tmp_path / "kept", page)
+
+
 def test_the_page_ends_with_what_does_not_hold(kept):
   text = report.write_gallery(kept).page.read_text()
   end = text[text.index("## What does not hold") :]

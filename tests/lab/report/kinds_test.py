@@ -486,6 +486,37 @@ def test_a_fan_is_a_line_a_step_over_given_numbers():
   assert make(run(), kinds.Fan(probe="v", x=(1.0,))) is None
 
 
+def test_strips_are_a_row_a_network_over_its_greatest_magnitude():
+  seen = [
+    probe(arm, "h", [[1.0, -2.0], [3.0, 10.0**seed]], seed)
+    for arm in ARMS for seed in (0, 1, 2)
+  ]  # fmt: skip
+  own = {"probe": "v", "x": (-2.0, 2.0), "networks": 2, "x_label": "input"}
+  figure = make(run(seen=seen), kinds.Strips(**own, column=1))
+  first, second = figure.panels
+  assert (first.title, second.title) == ("batch norm", "no batch norm")
+  assert (first.x.names, first.y.names) == (["-2", "2"], ["0", "1"])
+  (cells,) = of(first, Cells)
+  np.testing.assert_allclose(cells.values, [[-1, 0.5], [-0.2, 1]])
+  assert (cells.low, cells.high) == (-1, 1)
+  assert cells.says[1] == ["seed 1 at -2: -2", "seed 1 at 2: 10"]
+  (plain,) = of(panels(kinds.Strips(**own), seen=seen)[1], Cells)
+  np.testing.assert_allclose(plain.values, [[1 / 3, 1]] * 2)
+  wrong = kinds.Strips(probe="v", x=(1.0, 2.0, 3.0))
+  with pytest.raises(
+    ValueError, match=r"values of \[2, 2\], and strips of 3 numbers take"
+  ):
+    panels(wrong, seen=seen)
+  assert make(run(), kinds.Strips(**own)) is None
+
+
+def test_layers_over_logarithmic_numbers():
+  seen = [probe("batch_norm", f"h_{i}", 1.0 / i) for i in (1, 2, 4)]
+  for log in (True, False):
+    (panel,) = panels(kinds.Layers(probe="v", log_x=log), seen=seen)
+    assert panel.x.log == log
+
+
 def test_seeds_with_their_own_bins_are_spread_over_common_ones():
   bins = ([2.0, 2.0], [0.0, 1.0, 2.0]), ([4.0, 0.0], [2.0, 3.0, 4.0])
   seen = [probe("batch_norm", "h_1", counts, seed, edges=edges)

@@ -139,6 +139,21 @@ def test_growth_needs_every_layer_and_positive_numbers():
   assert measured(probes=other).curve("a", "growth:v/h_{1..2}") is None
 
 
+def test_slope_is_the_power_of_the_number_of_the_layer():
+  probes = [probe(5.0 * i**-1.5, f"h_{i}") for i in range(1, 9)]
+  values = measured(probes=probes).values("a", "slope:v/h_{2..8}")
+  assert values.numbers == {0: pytest.approx(-1.5)}
+  # Least squares, against NumPy's.
+  y = np.array([1.0, 3.0, 2.0, 7.0])
+  found = measured(probes=[probe(v, f"h_{i}") for i, v in enumerate(y, 4)])
+  wanted = np.polyfit(np.log([4, 5, 6, 7]), np.log(y), 1)[0]
+  for name in ("slope:v/h_{4..7}", "slope:v/h_{7..4}"):
+    assert found.values("a", name).numbers == {0: pytest.approx(wanted)}
+  other = measured(probes=[probe(1.0, "h_1"), probe(-1.0, "h_2")])
+  assert np.isnan(other.values("a", "slope:v/h_{1..2}").numbers[0])
+  assert other.curve("a", "slope:v/h_{1..3}") is None
+
+
 def test_a_probe_is_looked_at_where_it_last_looked():
   found = measured(probes=[probe(1.0, "h_1"), probe(2.0, "h_1", step=5)])
   assert found.final_step("a", "v/h_1") == 5

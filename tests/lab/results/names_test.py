@@ -7,6 +7,7 @@ from bnjax.lab.results.names import (
   Metric,
   OverSteps,
   Probe,
+  Slope,
   StepsTo,
   expand,
   parse_name,
@@ -79,6 +80,11 @@ from bnjax.lab.results.names import (
       ),
       "growth per layer of v, block 0/dense 1/kernel at l2 0 to 2",
     ),
+    (
+      "slope:v/branch_{8..9}@best",
+      AtBest(Slope((Probe("v", "branch_8"), Probe("v", "branch_9")), (8, 9))),
+      "power of the layer's number in v, branch 8 to 9 at the best point",
+    ),
   ],
 )
 def test_names(text, name, in_words):
@@ -98,6 +104,8 @@ def test_names(text, name, in_words):
     ("v/a_{1..2}", "names several layers or a threshold: write growth:PROBE"),
     ("growth:v/a_1", r"write growth:PROBE/LAYER_\{1..18\}, which goes from"),
     ("growth:v/a_{2..2}", r"write growth:PROBE/LAYER_\{1..18\}, which goes"),
+    ("slope:v/a_1", r"write slope:PROBE/LAYER_\{1..18\}$"),
+    ("slope:v/a_{0..3}", "number 0 has no logarithm; begin at 1"),
     ("/layer", r"write PROBE/LAYER or PROBE/LAYER\[INDEX\]"),
     ("q/x[1", r"write PROBE/LAYER or PROBE/LAYER\[INDEX\]"),
     ("loss@l2", "write a point as METRIC@FIELD=VALUE,..."),

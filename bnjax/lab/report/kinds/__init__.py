@@ -17,6 +17,7 @@ from bnjax.lab.report.kinds.histograms import histograms
 from bnjax.lab.report.kinds.layers import layers
 from bnjax.lab.report.kinds.percentiles import percentiles
 from bnjax.lab.report.kinds.steps_to import steps_to
+from bnjax.lab.report.kinds.strips import strips
 from bnjax.lab.report.marks import Figure
 from bnjax.lab.report.run import Run
 from bnjax.lab.results import figure_kinds
@@ -33,6 +34,7 @@ KINDS: dict[type[figure_kinds.Figure], Callable[[Run, Any], Figure | None]] = {
   figure_kinds.Layers: layers,
   figure_kinds.Percentiles: percentiles,
   figure_kinds.StepsTo: steps_to,
+  figure_kinds.Strips: strips,
 }
 
 

@@ -75,10 +75,8 @@ def _line(
 
 def _column(seen: Seen, options: figure_kinds.Fan) -> np.ndarray:
   """The numbers of one network: [x]."""
-  values = seen.values
-  if values.ndim == 2 and options.column < values.shape[1]:
-    values = values[:, options.column]
-  if values.shape != (len(options.x),):
+  values = seen.column(len(options.x), options.column)
+  if values is None:
     raise ValueError(
       f"{options.probe} has values of {list(seen.values.shape)}, and a fan of "
       f"{plural(len(options.x), 'number')} takes one for each"

@@ -32,7 +32,10 @@ def layers(run: Run, options: figure_kinds.Layers) -> Figure | None:
   return Figure(
     [
       Panel(
-        [*lines, *dashed], _layer_axis(names, places), y, title=sentence(title)
+        [*lines, *dashed],
+        _layer_axis(names, places, options.log_x),
+        y,
+        title=sentence(title),
       )
     ],
     caption=[
@@ -78,10 +81,12 @@ def _places(names: Sequence[str]) -> dict[str, int]:
   return {name: place for place, name in enumerate(names)}
 
 
-def _layer_axis(names: Sequence[str], places: Mapping[str, int]) -> Axis:
+def _layer_axis(
+  names: Sequence[str], places: Mapping[str, int], log: bool
+) -> Axis:
   if all(str(place) in name for name, place in places.items()):
     kind = re.sub(r"[_/.]?\d+", "", names[0]).replace("_", " ")
-    return Axis(label=f"layer ({kind})")
+    return Axis(label=f"layer ({kind})", log=log)
   return Axis(label="layer", names=list(names), low=-0.4, high=len(names) - 0.6)
 
 
