@@ -50,10 +50,10 @@ EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   gradient_growth:gaussian deep_linear:gaussian covariate_shift:mnist \
   covariate_shift:$(CIFAR) \
   landscape:mnist residual_branch:mnist variance_shift:mnist \
-  learning_rate_limits:mnist normalization_batch:mnist population:mnist \
-  placement:mnist trainability:mnist lenet:mnist lenet:$(CIFAR) \
-  accelerating:$(CIFAR) inception_cifar:$(CIFAR) sigmoid_percentiles:mnist \
-  learning_rates:mnist
+  learning_rate_limits:mnist normalization_batch:mnist adversarial:mnist \
+  population:mnist placement:mnist trainability:mnist lenet:mnist \
+  lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
+  sigmoid_percentiles:mnist learning_rates:mnist
 SMALL := $(filter smoke,$(DIGITS))
 JOBS = $(if $(SMALL),$(sort $(foreach job,$(EXPERIMENTS),\
   $(firstword $(subst :, ,$(job))):smoke)),$(EXPERIMENTS))
