@@ -48,9 +48,11 @@ CIFAR ?= $(if $(wildcard $(DATA)/cifar10_jpeg),cifar10_jpeg,cifar10)
 EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   dropout_comparison:mnist cost:mnist deep_signal:gaussian \
   gradient_growth:gaussian rank_collapse:gaussian shattered_gradients:line \
-  deep_linear:gaussian covariate_shift:mnist landscape:mnist \
-  residual_branch:mnist population:mnist placement:mnist trainability:mnist \
-  lenet:mnist lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
+  deep_linear:gaussian covariate_shift:mnist covariate_shift:$(CIFAR) \
+  landscape:mnist residual_branch:mnist variance_shift:mnist \
+  learning_rate_limits:mnist normalization_batch:mnist adversarial:mnist \
+  population:mnist placement:mnist trainability:mnist lenet:mnist \
+  lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
   sigmoid_percentiles:mnist learning_rates:mnist
 SMALL := $(filter smoke,$(DIGITS))
 JOBS = $(if $(SMALL),$(sort $(foreach job,$(EXPERIMENTS),\

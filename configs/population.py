@@ -5,7 +5,8 @@ the parameters frozen (Algorithm 2); in practice a running average stands in.
 Here both are evaluated along the way, for minibatches of 2 to 256. The paper's
 estimate of the variance has a factor m / (m - 1), which training does not: it
 doubles the variance for m = 2. The arms `..._biased` leave it out, and one has
-2,000 minibatches in the place of 100.
+2,000 minibatches in the place of 100. The minibatch is the optimizer's and the
+norm's alike; `normalization_batch` varies the norm's alone.
 
   python scripts/train.py --config=configs/population.py:mnist
 """

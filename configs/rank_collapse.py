@@ -102,6 +102,15 @@ def get_rules(config):
     ),
   }
   return Rules(
+    claimed={
+      "Daneshmand et al. 2020": (
+        "root_*",
+        "width",
+        "linear",
+        "relu",
+        "relu_norm",
+      ),
+    },
     title="The rank of what passes through a deep network",
     notes=(
       "Batch norm lies between the product and the ReLU; 256 examples of 100 "

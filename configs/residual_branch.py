@@ -84,6 +84,15 @@ def get_rules(config):
     ratio=True,
   )
   return Rules(
+    claimed={
+      "De and Smith 2020": (
+        "falls_batch_norm",
+        "sums_*",
+        "stays_*",
+        "grows_*",
+        "deep",
+      ),
+    },
     title="The residual branch beside its skip connection at the start",
     notes=(
       "Variances over examples and units. Blocks 0 to 3 are left out of the "

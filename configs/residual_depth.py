@@ -88,6 +88,15 @@ def get_rules(config):
     setting=f"{deepest} blocks",
   )
   return Rules(
+    claimed={
+      "De and Smith 2020": (
+        "trains_batch_norm_*",
+        "trains_skip_init_*",
+        "fails_*",
+        "as_well_skip_init_*",
+      ),
+      "Zhang et al. 2019": ("trains_fixup_*", "as_well_fixup_*"),
+    },
     title="Deep residual networks: which train",
     grid_threshold=0.8,
     notes=(

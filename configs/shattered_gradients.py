@@ -109,6 +109,16 @@ def get_rules(config):
   }
   four = tuple(f"{kind}_24" for kind in KINDS)
   return Rules(
+    claimed={
+      "Balduzzi et al. 2017": (
+        "noise_*",
+        "shatters_*",
+        "keeps_*",
+        "more_*",
+        "deeper",
+        "skips",
+      ),
+    },
     title="Shattered gradients: the derivative along a line of inputs",
     notes=(
       "Eight networks of each kind by NumPy were seen before these claims "

@@ -41,7 +41,17 @@ SHALLOW = {
   "inception_imagenet": {"blocks": ("3c",)},
   "landscape": {"depth": 1},
 }
-SLOW = (*DEEP, "accelerating", "cost", "lenet", "placement")
+SLOW = (
+  *DEEP,
+  "accelerating",
+  "adversarial",
+  "cost",
+  "learning_rate_limits",
+  "lenet",
+  "normalization_batch",
+  "only_batch_norm",
+  "placement",
+)
 
 
 def _get_config(path):
@@ -176,7 +186,10 @@ def test_the_published_settings_of_init_robustness():
       "later_init": "",
       "init_scale": 1.0,
       "placement": "before",
+      "norm_layers": (),
       "dropout_rate": 0.5,
+      "dropout_placement": "last",
+      "dropout_layers": (),
       "use_bias": True,
       "derivative": "as_published",
     },

@@ -40,7 +40,12 @@ def test_config_is_that_of_the_config_file(run):
   config = complete(config_file.load(_file(run)).get_config(argument))
   there = results.read_json(run / "config.json")
   here = results.to_strict({"config": config, "arms": resolve_arms(config)})
-  differences = results.differences(trained(there), trained(here))
+  # What there was not to set then is at its default, as of all that nobody set.
+  now = complete(there["config"])
+  whole = results.to_strict({"config": now, "arms": resolve_arms(now)})
+  changed = results.differences(trained(there), trained(whole))
+  assert [d for d in changed if ": absent there, " not in d] == []
+  differences = results.differences(trained(whole), trained(here))
   names = {d.partition(":")[0] for d in differences}
   waiting = {
     pattern: set(fnmatch.filter(names, pattern))

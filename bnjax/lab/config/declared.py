@@ -14,6 +14,8 @@ Seed = Annotated[int, Range(least=0, most=2**32 - 1)]
 
 FIELDS: dict[str, Any] = {
   "dataset.examples": _Whole,
+  "trained": Annotated[tuple[str, ...], Range(least=1)],
+  "trained_weights": _Whole,
   "l2": Traced[NotNegative],
   "sampler": Literal[tuple(SAMPLERS)],
   "batch_size": Count,
@@ -30,4 +32,5 @@ FIELDS: dict[str, Any] = {
   "population_batches": _Whole,
   "probe_every": _Whole,
   "probe_examples": Count,
+  "probe_split": Literal["train", "validation", "test"],
 }

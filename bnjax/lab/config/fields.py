@@ -59,6 +59,8 @@ def base(
       choice(f"{group}.name", name, GROUPS[group].table)
     config[group] = {"name": name}
   config.optimizer.learning_rate = 1e-2
+  config.trained = ("*",)  # these parameters, by patterns of their names
+  config.trained_weights = 0  # so many of each unit of their kernels; 0: all
   config.l2 = 0.0  # the loss has ½ l2 Σ w², over kernels
   config.sampler = "epoch"
   config.batch_size = 128
@@ -83,7 +85,8 @@ def base(
   config.save_params = False  # leave the trained networks in params/
   config.probes = {}
   config.probe_every = 0  # steps; 0: with every evaluation
-  config.probe_examples = 1000  # training examples that probes look at
+  config.probe_examples = 1000  # examples that probes look at, the first ones
+  config.probe_split = "train"  # of this split
   config.arms = {"batch_norm": {}, "no_batch_norm": NO_NORM}
   config.grid = {}  # fields, nested as here, and values: each arm at each point
   config.points = ()  # {"norm.decay": 0.5, "seed": 3}, ...: with each of these

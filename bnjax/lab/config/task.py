@@ -11,6 +11,7 @@ from bnjax.lab.config.groups import entry
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.train.precision import PRECISIONS
 from bnjax.lab.train.step import ESTIMATORS, Task
+from bnjax.lab.train.trained import only
 
 
 def make_task(
@@ -39,6 +40,8 @@ def make_task(
   optimizer = _make(spec, "optimizer", **rate)
   if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
     raise _another(spec, "optimizer", optimizer, "an optax transformation")
+  if tuple(spec["trained"]) != ("*",) or spec["trained_weights"]:
+    optimizer = only(optimizer, spec["trained"], spec["trained_weights"])
   return Task(
     model=model,
     optimizer=optimizer,

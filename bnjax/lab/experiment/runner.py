@@ -133,7 +133,7 @@ class Trainer:
     population = feed.population(spec, fed)
     batch = None
     if spec["probes"]:
-      batch = feed.first_examples(spec["probe_examples"])
+      batch = feed.first_examples(spec["probe_examples"], spec["probe_split"])
     begin = place(np.asarray(own_seeds, np.uint32))
     with clock.charge("compile"):
       if resume is None:

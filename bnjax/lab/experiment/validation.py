@@ -96,7 +96,8 @@ def check_program(
       check_statistics(task, state, spec["norm"]["name"])
     batch = _batch(known, spec["batch_size"])
     chosen = probes.make_probes(spec["probes"])
-    seen = _batch(known, min(spec["probe_examples"], known.train))
+    there = getattr(known, spec["probe_split"])
+    seen = _batch(known, min(spec["probe_examples"], there))
     look = functools.partial(observe, chosen, task) if chosen else None
     need = memory.estimate(task, state, batch, look, seen)
   across = _across(state, machine["across"])

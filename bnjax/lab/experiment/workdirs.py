@@ -90,10 +90,6 @@ def check(
     )
 
 
-# Fields that records of earlier versions lack, and mean nothing where empty.
-_LATER = ("evaluate_at",)
-
-
 def trained(record: Mapping[str, Any], grows: bool = False) -> dict[str, Any]:
   """Of a config.json, what is trained: each arm, complete, at each point.
 
@@ -107,17 +103,14 @@ def trained(record: Mapping[str, Any], grows: bool = False) -> dict[str, Any]:
   {'arms': {'a': {}}, 'grid': {}, 'points': []}
   """
   config = record.get("config") or {}
-  left_out = ("seed", "seeds") if grows else ()
-  arms = {
-    arm: {
-      k: v
-      for k, v in own.items()
-      if k not in left_out and (v or k not in _LATER)
-    }
-    for arm, own in (record.get("arms") or {}).items()
-  }
+  arms = record.get("arms")
   if grows:
-    return {"arms": arms}
+    return {
+      "arms": {
+        arm: {k: v for k, v in own.items() if k not in ("seed", "seeds")}
+        for arm, own in (arms or {}).items()
+      }
+    }
   shared = ("grid", "interleave")
   return {
     "arms": arms,

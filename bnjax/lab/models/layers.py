@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -107,6 +107,7 @@ def finish(
   train: bool,
   mask: jax.Array | None,
   tap: Tap | None = None,
+  enter: Sequence[Callable[[jax.Array], jax.Array]] = (),
   pool: Callable[[jax.Array], jax.Array] | None = None,
   per_activation: bool = False,
   fuse: bool = False,
@@ -121,6 +122,7 @@ def finish(
     train: see `normalize`.
     mask: see `normalize`.
     tap: shows what enters the activation.
+    enter: what comes right before a norm, such as dropout, in this order.
     pool: what follows the activation and a norm right after it.
     per_activation: normalize each place of an image by itself, like the units
       of a dense layer.
@@ -131,6 +133,8 @@ def finish(
   """
 
   def apply(name: str, x: jax.Array, **fields: Any) -> jax.Array:
+    for function in enter if norm is not None else ():
+      x = function(x)
     rows = x.reshape(x.shape[0], -1) if per_activation else x
     y = normalize(norm, rows, name=name, train=train, mask=mask, **fields)
     return y.reshape(x.shape)

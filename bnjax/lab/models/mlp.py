@@ -1,6 +1,8 @@
 """The multilayer perceptron of the 2015 and 2016 experiments."""
 
 import functools
+from collections.abc import Callable
+from typing import Annotated
 
 import flax.linen as nn
 import jax
@@ -19,10 +21,18 @@ from bnjax.lab.models.initializers import INITIALIZERS
 from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.models.published import Normalized, reroute_gradient
-from bnjax.lab.registry import Count, Share, Traced, lookup
+from bnjax.lab.registry import Count, Range, Share, Traced, lookup
 
 PLACEMENTS = ("before", "after")
 DERIVATIVES = ("corrected", "as_published")
+DROPOUT_PLACEMENTS = ("last", "before_norm")
+
+# Which of the hidden layers, by their numbers; from the end where negative.
+Some = Annotated[tuple[int, ...], Range(most=1000)]
+
+
+def _is_among(i: int, some: tuple[int, ...], count: int) -> bool:
+  return not some or i in some or i - count in some
 
 
 class MLP(nn.Module):
@@ -30,8 +40,9 @@ class MLP(nn.Module):
 
   A hidden layer is dense, norm, activation, dropout (`placement="before"`) or
   dense, activation, norm, dropout. The classifier has no norm. Taps name what
-  enters the activation of layer i, "preactivation_i", and what leaves the layer
-  before dropout, "activation_i".
+  enters the norm of layer i, "norm_input_i", what enters the activation,
+  "preactivation_i", and what leaves the layer, "activation_i", all but a norm's
+  input before dropout.
 
   Attributes:
     width: units in each hidden layer.
@@ -40,8 +51,13 @@ class MLP(nn.Module):
       zero, with `torch` as in PyTorch.
     later_init: another one for all kernels but the first; "" for the same.
     placement: the norm `before` or `after` the activation.
+    norm_layers: which hidden layers have the norm, such as (0, -1) for the
+      first and the last; all if empty.
     dropout_rate: probability to drop a hidden unit in training. A Python 0
       leaves dropout out of the program.
+    dropout_placement: dropout `last` in a layer, or right `before_norm`, where
+      a layer has a norm.
+    dropout_layers: which hidden layers have dropout; all if empty.
     use_bias: whether hidden layers have their own bias, which a batch norm
       right after them makes redundant.
     derivative: `corrected`, or `as_published` for the backward pass of the
@@ -58,21 +74,40 @@ class MLP(nn.Module):
   later_init: str = ""
   init_scale: Traced[float] = 1.0
   placement: str = "before"
+  norm_layers: Some = ()
   dropout_rate: Traced[Share] = 0.0
+  dropout_placement: str = "last"
+  dropout_layers: Some = ()
   use_bias: bool = True
   derivative: str = "corrected"
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
-    check_model(self, placement=PLACEMENTS, derivative=DERIVATIVES)
+    check_model(
+      self,
+      placement=PLACEMENTS,
+      derivative=DERIVATIVES,
+      dropout_placement=DROPOUT_PLACEMENTS,
+    )
+    for field in ("norm_layers", "dropout_layers"):
+      for i in getattr(self, field):
+        if not -self.depth <= i < self.depth:
+          raise UserError(
+            f"model.{field}: {i} is no hidden layer; there are {self.depth}, "
+            "numbered from 0, or from -1 backwards"
+          )
     if self.later_init:
       lookup("model.later_init", self.later_init, INITIALIZERS)
     published = self.derivative != "corrected"
     before = self.placement == "before"
-    if published and not (before and layers.is_batch_norm(self.norm)):
+    everywhere = not self.norm_layers and self.dropout_placement == "last"
+    if published and not (
+      before and everywhere and layers.is_batch_norm(self.norm)
+    ):
       raise UserError(
         "model.derivative: 'as_published' is the backward pass of a network "
-        "with norm.name='batch_norm' and model.placement='before'"
+        "with norm.name='batch_norm' and model.placement='before', the norm in "
+        "every hidden layer and dropout last"
       )
     super().__post_init__()
 
@@ -86,16 +121,17 @@ class MLP(nn.Module):
     reroute = published and train and not self.is_initializing()
     finish = functools.partial(
       layers.finish,
-      norm=self.norm,
       placement=self.placement,
       activation=activation_of(self),
       train=train,
       mask=mask,
-      fuse=layers.is_batch_norm(self.norm)
+    )
+    fuse = (
+      layers.is_batch_norm(self.norm)
       and self.activation == "relu"
       and self.placement == "before"
       # `capture_intermediates` then finds the preactivations, too.
-      and not self.is_mutable_collection("intermediates"),
+      and not self.is_mutable_collection("intermediates")
     )
     dense = functools.partial(layers.dense, self)
     previous = None
@@ -113,14 +149,24 @@ class MLP(nn.Module):
           x = self._reroute(this, previous, mask)
         previous = this
       cut = reroute and i + 1 < self.depth
+      norm = self.norm if _is_among(i, self.norm_layers, self.depth) else None
+      lose: Callable[[jax.Array], jax.Array] = lambda x: x
+      if drop and _is_among(i, self.dropout_layers, self.depth):
+        lose = functools.partial(
+          dropout, words=words[i], rate=self.dropout_rate
+        )
+      early = norm is not None and self.dropout_placement == "before_norm"
+      show = Tap(name=f"norm_input_{i}") if norm is not None else lose
       x = finish(
         {f"norm_{i}": x},
+        norm=norm,
         tap=Tap(name=f"preactivation_{i}"),
         pool=jax.lax.stop_gradient if cut else None,
+        enter=(lose, show) if early else (show,),
+        fuse=fuse and norm is not None,
       )
       x = Tap(name=f"activation_{i}")(x)
-      if drop:
-        x = dropout(x, words[i], self.dropout_rate)
+      x = x if early else lose(x)
     init = self.later_init if self.depth else ""
     return dense(x, self.num_classes, "output", init=init)
 

@@ -16,6 +16,7 @@ import jax
 
 from bnjax import linen, ops
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.models.freezing import FreezingBatchNorm
 from bnjax.lab.registry import Count, NotNegative, Range, Share, Traced
 
 Norm = Callable[..., nn.Module]
@@ -91,6 +92,15 @@ def _frozen_batch_norm(**fields: Any) -> linen.BatchNorm:
   )
 
 
+def _ghost_batch_norm(
+  *, freeze_start: int | None = None, **fields: Any
+) -> linen.GhostBatchNorm:
+  """Groups of a minibatch; from a step on by the statistics it then has."""
+  if freeze_start is None:
+    return linen.GhostBatchNorm(**fields)
+  return FreezingBatchNorm(freeze_start=freeze_start, **fields)
+
+
 def _batch_renorm(
   *,
   renorm_start: int = 5_000,
@@ -161,10 +171,15 @@ NORMS: dict[str, Norm] = {
   ),
   # Also an activation: take model.activation='identity'.
   "evonorm_b0": _entry(linen.EvoNormB0, **_RUNNING),
+  # With `freeze_start` by running statistics from that step on.
   "ghost_batch_norm": _entry(
-    linen.GhostBatchNorm,
-    **_RUNNING,
+    _ghost_batch_norm,
+    epsilon=_Argument("epsilon", Traced[NotNegative], 1e-5),
+    decay=_Argument("momentum", Traced[Share], 0.99),
     ghost_groups=_Argument("groups", Count, 4),
+    freeze_start=_Argument(
+      "freeze_start", Annotated[int, Range(least=0)] | None
+    ),
   ),
   "iter_norm": _entry(
     linen.IterNorm,

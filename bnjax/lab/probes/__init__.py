@@ -1,8 +1,8 @@
 """Probes: measures of the outputs, gradients and parameters of any layer.
 
-`MEASURES` are functions of an array (those of `whole`: of an update, or of the
-loss as a function), `capture` shows what flows through any
-Flax linen model, forward and back, and `make_probes` with `run_probes` puts
+`MEASURES` are functions of an array (those of `whole`: of an update, of the
+loss as a function, or of the classifier), `capture` shows what flows through
+any Flax linen model, forward and back, and `make_probes` with `run_probes` puts
 both together as a config describes it.
 """
 
@@ -11,6 +11,11 @@ from bnjax.lab.probes.along import (
   values as values,
 )
 from bnjax.lab.probes.capture import Captured as Captured, capture as capture
+from bnjax.lab.probes.classifier import (
+  Classifier as Classifier,
+  accuracy as accuracy,
+  attacked_accuracy as attacked_accuracy,
+)
 from bnjax.lab.probes.distributions import (
   Histogram as Histogram,
   LogHistogram as LogHistogram,
@@ -36,6 +41,11 @@ from bnjax.lab.probes.landscape import (
   along_gradient as along_gradient,
 )
 from bnjax.lab.probes.measures import MEASURES as MEASURES
+from bnjax.lab.probes.modes import (
+  Modes as Modes,
+  dropout_variance_shift as dropout_variance_shift,
+  variance_shift as variance_shift,
+)
 from bnjax.lab.probes.moments import (
   mean as mean,
   norm as norm,
@@ -54,6 +64,7 @@ from bnjax.lab.probes.shift import (
   order_of as order_of,
 )
 from bnjax.lab.probes.units import (
+  coherence as coherence,
   dead_units as dead_units,
   effective_rank as effective_rank,
   participation_ratio as participation_ratio,

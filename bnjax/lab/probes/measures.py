@@ -9,6 +9,7 @@ from bnjax.lab.probes import along, distributions, moments, units, whole
 # another kind of thing than an array.
 MEASURES: dict[str, Callable[..., Any]] = {
   "autocorrelation": along.autocorrelation,
+  "coherence": units.coherence,
   "dead_units": units.dead_units,
   "effective_rank": units.effective_rank,
   "histogram": distributions.histogram,

@@ -68,14 +68,14 @@ def root_mean_square(x: jax.Array) -> jax.Array:
   return jnp.sqrt(jnp.mean(jnp.square(x))) * scale
 
 
-def zero_fraction(x: jax.Array) -> jax.Array:
-  """Returns the share of exact zeros.
+def zero_fraction(x: jax.Array, *, threshold: float = 0.0) -> jax.Array:
+  """Returns the share of exact zeros, or of numbers up to a threshold in size.
 
   >>> zero_fraction(jnp.array([0.0, 1.0, -2.0, 0.0]))
   Array(0.5, dtype=float32)
   """
   x = as_rows(x)
-  return jnp.mean(x == 0, dtype=x.dtype)
+  return jnp.mean(jnp.abs(x) <= threshold, dtype=x.dtype)
 
 
 def saturated_fraction(

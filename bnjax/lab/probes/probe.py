@@ -11,8 +11,10 @@ import jax.numpy as jnp
 
 from bnjax.lab import registry
 from bnjax.lab.errors import UserError, choice
+from bnjax.lab.probes.classifier import Classifier
 from bnjax.lab.probes.drift import Pair
 from bnjax.lab.probes.measures import MEASURES
+from bnjax.lab.probes.modes import Modes
 from bnjax.lab.probes.shift import Shift
 from bnjax.lab.probes.whole import OF_KIND, Landscape
 
@@ -24,8 +26,10 @@ KINDS = {
   "gradient": "parameter",
   "update": "parameter",
   "drift": None,
+  "modes": None,
   "shift": None,
   "loss": None,
+  "classifier": None,
 }
 # Measures of no array -> what they are of.
 _OF = {name: kind for kind, named in OF_KIND.items() for name in named}
@@ -41,9 +45,11 @@ class Probe:
     of: "output" of a layer, "output_gradient" (the loss's gradient with respect
       to it), "parameter", "gradient" (with respect to it), or "update" (what
       the optimizer adds to it). Or, by measures of `whole`, which know it:
-      "drift" of a layer's output, the next one's input, by one update; "shift"
-      of a parameter's gradient by the update of the layers before; "loss", as
-      a function of all parameters, whose layer is called "loss".
+      "drift" of a layer's output, the next one's input, by one update; "modes"
+      of a layer's output, in training and in inference; "shift" of a
+      parameter's gradient by the update of the layers before; "loss", as a
+      function of all parameters; "classifier", the network with labelled
+      examples. The layer of these two has their name.
     layers: patterns of the names of layers ("activation_*", "*/dense_1"); of
       parameters ("dense_3/kernel") where it is of parameters.
     unit: measure this feature alone (index on the last axis); None: all.
@@ -176,7 +182,9 @@ def _check(field: str, probe: Probe) -> None:
     raise UserError(
       f"{field}.new_noise: of a drift alone, and this is of {probe.of!r}"
     )
-  if probe.of in ("shift", "loss") and (unit is not None or probe.per_feature):
+  if probe.of in ("shift", "loss", "classifier") and (
+    unit is not None or probe.per_feature
+  ):
     which = "per_feature" if unit is None else "unit"
     raise UserError(f"{field}.{which}: a {probe.of} is not of units")
   try:
@@ -201,12 +209,18 @@ def _example(kind: str, unit: int) -> Any:
   x = jnp.ones((2, unit + 1))
   if kind == "drift":
     return Pair(x, x)
+  if kind == "modes":
+    return Modes(x, x)
   if kind == "shift":
     return Shift(x[0, 0], x[0, 0])
   if kind == "loss":
     # As many parameters as whatever is counted of them.
     many = jnp.ones((1, 10_000))
     return Landscape(lambda p: p, jnp.sum, many, jax.random.key(0))
+  if kind == "classifier":
+    first = lambda outputs, labels: outputs[labels[0], 0]
+    labels, key = jnp.zeros(2, int), jax.random.key(0)
+    return Classifier(lambda x, _: x, first, first, x, labels, None, None, key)
   return x
 
 

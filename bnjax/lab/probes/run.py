@@ -10,7 +10,9 @@ import jax.numpy as jnp
 
 from bnjax.lab.errors import UserError, choice
 from bnjax.lab.probes.capture import Arrays, Captured, capture, flatten
+from bnjax.lab.probes.classifier import Classifier
 from bnjax.lab.probes.drift import Pair
+from bnjax.lab.probes.modes import Modes
 from bnjax.lab.probes.names import select
 from bnjax.lab.probes.probe import KINDS, Probe
 from bnjax.lab.probes.shift import gradient_shifts, order_of
@@ -38,6 +40,7 @@ def run_probes(
   *,
   loss_fn: Callable[[Any], jax.Array] | None = None,
   update_fn: Callable[[Any], Any] | None = None,
+  classifier: Classifier | None = None,
   train: bool | None = None,
   rngs: Any = None,
   **kwargs: Any,
@@ -45,8 +48,9 @@ def run_probes(
   """Returns what the probes measure, in one pass through the model.
 
   Those of what an update does, and of the loss as a function, take further
-  passes: of a drift one, of a shift one for each layer, along the gradient one
-  for each step, and for eigenvalues two for each product with the Hessian.
+  passes: of a drift or of modes one, of a shift one for each layer, along the
+  gradient one for each step, and for eigenvalues two for each product with the
+  Hessian.
 
   Pure and traceable: its state is left as it is, the structure of the results
   depends on shapes only, `vmap` over variables measures many networks.
@@ -59,7 +63,9 @@ def run_probes(
     loss_fn: maps the model's output to a scalar; for probes of gradients.
     update_fn: maps the gradient of the parameters, a tree like `params`, to
       what the optimizer would add to them; for probes of updates.
-    train: passed on to the model as `train` unless None.
+    classifier: the network with labelled examples; for probes of that.
+    train: passed on to the model as `train` unless None; to see it in
+      training and in inference it has to be True.
     rngs: as for `model.apply`.
     **kwargs: further arguments of the model.
 
@@ -93,6 +99,10 @@ def run_probes(
   for kind in sorted(kinds & set(_NEEDS)):
     if loss_fn is None or (kind in _UPDATED and update_fn is None):
       raise UserError(f"probes: one is of {kind!r}, which needs {_NEEDS[kind]}")
+  if "classifier" in kinds and classifier is None:
+    raise UserError("probes: one is of 'classifier', which needs one")
+  if "modes" in kinds and not train:
+    raise UserError("probes: one is of 'modes', which needs train=True")
   given = _given(kwargs, train=train)
   seen = capture(
     model,
@@ -109,6 +119,7 @@ def run_probes(
     values["update"] = flatten(update)
   selected = _select(probes, {**values, **_stand_ins(values)})
   again = functools.partial(_apply, model, variables, x, given, rngs)
+  values["classifier"] = {"classifier": classifier}
   if loss_fn is not None and kinds & set(OF_KIND):
     landscape = Landscape(
       lambda params: again(params)[0], loss_fn, params, jax.random.key(0)
@@ -120,6 +131,12 @@ def run_probes(
     after = _apply(model, variables, x, given, noise, updated)[1]
     pairs = seen.outputs.items()
     values[probe_of] = {name: Pair(x, after[name]) for name, x in pairs}
+  if "modes" in kinds:
+    outputs = _apply(model, variables, x, {**given, "train": False}, rngs)[1]
+    pairs = seen.outputs.items()
+    values["modes"] = {
+      name: Modes(x, outputs[name]) for name, x in pairs if name in outputs
+    }
   if "shift" in kinds:
     of_shift = [probe.name for probe in probes if probe.of == "shift"]
     names = {name for probe in of_shift for name in selected[probe]}
@@ -157,10 +174,11 @@ def _apply(
   x: jax.Array,
   kwargs: dict[str, Any],
   rngs: Any,
-  params: Any,
+  params: Any = None,
 ) -> tuple[Any, Arrays]:
-  """Returns output and layers' outputs with other parameters."""
-  seen = capture(model, {**variables, "params": params}, x, rngs=rngs, **kwargs)
+  """Returns output and layers' outputs, perhaps with other parameters."""
+  own = variables if params is None else {**variables, "params": params}
+  seen = capture(model, own, x, rngs=rngs, **kwargs)
   return seen.output, seen.outputs
 
 
@@ -169,8 +187,10 @@ def _stand_ins(values: Mapping[str, Arrays]) -> dict[str, Arrays]:
   real = lambda x: jnp.issubdtype(x.dtype, jnp.floating)
   return {
     "drift": {k: x for k, x in values["output"].items() if real(x)},
+    "modes": {k: x for k, x in values["output"].items() if real(x)},
     "shift": {k: x for k, x in values["parameter"].items() if real(x)},
     "loss": {"loss": jnp.zeros(())},
+    "classifier": {"classifier": jnp.zeros(())},
   }
 
 

@@ -1,4 +1,4 @@
-"""Measures of a layer's units: the share of dead ones, ranks."""
+"""Measures of a layer's units: dead ones, ranks, coherence."""
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,31 @@ def dead_units(x: jax.Array, *, threshold: float | None = 0.0) -> jax.Array:
   if threshold is not None:
     dead = dead | (highest <= threshold)
   return jnp.mean(dead, dtype=rows.dtype)
+
+
+def coherence(x: jax.Array) -> jax.Array:
+  """Returns which share of numbers is left in their sum over examples.
+
+  `Σ |Σ x| / Σ Σ |x|`, the outer sums over features and the inner ones over
+  examples: 1 where of each feature all have the same sign, about `n^-1/2` where
+  signs are random. Of gradients it says whether all examples push alike.
+
+  Args:
+    x: numbers `[n, ..., features]`.
+
+  Returns:
+    A scalar in [0, 1]; NaN where all numbers are 0.
+
+  Reference:
+    Bjorck et al. (2018), arXiv:1806.02375, table 1.
+
+  Example:
+    >>> coherence(jnp.array([[1.0, 3.0], [2.0, -3.0]]))
+    Array(0.33333334, dtype=float32)
+  """
+  rows, _ = scaled(as_rows(x))
+  sums = jnp.abs(jnp.sum(rows, axis=0))
+  return jnp.sum(sums) / jnp.sum(jnp.abs(rows))
 
 
 def effective_rank(x: jax.Array, *, center: bool = True) -> jax.Array:

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from bnjax.lab.probes.classifier import accuracy, attacked_accuracy
 from bnjax.lab.probes.drift import (
   mean_drift,
   variance_drift,
@@ -22,6 +23,7 @@ from bnjax.lab.probes.hessian import (
   top_eigenpairs,
 )
 from bnjax.lab.probes.landscape import along_gradient
+from bnjax.lab.probes.modes import dropout_variance_shift, variance_shift
 from bnjax.lab.probes.shift import Shift
 
 
@@ -93,10 +95,18 @@ def gradient_cosine(shift: Shift) -> jax.Array:
 
 # Kind -> its measures by name.
 OF_KIND: dict[str, dict[str, Callable[..., Any]]] = {
+  "classifier": {
+    "accuracy": accuracy,
+    "attacked_accuracy": attacked_accuracy,
+  },
   "drift": {
     "mean_drift": mean_drift,
     "variance_drift": variance_drift,
     "wasserstein_drift": wasserstein_drift,
+  },
+  "modes": {
+    "dropout_variance_shift": dropout_variance_shift,
+    "variance_shift": variance_shift,
   },
   "shift": {
     "gradient_change": gradient_change,

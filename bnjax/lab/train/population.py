@@ -90,7 +90,7 @@ def _averaged(
 
   def add(sums: Any, inputs: tuple[Draws, jax.Array]) -> tuple[Any, None]:
     draw, key = inputs
-    with nn.intercept_methods(_by_batch):
+    with nn.intercept_methods(by_batch):
       _, left = run(variables, draw, rngs={"noise": key})
     return jax.tree.map(jnp.add, sums, left["batch_stats"]), None
 
@@ -103,7 +103,7 @@ def _averaged(
   return jax.tree.map(lambda s, o: mean(s, o).astype(o.dtype), sums, old)
 
 
-def _by_batch(
+def by_batch(
   method: Any,
   args: tuple[Any, ...],
   kwargs: dict[str, Any],

@@ -7,6 +7,7 @@ import pytest
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import ACTIVATIONS, NORMS, mlp
+from bnjax.lab.probes import capture
 
 X = np.random.default_rng(0).normal(size=(16, 4, 4, 1)).astype(np.float32)
 KEYS = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
@@ -77,6 +78,53 @@ def test_placement_is_the_order_of_norm_and_activation():
     )
 
 
+@pytest.mark.parametrize("train", [True, False])
+def test_the_norm_in_some_layers_is_a_network_of_these(train):
+  """Fused or not: the layers without a norm have their activation."""
+  model, variables = _init(depth=3, norm_layers=(-1,), init="randn")
+  assert {*variables["params"]} == {
+    "dense_0", "dense_1", "dense_2", "norm_2", "output"
+  }  # fmt: skip
+  y, _ = model.apply(variables, X, train=train, mutable=["batch_stats"])
+  p = jax.tree.map(lambda x: np.asarray(x, np.float64), variables["params"])
+  z = X.reshape(16, -1)
+  for i in range(3):
+    z = z @ p[f"dense_{i}"]["kernel"]
+    if i == 2:
+      moments = (z.mean(0), z.var(0)) if train else (0, 1)
+      z = (z - moments[0]) / np.sqrt(moments[1] + 1e-5)
+    z = np.maximum(z, 0)
+  np.testing.assert_allclose(y, z @ p["output"]["kernel"], rtol=1e-3, atol=1e-3)
+
+
+def test_dropout_before_the_norm_or_last_in_some_layers():
+  """What is dropped is 0: where it enters the norm, or the next layer."""
+
+  def zeros(layer, **arguments):
+    model, variables = _init(
+      depth=2, width=64, dropout_rate=0.5, placement="after", init="randn",
+      activation="tanh", **arguments,
+    )  # fmt: skip
+    seen = capture(model, variables, X, train=True, rngs=KEYS).outputs[layer]
+    return float(np.mean(seen == 0))
+
+  early = {"dropout_placement": "before_norm"}
+  assert zeros("norm_input_0", **early) == pytest.approx(0.5, abs=0.1)
+  assert zeros("norm_input_1", **early) == pytest.approx(0.5, abs=0.1)
+  assert zeros("norm_input_0", **early, dropout_layers=(1,)) == 0
+  assert zeros("norm_input_1", **early, dropout_layers=(1,)) > 0.4
+  assert zeros("norm_input_1") == 0
+  # Last: the classifier alone gets what was dropped, scaled to have its mean.
+  model, variables = _init(depth=1, width=64, dropout_rate=0.5)
+  late = capture(model, variables, X, train=True, rngs=KEYS)
+  kept = late.outputs["activation_0"], variables["params"]["output"]["kernel"]
+  assert np.abs(late.output - kept[0] @ kept[1]).max() > 0.01
+  model, variables = _init(depth=2, dropout_rate=0.5, dropout_layers=(0,))
+  seen = capture(model, variables, X, train=True, rngs=KEYS)
+  last, head = seen.outputs["activation_1"], variables["params"]["output"]
+  np.testing.assert_allclose(seen.output, last @ head["kernel"], atol=1e-5)
+
+
 def test_a_bias_before_batch_norm_changes_nothing():
   model, variables = _init(init="randn")
   moved = jax.tree.map(lambda x: x, variables)
@@ -124,6 +172,13 @@ def test_masked_rows_do_not_count():
     ({"derivative": "wrong"}, r"model\.derivative: 'wrong'"),
     ({"dropout_rate": 1.0}, r"model\.dropout_rate: 1\.0 is too large"),
     ({"width": 0}, r"model\.width: 0 is too small"),
+    ({"norm_layers": (2,)}, r"model\.norm_layers: 2 is no hidden layer"),
+    ({"dropout_layers": (-3,)}, r"model\.dropout_layers: -3 is no hidden"),
+    ({"dropout_placement": "first"}, r"model\.dropout_placement: 'first'"),
+    (
+      {"derivative": "as_published", "norm_layers": (0,)},
+      "the norm in every hidden layer",
+    ),
     (
       {"derivative": "as_published", "norm": "none"},
       r"norm\.name='batch_norm'",

@@ -157,9 +157,9 @@ def test_a_config_sets_what_is_listed_and_nothing_else(name):
   """What a model adds, `name` and `dtype`, is not an argument of the group."""
   listed = {*parameters(NORMS[name])}
   assert listed <= {
-    "d_end", "d_max", "decay", "derivative", "dose", "epsilon", "ghost_groups",
-    "group_size", "groups", "jitter", "newton_steps", "p", "r_end", "r_max",
-    "renorm_start", "stretch",
+    "d_end", "d_max", "decay", "derivative", "dose", "epsilon", "freeze_start",
+    "ghost_groups", "group_size", "groups", "jitter", "newton_steps", "p",
+    "r_end", "r_max", "renorm_start", "stretch",
   }  # fmt: skip
   assert ("decay" in listed) is (name in RUNNING)
 

@@ -35,6 +35,11 @@ def test_equals_numpy_in_float64(name, per_feature):
   np.testing.assert_allclose(y, expected, rtol=2e-6)
 
 
+def test_numbers_up_to_a_threshold_count_as_zeros():
+  x = jnp.array([0.0, 0.5, -0.25, 2.0])
+  assert probes.zero_fraction(x, threshold=0.25) == 0.5
+
+
 @pytest.mark.parametrize("name", REFERENCES)
 def test_of_nothing_is_nan(name):
   y = probes.MEASURES[name](jnp.ones((0, 2)))

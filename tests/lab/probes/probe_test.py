@@ -69,8 +69,8 @@ def test_a_unit_is_measured_alone():
     (
       {"measure": "norm", "of": "gradients"},
       r"^probes\.p\.of: 'gradients' is not known; did you mean 'gradient'\? "
-      r"Choices: drift, gradient, loss, output, output_gradient, parameter, "
-      r"shift, update$",
+      r"Choices: classifier, drift, gradient, loss, modes, output, "
+      r"output_gradient, parameter, shift, update$",
     ),
     (
       {"measure": "norm", "of": "drift"},

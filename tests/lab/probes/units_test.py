@@ -80,3 +80,16 @@ def test_participation_ratio_of_odd_data():
   assert probes.participation_ratio(constant, center=True) == 0
   assert probes.participation_ratio(constant).round(4) == 1
   assert np.isnan(probes.participation_ratio(jnp.full((3, 2), jnp.nan)))
+
+
+def test_coherence_is_what_sums_leave():
+  """Of like signs all, of random ones about n^-1/2; at any scale."""
+  x = RNG.normal(size=(400, 50)).astype(np.float32)
+  expected = np.abs(x.sum(0)).sum() / np.abs(x).sum()
+  np.testing.assert_allclose(probes.coherence(x), expected, rtol=1e-4)
+  assert 0.8 / 20 < probes.coherence(x) < 1.2 / 20
+  np.testing.assert_allclose(probes.coherence(x * 1e-30), expected, rtol=1e-4)
+  images = x.reshape(4, 10, 10, 50)
+  np.testing.assert_allclose(probes.coherence(images), expected, rtol=1e-4)
+  assert probes.coherence(np.abs(x)) == pytest.approx(1, rel=1e-5)
+  assert np.isnan(probes.coherence(np.zeros((3, 2))))

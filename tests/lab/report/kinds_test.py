@@ -333,6 +333,16 @@ def test_over_names_and_in_groups():
   assert [mark.name for mark in panel.marks] == ["one", "all"]
 
 
+def test_over_a_number_what_is_published_is_a_diamond():
+  options = kinds.Field(x="batch_size", metrics=("test_accuracy",))
+  number = PublishedNumber(mean=0.7, std=0.05, seeds=3, **NUMBER)
+  figure = make(run(published=[number]), options)
+  (diamond,) = figure.marks(Points)
+  assert (diamond.symbol, diamond.filled) == ("D", False)
+  assert (diamond.x.tolist(), diamond.y.tolist()) == ([64], [0.7])
+  assert "diamond: published" in figure.caption
+
+
 # At one step
 
 

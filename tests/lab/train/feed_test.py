@@ -97,6 +97,20 @@ def test_before_training_files_and_memory_agree(tmp_path):
         assert one.get(field) == other.get(field)
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_probes_look_at_the_split_that_they_are_told(tmp_path, stream, split):
+  """The accuracy on all of it is the evaluation's."""
+  probes = {"clean": {"measure": "accuracy"}}
+  look = {"probe_split": split, "probe_examples": 10**4, "probes": probes}
+  config = _config(steps=0, population_batches=0, stream=stream, **look)
+  experiment.run(config, tmp_path)
+  seen = _rows(tmp_path, "probes.jsonl")
+  found = [row["values"] for row in seen if row["probe"] == "clean"]
+  told = [row[f"{split}_accuracy"] for row in _rows(tmp_path)]
+  assert found == pytest.approx(told, rel=1e-5)
+
+
 def test_a_streamed_run_that_stops_goes_on(tmp_path):
   import os
   import signal

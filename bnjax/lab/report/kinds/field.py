@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bnjax.lab.report.kinds.over_seeds import finite, mean_line, seeds_caption
-from bnjax.lab.report.marks import Axis, Figure, Line, Panel
+from bnjax.lab.report.marks import Axis, Figure, Line, Panel, Points
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import Look, looks
 from bnjax.lab.report.wording import field_name, sentence, unit
@@ -23,6 +23,7 @@ class _Row(NamedTuple):
   name: str
   look: Look
   numbers: Mapping[Any, Mapping[int, float]]
+  published: Mapping[Any, float] = {}  # at each x of which there is a number
 
 
 def field(run: Run, options: figure_kinds.Field) -> Figure | None:
@@ -54,7 +55,8 @@ def field(run: Run, options: figure_kinds.Field) -> Figure | None:
   for title, metric, own in found:
     lines = [_line(row, every, numeric) for row in own]
     y = _value_axis(metric, lines, options)
-    panels.append(Panel(lines, x, y, title=sentence(title)))
+    dots = [_published(row) for row in own if row.published and numeric]
+    panels.append(Panel([*lines, *dots], x, y, title=sentence(title)))
   others = any(len(grid.fields) > 1 for grid in grids)
   return Figure(
     panels,
@@ -62,6 +64,7 @@ def field(run: Run, options: figure_kinds.Field) -> Figure | None:
     caption=[
       *seeds_caption(panels),
       "at the best value of the grid's other fields" if others else "",
+      "diamond: published" if any(row.published for row in rows) else "",
     ],
     height=2.7 if len(panels) == 1 else 1.9,
   )
@@ -106,17 +109,24 @@ def _of_arms(
     for metric in options.metrics
   }
   seen = looks(names.values())
+  numbers = {
+    (rule.arm, rule.metric): rule.mean
+    for rule in run.measured.rules.numbers
+    if rule.relative_to is None and step in (None, rule.step)
+  }
   rows = []
   for (group, metric), name in names.items():
-    found = []
+    found, published = [], {}
     for arm in groups[group]:
       x = setting(run.measured.config, arm, *options.x.split("."))
       values = run.measured.values(arm, metric, step)
       if x is not None and values.numbers:
         found.append((x, values.numbers))
+        if (arm, metric) in numbers:
+          published[x] = numbers[arm, metric]
     if all(is_number(x) for x, _ in found):
       found.sort(key=lambda pair: pair[0])
-    rows.append(_Row(name, seen[name], dict(found)))
+    rows.append(_Row(name, seen[name], dict(found), published))
   return rows
 
 
@@ -128,6 +138,13 @@ def _line(row: _Row, every: Sequence[Any], numeric: bool) -> Line:
     for seed in seeds
   }
   return mean_line(row.name, row.look, x, values, dots=True)
+
+
+def _published(row: _Row) -> Points:
+  x, y = np.array([*row.published.items()], float).T
+  return Points(
+    f"{row.name}, published", row.look.color, x, y, symbol="D", filled=False
+  )
 
 
 def _field_axis(

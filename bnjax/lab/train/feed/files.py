@@ -142,10 +142,10 @@ class FromFiles:
     ]
     return np.concatenate(blocks, axis=1)[:, : self._files.spec.test]
 
-  def first_examples(self, count: int) -> Batch:
+  def first_examples(self, count: int, split: str = "train") -> Batch:
     """Prepared as in evaluation: nothing about them is random."""
-    count = min(count, self._files.spec.train)
-    batches = self._files.batches("train", count, None)
+    count = min(count, getattr(self._files.spec, split))
+    batches = self._files.batches(split, count, None)
     images, labels = (batches[0][name] for name in ("images", "labels"))
     return Batch(*self._layout.place((images, labels)))
 

@@ -95,12 +95,14 @@ class FromMemory:
     images = self.splits.test.images
     return np.asarray(program.probabilities(hyper, states, images))
 
-  def first_examples(self, count: int) -> Batch:
-    """The first examples of the training set, as images, not as words."""
-    train = self.splits.train
-    rows = jnp.arange(min(count, self._size))
-    images = as_images(train.images[rows], self.image_shape)
-    return Batch(images, train.labels[rows])
+  def first_examples(self, count: int, split: str = "train") -> Batch:
+    """The first examples of a split, as images, not as words."""
+    own: Batch = getattr(self.splits, split)
+    rows = jnp.arange(min(count, len(own.labels)))
+    images = own.images[rows]
+    if split == "train":
+      images = as_images(images, self.image_shape)
+    return Batch(images, own.labels[rows])
 
   def _how(self, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {
