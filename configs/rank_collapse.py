@@ -121,7 +121,6 @@ def get_rules(config):
       "5.0 and 6.6; with positive weights 1.00, of one.",
     ),
     claims=claims,
-    claimed={"Daneshmand et al. 2020": ("*",)},
     figures={
       "rank": Layers(
         probe="rank",

@@ -105,12 +105,6 @@ def get_rules(config):
       "other metrics.",
     ),
     claims=claims,
-    claimed={
-      "De and Smith 2020": (
-        "*_batch_norm",
-        "*_none",
-      ),
-    },
     figures={
       "ratio": Layers(
         probe="ratio",

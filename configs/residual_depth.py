@@ -107,15 +107,6 @@ def get_rules(config):
       "this was trained before these claims stood.",
     ),
     claims=claims,
-    claimed={
-      "De and Smith 2020": (
-        "fails_*",
-        "trains_batch_norm_*",
-        "*_skip_init_*",
-        "rates",
-      ),
-      "Zhang et al. 2019": ("*_fixup_*",),
-    },
     figures={
       f"rates_{depth}": Field(
         x="optimizer.learning_rate",

@@ -128,15 +128,6 @@ def get_rules(config):
       "50 layers with a branch of a tenth.",
     ),
     claims=claims,
-    claimed={
-      "Balduzzi et al. 2017": (
-        "noise_*",
-        "shatters_*",
-        "keeps_*",
-        "deeper",
-        "skips",
-      ),
-    },
     figures={
       "strips": Strips(
         probe="gradient",
