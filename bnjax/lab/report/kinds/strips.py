@@ -34,7 +34,7 @@ def strips(run: Run, options: figure_kinds.Strips) -> Figure | None:
       f"at training step {span(steps)}",
     ],
     columns=min(len(panels), 2),
-    height=0.35 + 0.14 * most,
+    height=max(0.9, 0.35 + 0.14 * most),  # room for the colours' bar
     share="x",
   )
 
