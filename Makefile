@@ -53,7 +53,7 @@ EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   learning_rate_limits:mnist normalization_batch:mnist adversarial:mnist \
   population:mnist placement:mnist trainability:mnist lenet:mnist \
   lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
-  sigmoid_percentiles:mnist learning_rates:mnist
+  sigmoid_percentiles:mnist learning_rates:mnist only_batch_norm:mnist
 SMALL := $(filter smoke,$(DIGITS))
 JOBS = $(if $(SMALL),$(sort $(foreach job,$(EXPERIMENTS),\
   $(firstword $(subst :, ,$(job))):smoke)),$(EXPERIMENTS))
