@@ -280,7 +280,7 @@ def get_rules(config):
           for step in (0, 40, 80, 120, 160, 240, 320, 400, 600)
           if step <= config.steps
         ),
-        seed=0,
+        seed=1,
         label="what enters one unit's activation",
         title=f"One unit of layer {last} over training, at rate {SHARED}",
       ),
