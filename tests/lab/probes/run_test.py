@@ -318,7 +318,7 @@ def test_any_model_with_its_own_arguments():
     (
       {"measure": "norm", "layers": "preactivation_3"},
       r"^probes\.p\.layers: 'preactivation_3' matches nothing; there are "
-      r"__call__, activation_0, activation_1, activation_2, .*, norm_2, .*output",
+      r"__call__, activation_0, activation_1, .*, norm_2, .*output, pre",
     ),
     (
       {"measure": "norm", "of": "parameter", "layers": ["*", "dense_0/scale"]},
