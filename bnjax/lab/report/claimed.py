@@ -57,7 +57,6 @@ def write_claims(
     Table.of(source, [dict(row.cells) for row in rows if row.source == source])
     for source in sorted({row.source for row in rows})
   ]
-  link = os.path.relpath(root / "README.md", path.parent)
   with told(path, "--claims"):
     refuse_other(path, _OURS)
     text = (
@@ -65,7 +64,6 @@ def write_claims(
       .get_template("claims.md")
       .render(
         tables=tables,
-        link=Markup(pathlib.Path(link).as_posix()),
         folder=Markup(root.as_posix()),
         page=Markup(path.as_posix()),
       )

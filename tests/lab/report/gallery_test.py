@@ -247,7 +247,7 @@ def test_the_page_of_claims_has_those_of_others_by_source(tmp_path):
   assert [line for line in text.splitlines() if line.startswith("##")] == [
     "## B 2018", "## a post",
   ]  # fmt: skip
-  assert "](../kept/README.md)" in text
+  assert f"`{(tmp_path / 'kept').as_posix()}/README.md` tells" in text
   rows = [line for line in text.splitlines() if line.endswith(" one |")]
   assert rows[:2] == [
     "| b is better (published: far better) | -0.1000 [-0.1000, -0.1000], asked "
