@@ -13,7 +13,7 @@ import numpy as np
 from bnjax import linen
 from bnjax.lab.errors import UserError
 from bnjax.lab.models.arguments import kernel_init_of
-from bnjax.lab.models.initializers import bias_of
+from bnjax.lab.models.initializers import Initializer, bias_of
 from bnjax.lab.models.norms import NoNorm, Norm
 
 
@@ -48,12 +48,16 @@ def dense(
   *,
   use_bias: bool = True,
   init: str = "",
+  kernel_init: Initializer | None = None,
 ) -> jax.Array:
-  """A dense layer of x, started as its model's fields ask, or as `init`."""
+  """A dense layer of x, started as its model's fields ask, or as `init`.
+
+  With `kernel_init` the kernel starts by that, the bias as before.
+  """
   return nn.Dense(
     features,
     use_bias=use_bias,
-    kernel_init=kernel_init_of(model, init),
+    kernel_init=kernel_init or kernel_init_of(model, init),
     bias_init=bias_of(init or model.initializer, x.shape[-1]),
     name=name,
   )(x)

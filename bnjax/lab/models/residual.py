@@ -1,7 +1,5 @@
 """A residual multilayer perceptron, whose branches start in several ways."""
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -13,7 +11,7 @@ from bnjax.lab.models.arguments import (
   check_model,
   kernel_init_of,
 )
-from bnjax.lab.models.initializers import Initializer, bias_of
+from bnjax.lab.models.initializers import Initializer
 from bnjax.lab.models.layers import Tap
 from bnjax.lab.models.norms import Norm
 from bnjax.lab.registry import Count, Traced
@@ -102,20 +100,25 @@ class ResidualMLP(nn.Module):
       )
 
     x = Tap(name="input")(x.reshape(x.shape[0], -1))
-    x = self._dense(x, self.width, "stem", kernel_init_of(self))
+    x = layers.dense(self, x, self.width, "stem")
     for i in range(self.depth):
       branch = x = Tap(name=f"skip_{i}")(x)
       for j in range(self.branch_layers):
         branch = activate(branch, f"{i}_{j}")
-        init = self._branch_init(j)
-        name = f"dense_{i}_{j}"
-        branch = self._dense(branch, self.width, name, init, use_bias=not fixup)
+        branch = layers.dense(
+          self,
+          branch,
+          self.width,
+          f"dense_{i}_{j}",
+          use_bias=not fixup,
+          kernel_init=self._branch_init(j),
+        )
       branch = self._scaled(branch, f"multiplier_{i}")
       branch = Tap(name=f"branch_{i}")(branch)
       x = x + branch if self.skip else branch
     x = activate(Tap(name="last")(x), "last")
-    init = nn.initializers.zeros if fixup else kernel_init_of(self)
-    return self._dense(x, self.num_classes, "output", init)
+    init = nn.initializers.zeros if fixup else None
+    return layers.dense(self, x, self.num_classes, "output", kernel_init=init)
 
   @nn.nowrap
   def _branch_init(self, layer: int) -> Initializer:
@@ -127,24 +130,6 @@ class ResidualMLP(nn.Module):
       return nn.initializers.zeros
     factor = self.depth ** (-1 / (2 * self.branch_layers - 2))
     return lambda key, shape, dtype=float: factor * own(key, shape, dtype)
-
-  @nn.nowrap
-  def _dense(
-    self,
-    x: jax.Array,
-    features: int,
-    name: str,
-    init: Callable[..., jax.Array],
-    *,
-    use_bias: bool = True,
-  ) -> jax.Array:
-    return nn.Dense(
-      features,
-      use_bias=use_bias,
-      kernel_init=init,
-      bias_init=bias_of(self.initializer, x.shape[-1]),
-      name=name,
-    )(x)
 
   @nn.nowrap
   def _scaled(self, x: jax.Array, name: str) -> jax.Array:

@@ -78,10 +78,7 @@ def effective_rank(x: jax.Array, *, center: bool = True) -> jax.Array:
     >>> effective_rank(jnp.diag(jnp.array([5.0, 5.0, 0.0])), center=False)
     Array(2., dtype=float32)
   """
-  rows = as_rows(x)
-  if center:  # by the exact mean: what is constant becomes 0, not noise
-    rows = rows - batch_moments(rows).mean[None]
-  rows, _ = scaled(rows)
+  rows = _rows(x, center)
   values = jnp.linalg.svd(rows, compute_uv=False)
   total = jnp.sum(values)
   p = values / jnp.where(total == 0, 1, total)
@@ -115,12 +112,20 @@ def participation_ratio(x: jax.Array, *, center: bool = False) -> jax.Array:
     >>> participation_ratio(jnp.array([[3.0, 6.0], [1.0, 2.0]])).round(4)
     Array(1., dtype=float32)
   """
-  rows = as_rows(x)
-  if center:  # by the exact mean: what is constant becomes 0, not noise
-    rows = rows - batch_moments(rows).mean[None]
-  rows, _ = scaled(rows)
+  rows = _rows(x, center)
   n, features = rows.shape
   gram = rows.T @ rows if features <= n else rows @ rows.T
   squares = jnp.sum(jnp.square(gram))
   ratio = jnp.square(jnp.trace(gram)) / jnp.where(squares == 0, 1, squares)
   return jnp.where(squares == 0, 0, ratio)
+
+
+def _rows(x: jax.Array, center: bool) -> jax.Array:
+  """Examples by features, at a scale whose squares neither over- nor underflow.
+
+  With `center` less the exact mean: what is constant becomes 0, not noise.
+  """
+  rows = as_rows(x)
+  if center:
+    rows = rows - batch_moments(rows).mean[None]
+  return scaled(rows)[0]

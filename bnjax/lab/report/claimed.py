@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from bnjax.lab.report.claims import (
-  by_luck,
   measured_text,
   rule_text,
   tally,
+  verdict_text,
+  worst,
 )
 from bnjax.lab.report.files import refuse_other, replace, told
 from bnjax.lab.report.gallery import doubt
@@ -20,12 +21,11 @@ from bnjax.lab.report.render import Table
 from bnjax.lab.report.templating import markdown
 from bnjax.lab.report.wording import plural, sentence
 from bnjax.lab.results.names import words
-from bnjax.lab.results.verdicts import FAILS, HOLDS, INCOMPARABLE, UNDECIDED
+from bnjax.lab.results.verdicts import HOLDS
 
 _OURS = (
   "is made from the records of the experiments by\n`python scripts/report.py"
 )
-_WORST = (FAILS, UNDECIDED, INCOMPARABLE, HOLDS)
 
 
 class _Row(NamedTuple):
@@ -80,14 +80,14 @@ def _rows(one: Experiment) -> Iterator[_Row]:
     if source := rules.source(claim["name"]):
       groups.setdefault((source, claim["text"]), []).append(claim)
   for (source, text), own in groups.items():
-    worst = _worst(own)
+    shown = _worst(own)
     said = next((claim["published"] for claim in own if claim["published"]), "")
     yield _Row(
       source,
       {
         "claim": text + (f" (published: {said})" if said else ""),
-        "measured [95% interval]": f"{measured_text(worst)}, asked "
-        f"{rule_text(worst)}{_where(worst, own)}",
+        "measured [95% interval]": f"{measured_text(shown)}, asked "
+        f"{rule_text(shown)}{_where(shown, own)}",
         "verdict": _verdict(own),
         "experiment": one.name,
       },
@@ -98,32 +98,32 @@ def _rows(one: Experiment) -> Iterator[_Row]:
     metric = entry["metric"].partition("@")[0]
     numbers.setdefault((source, metric), []).append(entry)
   for (source, metric), own in numbers.items():
-    worst = _worst(own)
+    shown = _worst(own)
     yield _Row(
       source,
       {
         "claim": f"{plural(len(own), 'number')}: {sentence(words(metric))}",
-        "measured [95% interval]": doubt(worst),
-        "verdict": tally(own) if len(own) > 1 else worst["verdict"],
+        "measured [95% interval]": doubt(shown),
+        "verdict": tally(own) if len(own) > 1 else shown["verdict"],
         "experiment": one.name,
       },
     )
 
 
 def _worst(own: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-  return min(own, key=lambda one: _WORST.index(one["verdict"]))
+  verdict = worst(one["verdict"] for one in own)
+  return next(one for one in own if one["verdict"] == verdict)
 
 
-def _where(worst: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> str:
+def _where(shown: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> str:
   """Of several settings the one that is shown."""
-  return f" ({worst['setting']})" if len(own) > 1 else ""
+  return f" ({shown['setting']})" if len(own) > 1 else ""
 
 
 def _verdict(own: Sequence[Mapping[str, Any]]) -> str:
   """Where a claim was judged at several settings, at how many it holds."""
   if len(own) == 1:
-    alone = " alone" * by_luck(own[0])
-    return str(own[0]["verdict"]) + alone
+    return verdict_text(own[0])
   holding = [one for one in own if one["verdict"] == HOLDS]
   if len(holding) == len(own):
     return f"{HOLDS} at all {len(own)} settings"

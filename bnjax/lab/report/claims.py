@@ -17,6 +17,7 @@ from bnjax.lab.results.verdicts import (
 MINUS = "\N{MINUS SIGN}"
 
 _OPEN = (UNDECIDED, INCOMPARABLE)
+_WORST_FIRST = (FAILS, UNDECIDED, INCOMPARABLE, HOLDS)
 
 
 def claims_table(summary: Mapping[str, Any]) -> Table:
@@ -59,6 +60,20 @@ def p_text(claim: Mapping[str, Any]) -> str:
 def by_luck(claim: Mapping[str, Any]) -> bool:
   """Whether a claim holds, but not with Holm's correction."""
   return claim["verdict"] == HOLDS and (claim.get("p_holm") or 0) >= 0.05
+
+
+def verdict_text(claim: Mapping[str, Any]) -> str:
+  """The verdict on a claim, and whether it holds by itself alone."""
+  return f"{claim['verdict']}{' alone' * by_luck(claim)}"
+
+
+def worst(verdicts: Iterable[str]) -> str:
+  """The least favourable of some verdicts: what they come to together.
+
+  >>> worst(["holds", "undecided"])
+  'undecided'
+  """
+  return min(verdicts, key=_WORST_FIRST.index)
 
 
 def holm_text(claims: Sequence[Mapping[str, Any]]) -> str:
@@ -137,11 +152,7 @@ def tally(judged: Iterable[Mapping[str, Any]]) -> str:
       others.append(one["verdict"])
     else:
       own.setdefault(one.get("text", place), set()).add(one["verdict"])
-  order = (FAILS, UNDECIDED, INCOMPARABLE, HOLDS)
-  counts = collections.Counter(
-    next(verdict for verdict in order if verdict in found)
-    for found in own.values()
-  )
+  counts = collections.Counter(map(worst, own.values()))
   if not counts:
     return NONE
   parts = [f"{counts[HOLDS]} of {counts.total()} hold"]

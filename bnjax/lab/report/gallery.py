@@ -10,7 +10,13 @@ from markupsafe import Markup
 
 from bnjax.lab.errors import UserError, plain
 from bnjax.lab.report import effort, numbers
-from bnjax.lab.report.claims import by_luck, measured_text, p_text, statement
+from bnjax.lab.report.claims import (
+  by_luck,
+  measured_text,
+  p_text,
+  statement,
+  verdict_text,
+)
 from bnjax.lab.report.collection import Collection
 from bnjax.lab.report.files import is_own, refuse_other, replace, told
 from bnjax.lab.report.grid_tables import grid_tables
@@ -156,10 +162,9 @@ def _doubts(one: Experiment) -> Iterator[tuple[str, str]]:
     if entry["verdict"] != HOLDS:
       yield entry["verdict"], _reasoned(doubt(entry), entry["reason"])
   for claim in one.summary["claims"]:
-    verdict, reason = claim["verdict"], claim["reason"]
-    if by_luck(claim):
-      verdict, reason = f"{HOLDS} alone", f"p with Holm's {p_text(claim)}"
-    if verdict != HOLDS:
+    if (verdict := verdict_text(claim)) != HOLDS:
+      holm = f"p with Holm's {p_text(claim)}"
+      reason = holm if by_luck(claim) else claim["reason"]
       text = f"{statement(claim)}: {measured_text(claim)}"
       yield verdict, _reasoned(text, reason)
   for notice in one.summary["notices"]:

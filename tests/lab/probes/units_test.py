@@ -22,13 +22,19 @@ def test_dead_units_of_a_relu_layer():
   assert probes.dead_units(x) == np.float32(1 / 6)
 
 
-@pytest.mark.parametrize("center", [False, True])
-@pytest.mark.parametrize("shape", [(50, 8), (5, 8), (4, 5, 8)])
-def test_effective_rank_is_that_of_the_definition(shape, center):
+def _drawn(shape, center):
+  """Activations, and the matrix of float64 that a rank of them is of."""
   x = RNG.normal(2.0, 1.0, size=shape).astype(np.float32)
   matrix = x.reshape(-1, shape[-1]).astype(np.float64)
   if center:
     matrix = matrix - matrix.mean(0)
+  return x, matrix
+
+
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("shape", [(50, 8), (5, 8), (4, 5, 8)])
+def test_effective_rank_is_that_of_the_definition(shape, center):
+  x, matrix = _drawn(shape, center)
   values = np.linalg.svd(matrix, compute_uv=False)
   expected = np.exp(scipy.stats.entropy(values / values.sum()))
   y = jax.jit(lambda x: probes.effective_rank(x, center=center))(x)
@@ -61,10 +67,7 @@ def test_vmap_equals_a_loop():
 @pytest.mark.parametrize("center", [False, True])
 @pytest.mark.parametrize("shape", [(50, 8), (5, 8), (4, 5, 8)])
 def test_participation_ratio_is_that_of_the_definition(shape, center):
-  x = RNG.normal(2.0, 1.0, size=shape).astype(np.float32)
-  matrix = x.reshape(-1, shape[-1]).astype(np.float64)
-  if center:
-    matrix = matrix - matrix.mean(0)
+  x, matrix = _drawn(shape, center)
   values = np.linalg.svd(matrix, compute_uv=False) ** 2
   expected = values.sum() ** 2 / (values**2).sum()
   y = jax.jit(lambda x: probes.participation_ratio(x, center=center))(x)
