@@ -150,7 +150,7 @@ class Percentiles(Figure):
       [percentages] or [percentages, units].
     layer: where; with a grid at one of its points, "preactivation_2@l2=0".
     unit: which unit, where there are several.
-    seed: whose network; the first one's if None.
+    seed: whose network; the first one's if None or not trained.
     log_x: logarithmic steps.
     low: of the y axis; as the values are if None.
     high: likewise.
@@ -270,7 +270,8 @@ class Histograms(_OfLayers, Figure):
 
   Attributes:
     steps: of one layer, a column an arm and a row each of these.
-    seed: of this one alone; the sum of all if None.
+    seed: of this one alone, the first one where it was not trained; the sum
+      of all if None.
     log_counts: logarithmic counts.
     shared: whether all panels have one x axis.
   """

@@ -1,5 +1,6 @@
 """What marks each kind of figure makes of what was measured."""
 
+import dataclasses
 import itertools
 import json
 import sys
@@ -425,6 +426,11 @@ def test_percentiles_are_of_one_network_on_one_axis():
   assert [m.label for m in lines] == ["15%", "50%", "85%"]
   assert figure.share == "xy"
   assert "lines: {15, 50, 85}th percentiles over examples" in figure.caption
+  for seed, trained in ((None, 0), (1, 1), (7, 0)):
+    other = dataclasses.replace(options, seed=seed)
+    figure = make(run(seen=seen, probes=settings), other)
+    assert figure.panels[0].marks[1].y[0] == 100 * trained
+    assert f"one unit of one network (seed {trained})" in figure.caption
 
 
 def test_percentiles_of_one_unit_and_at_a_point_of_a_grid():
@@ -455,6 +461,10 @@ def test_histograms_are_densities_of_all_seeds_in_rows():
   assert "density of 2 seeds together" in figure.caption
   seen[0] = probe("batch_norm", "h_1", [3, 0], 0, edges=[0.0, 1.0, 3.0])
   figure = make(run(seen=seen), kinds.Histograms(probe="v", seed=0))
+  np.testing.assert_allclose(figure.marks(Ridge)[0].density, [1, 0])
+  assert "density of seed 0" in figure.caption
+  # Of a run with fewer seeds, the first one is shown, and is named.
+  figure = make(run(seen=seen), kinds.Histograms(probe="v", seed=7))
   np.testing.assert_allclose(figure.marks(Ridge)[0].density, [1, 0])
   assert "density of seed 0" in figure.caption
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bnjax.lab.report.kinds.over_seeds import arm_rows
+from bnjax.lab.report.kinds.over_seeds import arm_rows, of_seed
 from bnjax.lab.report.marks import Axis, Figure, Panel, Ridge
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.wording import STEPS, plural, span
@@ -22,7 +22,7 @@ class _Pooled(NamedTuple):
   counts: np.ndarray
   edges: np.ndarray
   zeros: float | None
-  seeds: int
+  seeds: list[int]
   step: int
 
 
@@ -33,11 +33,9 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
   for arm in run.arms(options.arms):
     layers = chosen(options.layers, probes.layers(options.probe, arm))
     for layer in layers[:1] if options.steps else layers:
-      seen = [
-        one
-        for one in probes.seen(arm, options.probe, layer, options.point())
-        if options.seed in (None, one.seed)
-      ]
+      seen = probes.seen(arm, options.probe, layer, options.point())
+      if options.seed is not None:
+        seen = of_seed(seen, options.seed)
       for step in options.steps or (options.step,):
         if own := _at_step(seen, step):
           place = (f"{step:,}", arm) if options.steps else (arm, layer)
@@ -76,15 +74,16 @@ def histograms(run: Run, options: figure_kinds.Histograms) -> Figure | None:
     for column in columns
   ]
   every = [own for place in found.values() for own in place.values()]
-  most = max(own.seeds for own in every)
+  most = max(every, key=lambda own: len(own.seeds)).seeds
   at_step = f"at training step {span(own.step for own in every)}"
   return Figure(
     panels,
     title=options.title,
     caption=[
-      f"density of {plural(most, 'seed')}{' together' * (most > 1)}"
-      if options.seed is None
-      else f"density of seed {options.seed}",
+      f"density of seed {most[0]}"
+      if options.seed is not None
+      else f"density of {plural(len(most), 'seed')}"
+      f"{' together' * (len(most) > 1)}",
       "logarithmic heights" if options.log_counts else "",
       "each as high as its row",
       "" if options.steps else at_step,
@@ -119,26 +118,28 @@ def _at_step(seen: Sequence[Seen], step: int | None) -> _Pooled | None:
   """
   at = max((one.step for one in seen), default=0) if step is None else step
   own = [
-    (one.values, one.edges, one.zero_fraction)
+    (one, one.values, one.edges)
     for one in seen
     if one.step == at and one.edges is not None
     and np.isfinite(one.edges).all()
   ]  # fmt: skip
   # Edges of a network without any number mean nothing beside others'.
-  own = [one for one in own if one[0].sum() > 0] or own
+  own = [entry for entry in own if entry[1].sum() > 0] or own
   if not own:
     return None
-  if any(edges.size != values.size + 1 for values, edges, _ in own):
+  if any(edges.size != values.size + 1 for _, values, edges in own):
     raise ValueError("a histogram has no edge more than counts")
-  edges = own[0][1]
-  if any(not np.array_equal(other, edges) for _, other, _ in own):
-    low = min(other[0] for _, other, _ in own)
-    high = max(other[-1] for _, other, _ in own)
+  edges = own[0][2]
+  if any(not np.array_equal(other, edges) for *_, other in own):
+    low = min(other[0] for *_, other in own)
+    high = max(other[-1] for *_, other in own)
     edges = np.linspace(low, high, edges.size)
-  counts = sum(_spread(values, other, edges) for values, other, _ in own)
-  zeros = [share for _, _, share in own if share is not None]
-  mean = float(np.mean(zeros)) if zeros else None
-  return _Pooled(np.asarray(counts), edges, mean, len(own), at)
+  counts = sum(_spread(values, other, edges) for _, values, other in own)
+  zeros = [one.zero_fraction for one, *_ in own]
+  told = [share for share in zeros if share is not None]
+  mean = float(np.mean(told)) if told else None
+  seeds = [one.seed for one, *_ in own]
+  return _Pooled(np.asarray(counts), edges, mean, seeds, at)
 
 
 def _spread(

@@ -10,6 +10,7 @@ from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import Look
 from bnjax.lab.report.wording import plural
 from bnjax.lab.results import aggregate
+from bnjax.lab.results.probes import Seen
 
 _NEAR = 0.15  # fractions whose ends are no further apart are looked at closely
 
@@ -55,6 +56,13 @@ def band_caption(seeds: int, mean: str = "mean") -> list[str]:
   """Says what lines and bands are."""
   band = ["band: smallest to largest"] if seeds > 1 else []
   return [f"line: {mean} of {plural(seeds, 'seed')}", *band]
+
+
+def of_seed(seen: Sequence[Seen], seed: int | None) -> list[Seen]:
+  """What was seen of one network: the first one where that was not trained."""
+  seeds = [one.seed for one in seen]
+  own = seed if seed in seeds else min(seeds, default=None)
+  return [one for one in seen if one.seed == own]
 
 
 def arm_rows(run: Run, arms: Sequence[str]) -> Axis:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bnjax.lab.report.kinds.over_seeds import of_seed
 from bnjax.lab.report.marks import Axis, Figure, Line, Panel
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.wording import STEPS, number_text
@@ -73,10 +74,7 @@ def _of_one_seed(
   """What the probe saw of one network, by step."""
   layer, point = split_point(options.layer)
   seen = run.measured.probes.seen(arm, options.probe, layer, point)
-  if not seen:
-    return []
-  seed = seen[0].seed if options.seed is None else options.seed
-  return [one for one in seen if one.seed == seed]
+  return of_seed(seen, options.seed)
 
 
 def _of_one_unit(seen: Seen, unit: int) -> np.ndarray:
