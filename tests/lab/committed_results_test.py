@@ -13,7 +13,7 @@ import pytest
 
 from bnjax.lab import config_file, results
 from bnjax.lab.config import complete, resolve_arms
-from bnjax.lab.experiment.workdirs import trained
+from bnjax.lab.experiment.compared import compared
 from bnjax.lab.results.workdir import METRICS
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -37,13 +37,8 @@ def test_config_is_that_of_the_config_file(run):
   argument = run.name.rpartition("-")[2]
   config = complete(config_file.load(_file(run)).get_config(argument))
   there = results.read_json(run / "config.json")
-  here = results.to_strict({"config": config, "arms": resolve_arms(config)})
-  # What there was not to set then is at its default, as of all that nobody set.
-  now = complete(there["config"])
-  whole = results.to_strict({"config": now, "arms": resolve_arms(now)})
-  changed = results.differences(trained(there), trained(whole))
-  assert [d for d in changed if ": absent there, " not in d] == []
-  differences = results.differences(trained(whole), trained(here))
+  here = {"config": config, "arms": resolve_arms(config)}
+  differences = compared(there, here)
   names = {d.partition(":")[0] for d in differences}
   waiting = {
     pattern: set(fnmatch.filter(names, pattern))

@@ -1,5 +1,6 @@
 """What is trained: every field and its default, and from there to a task."""
 
+from bnjax.lab.config.completed import completed
 from bnjax.lab.config.declared import MOST_NETWORKS, Seed
 from bnjax.lab.config.fields import (
   NO_NORM,
@@ -30,6 +31,7 @@ __all__ = [
   "Seed",
   "base",
   "complete",
+  "completed",
   "finish",
   "log_space",
   "make_task",

@@ -70,8 +70,12 @@ class Journal:
         self._checkpoints.remove()
         workdirs.start(self._workdir, record, rules, environment)
         return None
-      same = found.position.get("of") == self._of
+      # As an earlier version wrote it, perhaps, which stays.
+      there = results.read_json(self._workdir / "config.json")
+      known = (self._of, workdirs.digest(there, environment))
+      same = found.position.get("of") in known
       workdirs.resume(self._workdir, rules, environment, same)
+      self._of = found.position["of"]
       for name in _GROWING:
         path = self._workdir / name
         if os.path.lexists(path):

@@ -11,6 +11,7 @@ from typing import Any
 from bnjax.lab import results
 from bnjax.lab.errors import UserError
 from bnjax.lab.experiment import locks
+from bnjax.lab.experiment.compared import compared, trained
 from bnjax.lab.results.workdir import FAILED
 
 # What a run writes; `config.json`, `rules.json`, `environment.json` say how.
@@ -44,7 +45,8 @@ def check(
 ) -> None:
   """Refuses a directory that holds something else than this experiment.
 
-  What is trained is compared: complete specifications, whoever set what.
+  What is trained is compared: complete specifications, whoever set what. A
+  field that there was not yet when a run began counts as at its default.
 
   Args:
     workdir: the directory.
@@ -80,43 +82,13 @@ def check(
         f"--workdir: {workdir} exists and holds no experiment; name another"
       ) from None
     return
-  new = results.to_strict(record)
-  differences = results.differences(trained(old, grows), trained(new, grows))
+  differences = compared(old, record, grows)
   if differences:
     remove = "remove it" if grows else "replace it by --overwrite"
     raise UserError(
       f"--workdir: {workdir} holds an experiment with another config "
       f"({'; '.join(differences[:3])}); name another directory or {remove}"
     )
-
-
-def trained(record: Mapping[str, Any], grows: bool = False) -> dict[str, Any]:
-  """Of a config.json, what is trained: each arm, complete, at each point.
-
-  Whoever set what, and what the machine allowed, is no part of it.
-
-  Args:
-    record: what config.json holds.
-    grows: whether to leave out the points and the seeds.
-
-  >>> trained({"config": {"grid": {}, "machine": {}}, "arms": {"a": {}}})
-  {'arms': {'a': {}}, 'grid': {}, 'points': []}
-  """
-  config = record.get("config") or {}
-  arms = record.get("arms")
-  if grows:
-    return {
-      "arms": {
-        arm: {k: v for k, v in own.items() if k not in ("seed", "seeds")}
-        for arm, own in (arms or {}).items()
-      }
-    }
-  shared = ("grid", "interleave")
-  return {
-    "arms": arms,
-    **{field: config[field] for field in shared if field in config},
-    "points": config.get("points") or [],
-  }
 
 
 def start(

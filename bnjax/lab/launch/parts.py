@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bnjax.lab import results
-from bnjax.lab.config import plain, resolve
+from bnjax.lab.config import complete, plain, resolve
 from bnjax.lab.experiment import plan
 from bnjax.lab.experiment.params import names
 from bnjax.lab.experiment.plan import Network
@@ -140,7 +140,7 @@ def read_part(folder: Path) -> tuple[dict[str, Any], list[Network]]:
     UserError: what it trains is no longer known.
   """
   told = results.read_json(folder / "part.json")
-  config = plain(told["config"])
+  config = complete(told["config"])
   points: dict[str, plan.Point] = {}
   specs: dict[str, dict[str, Any]] = {}
   networks = []

@@ -124,6 +124,33 @@ def make_probes(group: Mapping[str, Mapping[str, Any]]) -> tuple[Probe, ...]:
   return tuple(_make(f"probes.{name}", name, group[name]) for name in group)
 
 
+def filled(group: Mapping[str, Any]) -> dict[str, Any]:
+  """All fields of a probe: of those that a config does not set, the default.
+
+  Raises:
+    UserError: it has no measure, or one that there is not.
+
+  >>> filled({"measure": "zero_fraction", "unit": 3})["threshold"]
+  0.0
+  """
+  name = group.get("measure")
+  _, *takes = registry.parameters(
+    registry.lookup("measure", name, MEASURES)
+  ).values()
+  fields = {
+    field.name: field.default
+    for field in dataclasses.fields(Probe)
+    if field.name in _FIELDS and field.name != "measure"
+  }
+  fields["of"] = _OF.get(str(name), "output")
+  arguments = {
+    parameter.name: parameter.default
+    for parameter in takes
+    if registry.is_plain(parameter.default)
+  }
+  return {**fields, **arguments, **group}
+
+
 def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
   given = {key: _frozen(group[key]) for key in group}
   if "measure" not in given:

@@ -19,6 +19,7 @@ all that are kept, `--claims` a page of what others claimed and what came of it,
 `--page` one interactive page of many runs, kept or not.
 """
 
+import contextlib
 from pathlib import Path
 
 from absl import flags
@@ -117,6 +118,10 @@ def _rules(workdir: str, name: str) -> results.Rules:
     config = results.read_json(Path(workdir) / "config.json")["config"]
   except (OSError, KeyError, ValueError):
     raise UserError(f"{workdir} holds no config.json of a run") from None
+  from bnjax.lab.config import complete
+
+  with contextlib.suppress(UserError):  # of another version: as it is there
+    config = complete(config)
   return config_file.read_rules(name, config)
 
 

@@ -8,10 +8,11 @@ import signal
 import numpy as np
 import pytest
 
-from bnjax.lab import experiment, results
+from bnjax.lab import experiment, report, results
 from bnjax.lab.config import base
 from bnjax.lab.errors import UserError
-from bnjax.lab.experiment import checkpoints, params
+from bnjax.lab.experiment import checkpoints, params, workdirs
+from bnjax.lab.experiment.compared import compared
 from bnjax.lab.signals import Preempted
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
@@ -127,7 +128,7 @@ class _Enough(Exception):
   """Where a run goes on is all that a test wants to know."""
 
 
-def _went_on(workdir):
+def _went_on(workdir, **config):
   """What a run is told until it trains, or goes on to."""
   told = []
 
@@ -137,7 +138,7 @@ def _went_on(workdir):
       raise _Enough
 
   with pytest.raises(_Enough):
-    experiment.run(CONFIG, workdir, report_progress=tell)
+    experiment.run({**CONFIG, **config}, workdir, report_progress=tell)
   return [line for line in told if not line.startswith("reading")]
 
 
@@ -224,6 +225,130 @@ def test_a_directory_that_was_moved_away_is_written_no_more(stopped, tmp_path):
   assert (stopped / ".lock").read_text() == "of another run"
   (away / ".lock").unlink()
   assert _went_on(away) == ["going on from step 180 of part 3"]
+
+
+# Whatever has a default may not have been there when a run began.
+LATER = (
+  "config.probe_split",
+  "config.trained",
+  "config.schedule",
+  "config.dataset.center",
+  "config.machine.across",
+  "arms.dropout.probe_split",
+  "arms.no_norm.trained",
+  "arms.no_norm.schedule",
+  "arms.dropout.dataset.center",
+  "arms.dropout.model.norm_layers",
+  "arms.dropout.norm.epsilon",
+  "arms.no_norm.optimizer.b1",
+)
+
+
+def _of_an_earlier_version(workdir, fields, of=None):
+  """Its config.json without some fields, as checkpoints of then know it."""
+  path = workdir / "config.json"
+  record = results.read_json(path)
+  for field in fields:
+    *groups, key = field.split(".")
+    own = record
+    for group in groups:
+      own = own[group]
+    del own[key]
+  results.write_json(path, record)
+  environment = results.read_json(workdir / "environment.json")
+  of = of or workdirs.digest(record, environment)
+  for checkpoint in _checkpoints(workdir):
+    _rewritten(checkpoint, lambda position: position.update(of=of))
+
+
+def test_a_run_of_an_earlier_version_goes_on(stopped, reference):
+  _of_an_earlier_version(stopped, LATER)
+  before = (stopped / "config.json").read_bytes()
+
+  def stop(progress):
+    if progress.step == 240:
+      os.kill(os.getpid(), signal.SIGTERM)
+
+  with pytest.raises(Preempted):  # checkpoints that it writes are read, too
+    experiment.run(
+      CONFIG, stopped, checkpoint_seconds=1e-6, report_progress=stop
+    )
+  told = []
+  experiment.run(CONFIG, stopped, report_progress=told.append)
+  assert any(p.message.startswith("going on from step 2") for p in told)
+  _assert_same(stopped, reference)
+  assert (stopped / "config.json").read_bytes() == before
+  ours, theirs = (results.read_workdir(d) for d in (stopped, reference))
+  assert _entries(ours.summarize()) == _entries(theirs.summarize()) != []
+  assert report.write_report(stopped).page.stat().st_size > 0
+
+
+def _entries(summary):
+  entries = summary["entries"]
+  return [e for e in entries if not e["metric"].endswith("_seconds")]
+
+
+@pytest.mark.parametrize("field", LATER)
+def test_each_field_of_a_later_version_is_at_its_default(stopped, field):
+  now = results.read_json(stopped / "config.json")
+  _of_an_earlier_version(stopped, [field])
+  before = results.read_json(stopped / "config.json")
+  assert compared(before, now) == compared(now, before) == []
+
+
+def test_a_config_that_lost_a_field_goes_on_from_its_checkpoint(stopped):
+  (of,) = {checkpoints.load(p).position["of"] for p in _checkpoints(stopped)}
+  _of_an_earlier_version(stopped, LATER, of)
+  assert _went_on(stopped) == ["going on from step 180 of part 3"]
+
+
+@pytest.mark.parametrize(
+  ("field", "set_now", "said"),
+  [
+    ("l2", {"l2": 0.5}, r"arms\.dropout\.l2: 0\.0 there, 0\.5 here"),
+    (
+      "model.norm_layers",
+      {"model": CONFIG["model"] | {"norm_layers": (0,)}},
+      r"arms\.dropout\.model\.norm_layers: \[\] there, \[0\] here",
+    ),
+    (
+      "norm.epsilon",
+      {"norm": CONFIG["norm"] | {"epsilon": 0.1}},
+      r"arms\.dropout\.norm\.epsilon: 1e-05 there, 0\.1 here",
+    ),
+    (
+      "probe_split",
+      {"probe_split": "test"},
+      r"arms\.dropout\.probe_split: 'train' there, 'test' here",
+    ),
+  ],
+)
+def test_another_value_than_the_default_is_refused(
+  stopped, field, set_now, said
+):
+  lost = [f"arms.dropout.{field}"]
+  lost += [f"config.{field}"] * (field in CONFIG)
+  _of_an_earlier_version(stopped, lost)
+  with pytest.raises(UserError, match=said):
+    experiment.run({**CONFIG, **set_now}, stopped)
+
+
+def test_what_a_probe_does_not_set_is_at_its_default(stopped):
+  named = {"spread": CONFIG["probes"]["spread"] | {"new_noise": False}}
+  assert _went_on(stopped, probes=named)[-1].startswith("going on from")
+  other = {"spread": CONFIG["probes"]["spread"] | {"per_feature": True}}
+  said = r"probes\.spread\.per_feature: False there, True here"
+  with pytest.raises(UserError, match=said):
+    experiment.run({**CONFIG, "probes": other}, stopped)
+
+
+def test_a_field_that_there_is_no_more_is_refused(stopped):
+  record = results.read_json(stopped / "config.json")
+  record["arms"]["dropout"]["dropped_out"] = 1
+  record["config"]["dropped_out"] = 1
+  results.write_json(stopped / "config.json", record)
+  with pytest.raises(UserError, match="dropped_out: 1 there, absent here"):
+    experiment.run(CONFIG, stopped)
 
 
 def test_another_config_is_refused(stopped):

@@ -214,6 +214,10 @@ def test_a_part_is_read_as_it_was_written(config, tmp_path):
   assert (read["grid"], read["points"]) == ({}, ())
   assert list(read["arms"]) == ["batch_norm"]
   assert networks == found
+  told = json.loads((part.folder / "part.json").read_text())
+  del told["config"]["probe_split"], told["config"]["schedule"]
+  (part.folder / "part.json").write_text(json.dumps(told))  # of before them
+  assert read_part(part.folder) == (read, networks)
   assert len(groups(networks)) == 1
   every = by_key(found)
   assert found_parts(every, tmp_path) == [(part, True)]
