@@ -51,7 +51,8 @@ EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   deep_linear:gaussian covariate_shift:mnist covariate_shift:$(CIFAR) \
   landscape:mnist residual_branch:mnist residual_depth:mnist \
   variance_shift:mnist \
-  learning_rate_limits:mnist normalization_batch:mnist adversarial:mnist \
+  learning_rate_limits:mnist one_update:mnist normalization_batch:mnist \
+  adversarial:mnist \
   population:mnist placement:mnist trainability:mnist lenet:mnist \
   lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
   sigmoid_percentiles:mnist learning_rates:mnist only_batch_norm:mnist

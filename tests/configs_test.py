@@ -28,6 +28,7 @@ DEEP = (
   "inception_cifar",
   "inception_imagenet",
   "landscape",
+  "one_update",
   "rank_collapse",
   "residual_branch",
   "residual_depth",

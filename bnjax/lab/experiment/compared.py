@@ -25,10 +25,8 @@ def compared(
   found = results.differences(trained(old, grows), trained(new, grows))
   if found:
     with contextlib.suppress(UserError):  # what cannot be completed is other
-      whole = [
-        trained(results.to_strict(completed(one)), grows) for one in (old, new)
-      ]
-      found = results.differences(*whole)
+      whole = lambda one: trained(results.to_strict(completed(one)), grows)
+      found = results.differences(whole(old), whole(new))
   return found
 
 

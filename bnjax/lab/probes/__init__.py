@@ -38,6 +38,7 @@ from bnjax.lab.probes.hessian import (
 )
 from bnjax.lab.probes.landscape import (
   AlongGradient as AlongGradient,
+  along_direction as along_direction,
   along_gradient as along_gradient,
 )
 from bnjax.lab.probes.measures import MEASURES as MEASURES

@@ -1,13 +1,44 @@
-"""The loss and its gradient along the gradient, of any function of a tree."""
+"""A function of a tree of parameters along a direction, such as an update."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 LossFn = Callable[[Any], jax.Array]
+T = TypeVar("T")
+
+
+def along_direction(
+  function: Callable[[Any], T], params: Any, direction: Any, shares: jax.Array
+) -> T:
+  """Returns what a function gives at params + share * direction.
+
+  One share after another, so that the memory is that of one.
+
+  Args:
+    function: parameters -> a tree of arrays.
+    params: a tree of arrays.
+    direction: a tree like it, such as what an optimizer adds.
+    shares: `[shares]`, such as `jnp.linspace(0, 1, 11)`: 0 to all of it.
+
+  Returns:
+    The tree of arrays, `[shares, ...]` each.
+
+  Example:
+    >>> w, update = jnp.ones(2), jnp.array([1.0, 2.0])
+    >>> along_direction(jnp.sum, w, update, jnp.array([0, 0.5]))
+    Array([2. , 3.5], dtype=float32)
+  """
+
+  def there(share: jax.Array) -> T:
+    moved = lambda p, d: p + share.astype(p.dtype) * d.astype(p.dtype)
+    return function(jax.tree.map(moved, params, direction))
+
+  found: T = jax.lax.map(there, jnp.asarray(shares))
+  return found
 
 
 class AlongGradient(NamedTuple):
@@ -60,11 +91,13 @@ def along_gradient(
   loss, gradient = at(flat)
   norm = jnp.linalg.norm(gradient)
 
-  def walk(step: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    there, other = at(flat - step.astype(flat.dtype) * gradient)
-    return there, *compared(gradient, other)
+  def look(there: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    loss_there, other = at(there)
+    return loss_there, *compared(gradient, other)
 
-  return AlongGradient(loss, norm, *jax.lax.map(walk, jnp.asarray(steps)))
+  return AlongGradient(
+    loss, norm, *along_direction(look, flat, -gradient, steps)
+  )
 
 
 def compared(before: Any, after: Any) -> tuple[jax.Array, jax.Array]:

@@ -61,6 +61,9 @@ class Probe:
       is what it is in `layers`, "branch_*".
     new_noise: after the update the model draws its noise anew, as the next
       training step does; of a drift alone. Else both have the same.
+    update_shares: measure an output at the parameters moved by each of these
+      shares of what the optimizer adds to them: (0, 0.5, 1) is before, half way
+      and after; what comes back has one more axis, the first.
     arguments: of the measure, as pairs.
   """
 
@@ -72,6 +75,7 @@ class Probe:
   per_feature: bool = False
   relative: bool | str = False
   new_noise: bool = False
+  update_shares: tuple[float, ...] = ()
   arguments: tuple[tuple[str, Any], ...] = ()
 
   def __call__(self, x: Any) -> Any:
@@ -107,8 +111,8 @@ def make_probes(group: Mapping[str, Mapping[str, Any]]) -> tuple[Probe, ...]:
 
   Args:
     group: probe name -> `measure`, and where wanted `of`, `layers` (a pattern
-      or a list of patterns), `unit`, `per_feature`, `relative`, `new_noise`, as
-      in `Probe`, and arguments of the measure by their names.
+      or a list of patterns), `unit`, `per_feature`, `relative`, `new_noise`,
+      `update_shares`, as in `Probe`, and arguments of the measure by name.
 
   Raises:
     UserError: an unknown field, measure or kind, or a value that cannot be.
@@ -187,6 +191,7 @@ def _make(field: str, name: str, group: Mapping[str, Any]) -> Probe:
     per_feature=given.get("per_feature", False),
     relative=given.get("relative", False),
     new_noise=given.get("new_noise", False),
+    update_shares=given.get("update_shares", ()),
     arguments=tuple((key, given[key]) for key in given if key in takes),
   )
   _check(field, probe)
@@ -209,6 +214,13 @@ def _check(field: str, probe: Probe) -> None:
     raise UserError(
       f"{field}.new_noise: of a drift alone, and this is of {probe.of!r}"
     )
+  registry.check_value(
+    f"{field}.update_shares", probe.update_shares, tuple[float, ...]
+  )
+  if probe.update_shares and probe.of != "output":
+    raise UserError(
+      f"{field}.update_shares: of an output alone, and this is of {probe.of!r}"
+    )
   if probe.of in ("shift", "loss", "classifier") and (
     unit is not None or probe.per_feature
   ):
@@ -221,6 +233,11 @@ def _check(field: str, probe: Probe) -> None:
   except (TypeError, ValueError) as error:
     what = str(error).strip().split("\n")[0]
     raise UserError(f"{field}: {probe.measure} cannot be so: {what}") from None
+  if probe.update_shares and isinstance(result, tuple):
+    raise UserError(
+      f"{field}.update_shares: of measures that are numbers or lists, and "
+      f"{probe.measure} is none"
+    )
   bare = KINDS[probe.of] is None and probe.relative is True
   whole = probe.of in ("shift", "loss")
   if probe.relative and (bare or whole or isinstance(result, tuple)):

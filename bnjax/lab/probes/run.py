@@ -12,6 +12,7 @@ from bnjax.lab.errors import UserError, choice
 from bnjax.lab.probes.capture import Arrays, Captured, capture, flatten
 from bnjax.lab.probes.classifier import Classifier
 from bnjax.lab.probes.drift import Pair
+from bnjax.lab.probes.landscape import along_direction
 from bnjax.lab.probes.modes import Modes
 from bnjax.lab.probes.names import select
 from bnjax.lab.probes.probe import KINDS, Probe
@@ -20,6 +21,7 @@ from bnjax.lab.probes.whole import OF_KIND, Landscape
 
 # Probe name -> layer name -> array or NamedTuple of arrays.
 Results = dict[str, dict[str, Any]]
+_ALONG = "output along the update"
 _NEEDS = {
   "output_gradient": "a loss_fn",
   "gradient": "a loss_fn",
@@ -27,8 +29,9 @@ _NEEDS = {
   "drift": "a loss_fn and an update_fn",
   "shift": "a loss_fn and an update_fn",
   "loss": "a loss_fn",
+  _ALONG: "a loss_fn and an update_fn",
 }
-_UPDATED = {"update", "drift", "shift"}
+_UPDATED = {"update", "drift", "shift", _ALONG}
 _NEW = "drift with new noise"
 
 
@@ -49,8 +52,8 @@ def run_probes(
 
   Those of what an update does, and of the loss as a function, take further
   passes: of a drift or of modes one, of a shift one for each layer, along the
-  gradient one for each step, and for eigenvalues two for each product with the
-  Hessian.
+  gradient one for each step and along the update for each share of it, and for
+  eigenvalues two for each product with the Hessian.
 
   Pure and traceable: its state is left as it is, the structure of the results
   depends on shapes only, `vmap` over variables measures many networks.
@@ -95,7 +98,7 @@ def run_probes(
     {'dead': {'__call__': Array(0.5, dtype=float32)},
      'gradients': {'kernel': Array(4.2426405, dtype=float32)}}
   """
-  kinds = {probe.of for probe in probes}
+  kinds = {_ALONG if probe.update_shares else probe.of for probe in probes}
   for kind in sorted(kinds & set(_NEEDS)):
     if loss_fn is None or (kind in _UPDATED and update_fn is None):
       raise UserError(f"probes: one is of {kind!r}, which needs {_NEEDS[kind]}")
@@ -144,10 +147,20 @@ def run_probes(
     values["shift"] = gradient_shifts(
       landscape.loss_of, params, updated, order, sorted(names)
     )
+
+  def measured(
+    probe: Probe, values: Mapping[str, dict[str, Any]] = values
+  ) -> dict[str, Any]:
+    names = selected[probe.name]
+    return {name: _measure(probe, name, values) for name in names}
+
+  def along_update(probe: Probe) -> dict[str, Any]:
+    at = lambda params: measured(probe, {"output": again(params)[1]})
+    shares = jnp.asarray(probe.update_shares)
+    return along_direction(at, params, update, shares)
+
   return {
-    probe.name: {
-      name: _measure(probe, name, values) for name in selected[probe.name]
-    }
+    probe.name: (along_update if probe.update_shares else measured)(probe)
     for probe in probes
   }
 

@@ -289,12 +289,13 @@ class Fan(_OfLayers, Figure):
   """A probe's list over given numbers: a panel an arm, a line a step.
 
   Lines are means over seeds, geometric on a logarithmic axis; the later the
-  step, the stronger its colour.
+  step, the stronger its colour. Or a line a layer, likewise.
 
   Attributes:
     x: a number for each element of the list.
     column: which number of an element, where that is a list itself.
     steps: which ones; all at which the probe looked if empty.
+    by_layer: a line a layer, all of an arm in one panel, at `step`.
     log_x: logarithmic numbers.
     log_y: logarithmic values.
     x_label: of the axis of numbers.
@@ -305,6 +306,7 @@ class Fan(_OfLayers, Figure):
   x: tuple[float, ...]
   column: int = 0
   steps: tuple[int, ...] = ()
+  by_layer: bool = False
   log_x: bool = True
   log_y: bool = True
   x_label: str = ""

@@ -8,12 +8,15 @@ import pytest
 
 from bnjax.lab.probes import (
   Pair,
+  along_direction,
   along_gradient,
   gradient_shifts,
   hessian_product,
+  make_probes,
   mean_drift,
   order_of,
   output_mean_gradients,
+  run_probes,
   share_in_span,
   top_eigenpairs,
   variance_drift,
@@ -59,6 +62,22 @@ def test_along_the_gradient_of_a_quadratic():
   np.testing.assert_allclose(seen.changes, change)
   cosine = other @ g / np.linalg.norm(g) / np.linalg.norm(other, axis=1)
   np.testing.assert_allclose(seen.cosines, cosine)
+
+
+def test_along_a_direction_of_a_linear_function():
+  """f = (Σ p x, p) at p + s d is known, and 1 - s of the way is left of d."""
+  p, d = RNG.normal(size=(2, 5))
+  shares = np.array([0, 0.3, 1, -2])
+  split = lambda v: {"a": jnp.asarray(v[:2]), "b": jnp.asarray(v[2:])}
+  function = lambda tree: {
+    "sum": jnp.sum(tree["a"]) + 3 * jnp.sum(tree["b"]),
+    "b": tree["b"],
+  }
+  found = along_direction(function, split(p), split(d), jnp.asarray(shares))
+  there = p + shares[:, None] * d
+  expected = there[:, :2].sum(1) + 3 * there[:, 2:].sum(1)
+  np.testing.assert_allclose(found["sum"], expected, rtol=1e-14)
+  np.testing.assert_allclose(found["b"], there[:, 2:], rtol=1e-14)
 
 
 # All but the first have fewer distinct eigenvalues than steps.
@@ -138,6 +157,50 @@ class Linear(nn.Module):
     for name in ("c", "a", "b"):
       x = nn.Dense(4, use_bias=False, name=name, param_dtype=x.dtype)(x)
     return x
+
+
+def test_an_output_along_the_update_is_the_direct_computation():
+  """Sizes of x C, x C A and x C A B, and shares of one, in NumPy, as float64.
+
+  Of |x C A B|^2 / 2 with the update -0.7 times the gradient.
+  """
+  x = jnp.asarray(RNG.normal(size=(9, 4)))
+  model, shares = Linear(), (0.0, 0.25, 1.0)
+  variables = model.init(jax.random.key(0), x)
+  group = {
+    "size": {"measure": "root_mean_square", "layers": ["a", "b", "c"]},
+    "ratio": {"measure": "variance", "layers": "b", "relative": "c"},
+    "units": {"measure": "mean", "layers": "a", "per_feature": True},
+  }
+  chosen = {k: own | {"update_shares": shares} for k, own in group.items()}
+  found = run_probes(
+    make_probes(chosen | {"before": group["size"]}),
+    model,
+    variables,
+    x,
+    loss_fn=lambda y: jnp.sum(y**2) / 2,
+    update_fn=lambda g: jax.tree.map(lambda g: -0.7 * g, g),
+  )
+  params = variables["params"]
+  c, a, b = (np.asarray(params[name]["kernel"]) for name in "cab")
+  x = np.asarray(x)
+  error = x @ c @ a @ b
+  gradients = (
+    x.T @ error @ b.T @ a.T, (x @ c).T @ error @ b.T, (x @ c @ a).T @ error,
+  )  # fmt: skip
+  for place, share in enumerate(shares):
+    c_, a_, b_ = (
+      w - 0.7 * share * g for w, g in zip((c, a, b), gradients, strict=True)
+    )
+    outputs = {"c": x @ c_, "a": x @ c_ @ a_, "b": x @ c_ @ a_ @ b_}
+    for name, y in outputs.items():
+      close = np.testing.assert_allclose
+      close(found["size"][name][place], np.sqrt(np.mean(y**2)), rtol=1e-12)
+    ratio = outputs["b"].var() / outputs["c"].var()
+    close(found["ratio"]["b"][place], ratio, rtol=1e-12)
+    close(found["units"]["a"][place], outputs["a"].mean(0), rtol=1e-12)
+  assert found["before"]["a"] == found["size"]["a"][0]
+  assert found["size"]["a"].dtype == jnp.float64
 
 
 def test_shift_of_a_linear_network():

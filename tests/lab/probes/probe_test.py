@@ -63,7 +63,7 @@ def test_a_unit_is_measured_alone():
     (
       {"measure": "norm", "bins": 3},
       r"^probes\.p\.bins: 'bins' is not known; Choices: layers, measure, "
-      r"new_noise, of, per_feature, relative, unit$",
+      r"new_noise, of, per_feature, relative, unit, update_shares$",
     ),
     ({"measure": "norm", "mask": 1}, r"^probes\.p\.mask: 'mask' is not known"),
     (
@@ -108,6 +108,22 @@ def test_a_unit_is_measured_alone():
     (
       {"measure": "gradient_cosine", "new_noise": True},
       r"^probes\.p\.new_noise: of a drift alone, and this is of 'shift'$",
+    ),
+    (
+      {"measure": "norm", "of": "update", "update_shares": (0, 1)},
+      r"^probes\.p\.update_shares: of an output alone, and this is of 'upd",
+    ),
+    (
+      {"measure": "norm", "update_shares": 0.5},
+      r"^probes\.p\.update_shares: 0\.5 is of type float, and is to be a tu",
+    ),
+    (
+      {"measure": "norm", "update_shares": ("all",)},
+      r"^probes\.p\.update_shares",
+    ),
+    (
+      {"measure": "histogram", "update_shares": (0, 1)},
+      r"^probes\.p\.update_shares: of measures that are numbers or lists, and",
     ),
     (
       {"measure": "norm", "of": "gradient", "relative": 1},

@@ -506,6 +506,27 @@ def test_a_fan_is_a_line_a_step_over_given_numbers():
   assert make(run(), kinds.Fan(probe="v", x=(1.0,))) is None
 
 
+def test_a_fan_of_layers_is_a_line_a_layer_at_one_step():
+  seen = [
+    probe(arm, f"h_{layer}", [1.0, 10.0 ** (seed * layer + step)], seed, step)
+    for arm in ARMS for layer in (1, 9, 10) for seed in (0, 2)
+    for step in (0, 4)
+  ]  # fmt: skip
+  own = {"probe": "v", "x": (0.0, 1.0), "by_layer": True, "log_x": False}
+  first, second = panels(kinds.Fan(**own, step=0), seen=seen)
+  assert (first.title, second.title) == ("batch norm", "no batch norm")
+  lines = of(first, Line)
+  assert [line.name for line in lines] == ["h_1", "h_9", "h_10"]
+  assert [line.label for line in lines] == ["h 1", "", "h 10"]
+  np.testing.assert_allclose([line.y[1] for line in lines], [10, 1e9, 1e10])
+  assert lines[2].color == BLUE != lines[1].color != lines[0].color
+  last, _ = panels(kinds.Fan(**own, layers=("h_9",)), seen=seen)
+  (line,) = of(last, Line)
+  np.testing.assert_allclose(line.y, [1, 1e13])
+  figure = make(run(seen=seen), kinds.Fan(**own))
+  assert "the deeper the layer" in figure.caption[1]
+
+
 def test_strips_are_a_row_a_network_over_its_greatest_magnitude():
   seen = [
     probe(arm, "h", [[1.0, -2.0], [3.0, 10.0**seed]], seed)
