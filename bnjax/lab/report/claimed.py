@@ -15,8 +15,9 @@ from bnjax.lab.report.claims import (
   worst,
 )
 from bnjax.lab.report.files import refuse_other, replace, told
-from bnjax.lab.report.gallery import doubt
+from bnjax.lab.report.page.claims import source_of
 from bnjax.lab.report.page.experiment import Experiment, read_experiment
+from bnjax.lab.report.published import doubt
 from bnjax.lab.report.render import Table
 from bnjax.lab.report.templating import markdown
 from bnjax.lab.report.wording import plural, sentence
@@ -94,7 +95,7 @@ def _rows(one: Experiment) -> Iterator[_Row]:
     )
   numbers: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
   for entry in one.published:
-    source = str(entry["published"]["source"]).partition(",")[0]
+    source = source_of(entry["published"])
     metric = entry["metric"].partition("@")[0]
     numbers.setdefault((source, metric), []).append(entry)
   for (source, metric), own in numbers.items():

@@ -2,14 +2,13 @@
 
 import os
 import pathlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from bnjax.lab.errors import UserError, plain
-from bnjax.lab.report import effort, numbers
+from bnjax.lab.report import effort
 from bnjax.lab.report.claims import (
   by_luck,
   measured_text,
@@ -25,6 +24,7 @@ from bnjax.lab.report.page.experiment import (
   Experiment,
   read_experiment,
 )
+from bnjax.lab.report.published import doubt, ours, setting
 from bnjax.lab.report.render import Table
 from bnjax.lab.report.tables import (
   beside,
@@ -82,14 +82,13 @@ def write_gallery(folder: str | os.PathLike[str]) -> Collection:
 
 def _section(one: Experiment) -> dict[str, Any]:
   """What the template shows of an experiment."""
-  command = str(one.records.environment.get("command", ""))
   return {
     "one": one,
     "finding": Markup(one.finding.strip()),
     "tables": _tables(one.summary),
     "layers": layer_tables(one.summary),
     "pictures": _pictures(one),
-    "command": plain(re.sub(r" --(workdir|data_dir)[= ]\S+", "", command)),
+    "command": plain(one.command),
     "how": _how(one),
     "doubts": list(_doubts(one)),
   }
@@ -117,8 +116,8 @@ def _beside(metric: str, entries: Sequence[Entry]) -> Table:
   published = any(entry["published"] for entry in entries)
   rows = [
     {
-      "arm": _setting(entry, entries),
-      "ours": _ours(entry),
+      "arm": setting(entry, entries),
+      "ours": ours(entry),
       **(beside(entry) if published else {}),
     }
     for entry in entries
@@ -127,23 +126,6 @@ def _beside(metric: str, entries: Sequence[Entry]) -> Table:
   many = "s" * (max(seeds) > 1)
   title = f"{sentence(words(metric))}, {span(seeds)} seed{many}"
   return Table.of(title, rows, [*reasons(entries), *sources(entries)])
-
-
-def _ours(entry: Entry) -> str:
-  if entry["published"] and entry["published"].get("relative_to"):
-    return numbers.format_ratio(entry["ratio"], entry["ratio_interval"])
-  return numbers.format_result(entry)
-
-
-def _setting(entry: Entry, entries: Sequence[Entry]) -> str:
-  """The arm, and what else tells this entry from the others."""
-  rule = entry["published"] or {}
-  parts = [rule["setting"]] if rule.get("setting") else []
-  if "@" in entry["metric"]:
-    parts.append(words(entry["metric"]).partition(" at ")[2])
-  if len({other["step"] for other in entries}) > 1:
-    parts.append(f"step {entry['step']:,}")
-  return entry["arm"] + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _how(one: Experiment) -> str:
@@ -173,13 +155,3 @@ def _doubts(one: Experiment) -> Iterator[tuple[str, str]]:
 
 def _reasoned(text: str, reason: str) -> str:
   return f"{text} ({reason})" if reason else text
-
-
-def doubt(entry: Entry) -> str:
-  """A published number beside what was measured, in words."""
-  rule, metric = entry["published"], entry["metric"]
-  return (
-    f"{_setting(entry, [entry])}, {words(metric)}: ours {_ours(entry)}, "
-    f"published {numbers.format_published(metric, rule)}, difference "
-    f"{numbers.format_compared(entry)}, margin {numbers.format_margin(entry)}"
-  )

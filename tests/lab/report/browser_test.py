@@ -443,5 +443,122 @@ def test_without_plotly_tables_and_predictions_are_there(
     page.wait_for_timeout(50)
   assert "plotly is not installed" in page.locator(".warning").inner_text()
   assert page.locator(".chart").count() == 0
-  assert page.get_by_role("status").inner_text() == "1 to 25 of 60 images"
+  status = page.locator(".predictions").get_by_role("status")
+  assert status.inner_text() == "1 to 25 of 60 images"
   assert said == []
+
+
+def make_claims(folder):
+  """Two runs: of 30 claims each holds every third one of the first 15."""
+  for name, source in (("1-run", "A 2015"), ("2-run", f"B{NASTY}")):
+    (folder / name).mkdir()
+    make_run(folder / name)
+    claims = {
+      f"c{i}": results.greater(
+        f"claim {i}", "batch_norm", 5 if i % 3 or i > 14 else -5,
+        published=f"<b>{i}</b>", setting="late",
+      )
+      for i in range(30)
+    }  # fmt: skip
+    rules = results.Rules(
+      title=f"Of {name}", claims=claims, claimed={source: ("c?",)},
+      published=(NUMBER,),
+    )  # fmt: skip
+    results.write_rules(folder / name, rules)
+    results.write_summary(folder / name)
+  return report.write_page([folder], folder / "page.html").page.as_uri()
+
+
+def claims_of(found):
+  """The claims that are shown, by their second column."""
+  return found.locator("tbody tr td:nth-child(2)").all_inner_texts()
+
+
+def test_every_claim_is_filtered_sorted_and_paged(
+  browser, tmp_path, monkeypatch
+):
+  monkeypatch.setattr("bnjax.lab.report.page.document.plotly", str)
+  uri = make_claims(tmp_path)
+  page = browser.new_page(viewport={"width": 1100, "height": 900})
+  page.set_default_timeout(TIMEOUT)
+  said = []
+  page.on("console", lambda message: said.append(message.text))
+  page.on("pageerror", lambda error: said.append(str(error)))
+  page.goto(uri)
+  page.get_by_role("link", name="Every claim and published number").click()
+  found = page.locator("#claims")
+  status = found.get_by_role("status")
+  of = "of 62 claims and numbers"
+  assert status.inner_text() == f"1 to 25 {of}"
+  assert claims_of(found)[:2] == ["claim 0 (late)", "claim 1 (late)"]
+  first = found.locator("tbody tr").first.locator("td").all_inner_texts()
+  assert [first[0], *first[2:5]] == [
+    "A 2015", "+5.4500 [+4.8147, +6.0853]", "<b>0</b>", "> 0",
+  ]  # fmt: skip
+  assert first[5].split("\n") == ["1-run", "python scripts/train.py --config=x"]
+  found.get_by_role("button", name="Next").press("Enter")
+  assert status.inner_text() == f"26 to 50 {of}"
+  found.get_by_label("Rows").select_option(label="all")
+  assert len(claims_of(found)) == 62
+  # The keyboard alone: the first of the sources, and back.
+  found.get_by_label("Source").focus()
+  page.keyboard.press("ArrowDown")
+  assert status.inner_text() == "1 to 10 of 10 claims and numbers"
+  assert claims_of(found) == [f"claim {i} (late)" for i in range(10)]
+  found.get_by_label("Verdict").select_option(label="holds alone")
+  assert claims_of(found) == [f"claim {i} (late)" for i in (0, 3, 6, 9)]
+  found.get_by_label("Source").select_option(label="any")
+  found.get_by_label("Experiment").select_option(label="2-run")
+  assert claims_of(found) == [f"claim {i} (late)" for i in range(0, 15, 3)]
+  found.get_by_label("Words").fill("CLAIM 9 2-run")
+  assert status.inner_text() == "1 to 1 of 1 claim or number"
+  found.get_by_label("Words").fill("nothing like it")
+  assert status.inner_text() == "No claim or number is so."
+  found.get_by_label("Words").fill("")
+  found.get_by_label("Verdict").select_option(label="any")
+  found.get_by_role("button", name="verdict").press("Enter")
+  verdict = found.locator("th").last
+  assert verdict.get_attribute("aria-sort") == "ascending"
+  last = ["claim 12 (late)", "Test accuracy: batch_norm"]
+  assert claims_of(found)[-2:] == last
+  with page.expect_download() as download:
+    found.get_by_role("button", name="Download claims.csv").click()
+  text = pathlib.Path(download.value.path()).read_text()
+  rows = list(csv.reader(text.splitlines()))
+  assert rows[0] == [
+    "whose", "claim", "measured [95% interval]", "published", "asked",
+    "experiment", "verdict",
+  ]  # fmt: skip
+  assert len(rows) == 1 + 31
+  assert {row[5] for row in rows[1:]} == {
+    "2-run python scripts/train.py --config=x"
+  }
+  page.set_viewport_size({"width": 360, "height": 740})
+  page.get_by_role("button", name="Dark").click()
+  found.get_by_label("Words").scroll_into_view_if_needed()
+  settle(page)
+  box = found.get_by_label("Words").bounding_box()
+  assert box["x"] >= 0
+  assert box["x"] + box["width"] <= 360
+  look = found.get_by_label("Words").evaluate(
+    "x => [getComputedStyle(x).color, getComputedStyle(x).backgroundColor]"
+  )
+  assert look == ["rgb(230, 233, 237)", "rgb(31, 37, 45)"]
+  cell = found.locator("tbody td.verdict").first.bounding_box()
+  assert cell["x"] + cell["width"] <= 361  # it stays where the rest scrolls
+  assert said == []
+  page.close()
+
+
+def test_without_javascript_every_claim_is_there(
+  browser, tmp_path, monkeypatch
+):
+  monkeypatch.setattr("bnjax.lab.report.page.document.plotly", str)
+  context = browser.new_context(java_script_enabled=False)
+  page = context.new_page()
+  page.goto(make_claims(tmp_path))
+  found = page.locator("#claims")
+  assert len(claims_of(found)) == 62
+  assert found.locator("thead th").all_inner_texts()[0] == "whose"
+  assert found.locator("select, input").count() == 0
+  context.close()

@@ -8,6 +8,7 @@ from bnjax.lab import report, results
 from bnjax.lab.errors import UserError
 from bnjax.lab.report.page import plotly, read_experiment
 from bnjax.lab.report.page.charts import charts
+from bnjax.lab.report.page.claims import claimed
 from bnjax.lab.report.page.differences import differences
 from bnjax.lab.report.page.points import points
 from bnjax.lab.report.page.predictions import predictions
@@ -245,6 +246,40 @@ def test_one_page_of_runs_kept_or_not(folder, tmp_path):
   assert "<em>It works</em> &lt;b&gt;indeed&lt;/b&gt;" in text
   assert "0 of 1 hold, 1 undecided" in text
   assert 'href="#experiment-2"' in text
+
+
+def test_every_claim_and_number_is_a_row_of_the_page(tmp_path):
+  rules = results.Rules(
+    title="T", published=(NUMBER,), claimed={"B 2018": ("c",)},
+    claims={
+      "c": results.greater(
+        "b is better", "b", "a", published="far", setting="late"
+      ),
+      "d": results.within(0.5, "b is near .6", "b", 0.6, ratio=False),
+    },
+  )  # fmt: skip
+  make(tmp_path / "one")
+  results.write_rules(tmp_path / "one", rules)
+  results.write_summary(tmp_path / "one")
+  first, second, number = claimed(read_experiment(tmp_path / "one"))
+  assert first == (
+    "B 2018", "b is better (late)", "+0.0000 [+0.0000, +0.0000]", "far", "> 0",
+    "does not hold", "does not hold",
+  )  # fmt: skip
+  assert (second.source, second.published) == ("this project", NONE)
+  assert (second.asked, second.color) == ("within ±0.5", "undecided"), second
+  assert (number.source, number.text) == ("a post", "Test accuracy: a")
+  assert number.published == "0.6000 ± 0.1000"
+  assert number.measured.startswith("0.6500 ± 0.0500, difference +0.0500 [")
+  (tmp_path / "two").mkdir()
+  done = report.write_page([tmp_path], tmp_path / "page.html")
+  text = done.page.read_text().replace(plotly(), "")
+  assert text.count('<td class="long">b is better (late)</td>') == 1
+  table = text[text.index('id="claims"') :]
+  assert '<a href="#experiment-1">one</a><code>python x.py</code>' in table
+  assert "3 of them" in text
+  alone = report.write_report(tmp_path / "one").page  # it has a list already
+  assert 'id="claims"' not in alone.read_text()
 
 
 def test_a_kept_grid_is_the_one_that_was_run():

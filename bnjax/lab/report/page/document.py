@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from bnjax.lab.report import claims
 from bnjax.lab.report.page.charts import charts
+from bnjax.lab.report.page.claims import claimed
 from bnjax.lab.report.page.differences import differences
 from bnjax.lab.report.page.experiment import Experiment
 from bnjax.lab.report.page.points import points
@@ -88,6 +89,7 @@ def _section(one: Experiment, name: str) -> dict[str, Any]:
   return {
     "id": name,
     "one": one,
+    "claimed": list(claimed(one)),
     "finding": Markup(finding),
     "main": main[0] if main else None,
     "charts": [c for c in drawn if not c.main and not c.more],

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,6 +62,12 @@ class Experiment:
   def published(self) -> list[Mapping[str, Any]]:
     """The summary's entries that something is published of."""
     return [own for own in self.summary["entries"] if own["published"]]
+
+  @property
+  def command(self) -> str:
+    """What made it, without the places of a machine; empty if not known."""
+    command = str(self.records.environment.get("command") or "")
+    return re.sub(r" --(workdir|data_dir)[= ]\S+", "", command)
 
   @functools.cached_property
   def run(self) -> Run:

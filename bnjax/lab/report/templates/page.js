@@ -262,7 +262,7 @@ const actions = {
     const host = button.closest("section, .table");
     const [chart, table] = [".chart", "table"].map((x) => host.querySelector(x));
     const rows = host.matches(".predictions") ? predictionRows(dataOf(host))
-      : host.matches(".sweep") ? host.rows()
+      : host.rows ? host.rows()
       : chart ? rowsOf(chart.drawn ? {data: chart.data, layout: chart.layout,
         frames: dataOf(chart).charts[chart.dataset.chart].frames}
         : dataOf(chart).charts[chart.dataset.chart])
@@ -362,6 +362,8 @@ addEventListener("afterprint", () => {
 setTheme(root.dataset.theme === "dark", false);
 for (const host of document.querySelectorAll(".predictions"))
   showPredictions(host, dataOf(host));
+for (const host of document.querySelectorAll(".judged"))
+  filterTable(host, ["claim or number", "claims and numbers"]);
 for (const host of document.querySelectorAll(".sweep"))
   showPoints(host, dataOf(host).points, draw);
 performance.mark("bnjax:interactive");

@@ -1,69 +1,20 @@
 // What each arm says of each image: a table with filters, order and pages.
 
-function element(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties))
-    if (name === "style") Object.assign(made.style, value);
-    else if (name.startsWith("on")) made[name] = value;
-    else made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function choice(label, options, onchange) {
-  const select = element("select", {onchange: () => onchange(select.value)},
-    ...options.map(([value, text]) => element("option", {value}, text)));
-  return element("label", {}, element("span", {}, label), select);
-}
-
 function showPredictions(host, {predictions: data}) {
-  const state = {filter: "all", label: "", below: 1, sort: "disagreement",
-    down: true, page: 0, size: 25};
+  const asked = {filter: "all", label: "", below: 1};
   const wrong = data.arms.map((own) =>
     own.prediction.map((found, i) => found !== data.label[i]));
-  const status = element("p", {class: "said", role: "status"});
-  const [head, body] = [element("tr"), element("tbody")];
-  let found = [];
-  const columns = [["index", "image", data.index],
-    ["label", "label", data.label],
-    ...data.arms.map((own, i) => [`arm-${i}`, own.name, own.confidence]),
-    ["disagreement", "disagreement", data.disagreement]];
-  const set = (change) => {
-    Object.assign(state, {page: 0}, change);
-    const order = columns.find(([sort]) => sort === state.sort)[2];
-    const sign = state.down ? -1 : 1;
-    found = data.index.map((_, i) => i).filter(chosen).sort((a, b) =>
-      sign * (order[a] - order[b]) || data.index[a] - data.index[b]);
-    show();
-  };
-  const chosen = (i) => {
+  const columns = [{name: "image", values: data.index},
+    {name: "label", values: data.label},
+    ...data.arms.map((own) => ({name: own.name, values: own.confidence})),
+    {name: "disagreement", values: data.disagreement, down: true}];
+  const fits = (i) => {
     const count = wrong.filter((own) => own[i]).length;
-    const fits = {all: true, wrong: count > 0, one: count === 1,
-      every: count === wrong.length}[state.filter]
-      ?? (count === 1 && wrong[Number(state.filter)][i]);
-    return fits && (state.label === "" || data.label[i] === Number(state.label))
-      && data.arms.some((own) => own.confidence[i] <= state.below);
-  };
-  const show = () => {
-    const from = state.page * state.size;
-    const rows = found.slice(from, from + state.size);
-    body.replaceChildren(...rows.map(row));
-    const text = (x) => x.toLocaleString("en");
-    const total = data.of > data.index.length
-      ? ` (of ${text(data.of)}, those with most disagreement)` : "";
-    status.textContent = rows.length ? `${text(from + 1)} to ${
-      text(from + rows.length)} of ${text(found.length)} image${
-      found.length === 1 ? "" : "s"}${total}` : "No image is so.";
-    back.disabled = !state.page;
-    next.disabled = from + state.size >= found.length;
-    [...head.children].forEach((cell, i) => {
-      const [sort, name] = columns[i];
-      const on = sort === state.sort;
-      cell.setAttribute("aria-sort", !on ? "none"
-        : state.down ? "descending" : "ascending");
-      cell.firstChild.textContent =
-        name + (on ? (state.down ? " ↓" : " ↑") : "");
-    });
+    const right = {all: true, wrong: count > 0, one: count === 1,
+      every: count === wrong.length}[asked.filter]
+      ?? (count === 1 && wrong[Number(asked.filter)][i]);
+    return right && (asked.label === "" || data.label[i] === Number(asked.label))
+      && data.arms.some((own) => own.confidence[i] <= asked.below);
   };
   const row = (i) => element("tr", {},
     element("td", {}, picture(i)),
@@ -86,31 +37,31 @@ function showPredictions(host, {predictions: data}) {
         zoom: Math.max(1, Math.round(56 / Math.max(width, height))),
         backgroundPosition: `-${left}px -${top}px`}});
   };
-  head.append(...columns.map(([sort]) => element("th", {scope: "col"},
-    element("button", {type: "button", onclick: () => set({sort,
-      down: state.sort === sort ? !state.down : sort === "disagreement"})}))));
-  const filters = [["all", "all images"], ["wrong", "wrong in any arm"],
+  const shown = [["all", "all images"], ["wrong", "wrong in any arm"],
     ...(data.arms.length > 1 ? [["one", "wrong in one arm only"],
       ...data.arms.map((own, i) => [i, `wrong in ${own.name} only`]),
       ["every", "wrong in every arm"]] : [])];
   const labels = [...new Set(data.label)].sort((a, b) => a - b);
-  const turn = (by) => { state.page += by; show(); };
-  const [back, next] = [["Previous", -1], ["Next", 1]].map(([text, by]) =>
-    element("button", {type: "button", onclick: () => turn(by)}, text));
-  host.append(
-    element("div", {class: "controls"},
-      choice("Show", filters, (filter) => set({filter})),
+  const filters = (again) => {
+    const by = (name, read = String) => (value) => {
+      asked[name] = read(value);
+      again();
+    };
+    return [choice("Show", shown, by("filter")),
       choice("Least confidence", [[1, "any"], [0.9, "below 90%"],
-        [0.7, "below 70%"], [0.5, "below 50%"]],
-      (below) => set({below: Number(below)})),
+        [0.7, "below 70%"], [0.5, "below 50%"]], by("below", Number)),
       choice("Label", [["", "any"], ...labels.map((x) => [x, String(x)])],
-        (label) => set({label})),
-      choice("Rows", [25, 50, 100].map((x) => [x, String(x)]),
-        (size) => set({size: Number(size)}))),
-    element("div", {class: "controls"}, back, next, status),
-    element("div", {class: "wide", tabindex: 0},
-      element("table", {}, element("thead", {}, head), body)));
-  set({});
+        by("label"))];
+  };
+  const cells = columns.map(() => element("th", {scope: "col"}));
+  const table = element("table", {},
+    element("thead", {}, element("tr", {}, ...cells)), element("tbody"));
+  host.append(element("div", {class: "wide", tabindex: 0}, table));
+  filtered(table, {columns, count: data.index.length, row, fits, filters,
+    called: ["image", "images"], none: "No image is so.",
+    sort: columns.length - 1, ties: data.index,
+    of: data.of > data.index.length ? ` (of ${data.of.toLocaleString("en")}, ${
+      ""}those with most disagreement)` : ""});
 }
 
 function predictionRows({predictions: data}) {
