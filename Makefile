@@ -52,9 +52,8 @@ EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   landscape:mnist residual_branch:mnist residual_depth:mnist \
   variance_shift:mnist \
   learning_rate_limits:mnist one_update:mnist normalization_batch:mnist \
-  adversarial:mnist \
-  population:mnist placement:mnist trainability:mnist lenet:mnist \
-  lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
+  adversarial:mnist population:mnist placement:mnist trainability:mnist \
+  lenet:mnist lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
   sigmoid_percentiles:mnist learning_rates:mnist only_batch_norm:mnist
 SMALL := $(filter smoke,$(DIGITS))
 JOBS = $(if $(SMALL),$(sort $(foreach job,$(EXPERIMENTS),\

@@ -7,6 +7,7 @@ from typing import Any
 from bnjax.lab import results
 from bnjax.lab.config import completed
 from bnjax.lab.errors import UserError
+from bnjax.lab.registry import is_outside
 
 
 def compared(
@@ -23,11 +24,20 @@ def compared(
   """
   old, new = results.to_strict(old), results.to_strict(new)
   found = results.differences(trained(old, grows), trained(new, grows))
-  if found:
+  # Completing imports what is named, so nothing that the new one does not name.
+  if found and _outside(old) <= _outside(new):
     with contextlib.suppress(UserError):  # what cannot be completed is other
       whole = lambda one: trained(results.to_strict(completed(one)), grows)
       found = results.differences(whole(old), whole(new))
   return found
+
+
+def _outside(value: Any) -> set[str]:
+  """All code from outside that a record names, "package.module:object"."""
+  if isinstance(value, Mapping | list):
+    parts = value.values() if isinstance(value, Mapping) else value
+    return set().union(*map(_outside, parts))
+  return {value} if is_outside(value) else set()
 
 
 def trained(record: Mapping[str, Any], grows: bool = False) -> dict[str, Any]:

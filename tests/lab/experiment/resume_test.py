@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -349,6 +350,19 @@ def test_a_field_that_there_is_no_more_is_refused(stopped):
   results.write_json(stopped / "config.json", record)
   with pytest.raises(UserError, match="dropped_out: 1 there, absent here"):
     experiment.run(CONFIG, stopped)
+
+
+def test_what_a_config_of_others_names_is_not_imported(stopped):
+  record = results.read_json(stopped / "config.json")
+  record["config"]["model"] = {"name": "this:nobody"}  # which prints
+  results.write_json(stopped / "config.json", record)
+  record["arms"]["dropout"]["model"] = {"name": "this:nobody"}
+  now = results.read_json(stopped / "config.json")
+  now["config"] = CONFIG
+  assert compared(record, now)[0] == (
+    "arms.dropout.model.name: 'this:nobody' there, 'mlp' here"
+  )
+  assert "this" not in sys.modules
 
 
 def test_another_config_is_refused(stopped):
