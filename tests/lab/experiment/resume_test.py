@@ -265,6 +265,10 @@ def _of_an_earlier_version(workdir, fields, of=None):
 def test_a_run_of_an_earlier_version_goes_on(stopped, reference):
   _of_an_earlier_version(stopped, LATER)
   before = (stopped / "config.json").read_bytes()
+  of = lambda: {
+    checkpoints.load(p).position["of"] for p in _checkpoints(stopped)
+  }
+  of_then = of()
 
   def stop(progress):
     if progress.step == 240:
@@ -274,6 +278,7 @@ def test_a_run_of_an_earlier_version_goes_on(stopped, reference):
     experiment.run(
       CONFIG, stopped, checkpoint_seconds=1e-6, report_progress=stop
     )
+  assert of() == of_then  # as a still later version will know them
   told = []
   experiment.run(CONFIG, stopped, report_progress=told.append)
   assert any(p.message.startswith("going on from step 2") for p in told)

@@ -1,6 +1,6 @@
 """Every claim and published number of many experiments, a row each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bnjax.lab.report import claims, numbers, published
@@ -50,7 +50,7 @@ def claimed(one: Experiment) -> Iterator[Claimed]:
     yield _number(entry)
 
 
-def _number(entry: dict[str, Any]) -> Claimed:
+def _number(entry: Mapping[str, Any]) -> Claimed:
   rule, metric = entry["published"], entry["metric"]
   differs = numbers.format_compared(entry)
   return Claimed(
@@ -64,6 +64,6 @@ def _number(entry: dict[str, Any]) -> Claimed:
   )
 
 
-def source_of(rule: dict[str, Any]) -> str:
+def source_of(rule: Mapping[str, Any]) -> str:
   """Whose a published number is: the source up to its first comma."""
   return str(rule["source"]).partition(",")[0]
