@@ -405,6 +405,19 @@ def test_the_script_exports_and_makes_the_page(tmp_path):
   assert json.loads((target / "metrics.json").read_text())["grids"] == []
 
 
+def test_rules_are_given_a_config_of_an_earlier_version_whole(tmp_path):
+  run, file = make(tmp_path / "run"), tmp_path / "rules.py"
+  file.write_text(
+    "from bnjax.lab.results import Rules\n\n\ndef get_rules(config):\n"
+    "  return Rules(title=f'{config.probe_split}, {config.dataset.center}')\n"
+  )
+  done = run_script(f"--workdir={run}", f"--config={file}",
+                    f"--export={tmp_path}/kept")  # fmt: skip
+  assert (done.returncode, done.stderr) == (0, "")
+  rules = results.read_rules(tmp_path / "kept").rules
+  assert rules.title == "train, True"
+
+
 def test_the_script_says_in_one_line_what_is_missing(tmp_path):
   done = run_script(f"--export={tmp_path}")
   assert done.returncode == 1
