@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,10 +16,15 @@ from bnjax.lab.report.claims import (
   worst,
 )
 from bnjax.lab.report.files import refuse_other, replace, told
+from bnjax.lab.report.numbers import (
+  format_compared,
+  format_margin,
+  format_published,
+)
 from bnjax.lab.report.page.claims import source_of
 from bnjax.lab.report.page.experiment import Experiment, read_experiment
-from bnjax.lab.report.published import doubt
-from bnjax.lab.report.render import Table
+from bnjax.lab.report.published import ours, setting
+from bnjax.lab.report.render import NONE, Table
 from bnjax.lab.report.templating import markdown
 from bnjax.lab.report.wording import plural, sentence
 from bnjax.lab.results.names import words
@@ -86,11 +92,12 @@ def _rows(one: Experiment) -> Iterator[_Row]:
     yield _Row(
       source,
       {
-        "claim": text + (f" (published: {said})" if said else ""),
+        "claim": text,
+        "published": said or NONE,
         "measured [95% interval]": f"{measured_text(shown)}, asked "
         f"{rule_text(shown)}{_where(shown, own)}",
         "verdict": _verdict(own),
-        "experiment": one.name,
+        "trained by": _config(one),
       },
     )
   numbers: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
@@ -104,11 +111,20 @@ def _rows(one: Experiment) -> Iterator[_Row]:
       source,
       {
         "claim": f"{plural(len(own), 'number')}: {sentence(words(metric))}",
-        "measured [95% interval]": doubt(shown),
+        "published": format_published(shown["metric"], shown["published"]),
+        "measured [95% interval]": f"{ours(shown)}, difference "
+        f"{format_compared(shown)}, asked within {format_margin(shown)} "
+        f"({setting(shown, [shown])})",
         "verdict": tally(own) if len(own) > 1 else shown["verdict"],
-        "experiment": one.name,
+        "trained by": _config(one),
       },
     )
+
+
+def _config(one: Experiment) -> str:
+  """What `--config=` was given, with fields set beside it; else the name."""
+  given = re.findall(r"--(config[.=]\S+)", one.command)
+  return " --".join(given).removeprefix("config=") or one.name
 
 
 def _worst(own: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -248,15 +248,18 @@ def test_the_page_of_claims_has_those_of_others_by_source(tmp_path):
     "## B 2018", "## a post",
   ]  # fmt: skip
   assert f"`{(tmp_path / 'kept').as_posix()}/README.md` tells" in text
-  rows = [line for line in text.splitlines() if line.endswith(" one |")]
+  rows = [line for line in text.splitlines() if "asked" in line]
+  by = "configs/x.py:mnist --config.note=&lt;b&gt;"  # all that was set
   assert rows[:2] == [
-    "| b is better (published: far better) | -0.1000 [-0.1000, -0.1000], asked "
-    "&gt; 0 | does not hold | one |",
-    "| one is better | -0.1000 [-0.1000, -0.1000], asked &gt; 0 (by "
-    "max:test_accuracy) | does not hold; holds at 1 of 2 | one |",
+    "| b is better | far better | -0.1000 [-0.1000, -0.1000], asked "
+    f"&gt; 0 | does not hold | {by} |",
+    "| one is better | \u2013 | -0.1000 [-0.1000, -0.1000], asked &gt; 0 (by "
+    f"max:test_accuracy) | does not hold; holds at 1 of 2 | {by} |",
   ]
   assert len(rows) == 3
-  assert "2 numbers: Test accuracy" in rows[2]
+  assert rows[2].startswith(
+    "| 2 numbers: Test accuracy | 0.9000 ± 0.1000 | 0.6050 ± 0.0050, "
+  )
   assert "a wins" not in text
   page.write_text("mine")
   with pytest.raises(UserError, match="is no page of bnjax"):
