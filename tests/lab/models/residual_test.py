@@ -9,7 +9,7 @@ import pytest
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import NORMS, residual_mlp
-from bnjax.lab.models.residual import BRANCHES
+from bnjax.lab.models.residual_branches import BRANCHES
 from bnjax.lab.probes import capture
 
 RNG = np.random.default_rng(0)
