@@ -1,6 +1,6 @@
 """A residual multilayer perceptron, whose branches start in several ways."""
 
-import functools
+import dataclasses
 
 import flax.linen as nn
 import jax
@@ -32,6 +32,10 @@ class ResidualMLP(nn.Module):
       1/√depth.
     skip: whether there are skip connections. Without them it is the same
       network but for that: what enters a block is the branch before.
+    scanned: whether blocks are a loop of the program and not each a part of it:
+      any number compiles as fast as one. Parameters of all blocks are then one
+      array, `[depth, ...]`, in "blocks", and so is what a tap shows:
+      "blocks/skip", "blocks/branch".
 
   Reference:
     He et al. (2016), Identity mappings in deep residual networks,
@@ -49,6 +53,7 @@ class ResidualMLP(nn.Module):
   branch: str = "constant"
   branch_scale: Traced[float] = 1.0
   skip: bool = True
+  scanned: bool = False
 
   def __post_init__(self) -> None:
     """Checks names and ranges."""
@@ -60,25 +65,60 @@ class ResidualMLP(nn.Module):
     self, x: jax.Array, *, train: bool, mask: jax.Array | None = None
   ) -> jax.Array:
     """Maps examples `[n, ...]` to logits `[n, num_classes]`."""
-    activate = functools.partial(
-      residual_branches.activate, self, norm=self.norm, train=train, mask=mask
-    )
     x = Tap(name="input")(x.reshape(x.shape[0], -1))
     x = layers.dense(self, x, self.width, "stem")
-    for i in range(self.depth):
-      branch = x = Tap(name=f"skip_{i}")(x)
-      for j in range(self.branch_layers):
-        branch = activate(branch, f"{i}_{j}")
-        branch = layers.dense(
-          self,
-          branch,
-          self.width,
-          f"dense_{i}_{j}",
-          use_bias=self.branch != "fixup",
-          kernel_init=residual_branches.kernel_init(self, j, self.depth),
-        )
-      branch = residual_branches.scale(self, branch, f"multiplier_{i}")
-      branch = Tap(name=f"branch_{i}")(branch)
-      x = x + branch if self.skip else branch
-    x = activate(Tap(name="last")(x), "last")
+    if self.scanned:
+      scan = nn.scan(
+        _Block,
+        variable_axes={True: 0},
+        split_rngs={"params": True},
+        in_axes=(nn.broadcast, nn.broadcast),
+        length=self.depth,
+      )
+      fields = {name: getattr(self, name) for name in _names_of_fields(self)}
+      x, _ = scan(**fields, name="blocks")(x, train, mask)
+    else:
+      for i in range(self.depth):
+        x = self._block(x, f"_{i}", train, mask)
+    x = residual_branches.activate(
+      self, Tap(name="last")(x), "last", norm=self.norm, train=train, mask=mask
+    )
     return residual_branches.classify(self, x)
+
+  @nn.nowrap
+  def _block(
+    self, x: jax.Array, of: str, train: bool, mask: jax.Array | None
+  ) -> jax.Array:
+    """A block, `[n, width]` as x; `of` is added to the names of its parts."""
+    branch = x = Tap(name=f"skip{of}")(x)
+    for j in range(self.branch_layers):
+      branch = residual_branches.activate(
+        self, branch, f"{of}_{j}"[1:], norm=self.norm, train=train, mask=mask
+      )
+      branch = layers.dense(
+        self,
+        branch,
+        self.width,
+        f"dense{of}_{j}",
+        use_bias=self.branch != "fixup",
+        kernel_init=residual_branches.kernel_init(self, j, self.depth),
+      )
+    branch = residual_branches.scale(self, branch, f"multiplier{of}")
+    branch = Tap(name=f"branch{of}")(branch)
+    return x + branch if self.skip else branch
+
+
+class _Block(ResidualMLP):
+  """A block as a module of its own, for a loop over all of them."""
+
+  @nn.compact
+  def __call__(  # type: ignore[override]
+    self, x: jax.Array, train: bool, mask: jax.Array | None
+  ) -> tuple[jax.Array, None]:
+    """What leaves the block."""
+    return self._block(x, "", train, mask), None
+
+
+def _names_of_fields(model: nn.Module) -> list[str]:
+  names = [field.name for field in dataclasses.fields(model)]
+  return [name for name in names if name not in ("parent", "name")]
