@@ -7,6 +7,8 @@ at zero and scale the others by depth (Fixup). Beside them a constant of
 1/√depth. Each at the best of three rates, of a few hundred steps.
 
   python scripts/train.py --config=configs/residual_depth.py:mnist
+
+Images in colour go through convolutions: `residual_depth.py:cifar10_jpeg`.
 """
 
 from bnjax.lab.config import NO_NORM, base, finish, parse
@@ -21,8 +23,9 @@ CNN = {
   "order": "preactivation",
 }
 COLOURED = ("cifar10", "cifar10_jpeg")
-TRAINED = {False: 0.8, True: 0.25}  # an accuracy, of images in colour
-RATES = (0.02, 0.1, 0.5)
+# Accuracies, of digits and of images in colour: trained from, and failed below.
+TRAINED, FAILED = {False: 0.8, True: 0.2}, {False: 0.2, True: 0.15}
+RATES = {False: (0.02, 0.1, 0.5), True: (0.1, 0.3, 1.0)}
 BRANCHES = {
   "batch_norm": lambda depth: {},
   "skip_init": lambda depth: {"branch": "skip_init"},
@@ -40,10 +43,13 @@ UNITS = (
   "this was trained before these claims stood."
 )
 IMAGES = (
-  "A point is trained where validation accuracy is 25% after the last step. "
+  "A point is trained where validation accuracy is 20% after the last step. "
   "On 5,000 training, validation and test examples each, by networks of 8, 16 "
   "and 32 features, two convolutions a branch, images of 8x8 from the stem on. "
-  "Fixup's scalars learn at a tenth of the rate."
+  "Fixup's scalars learn at a tenth of the rate. Before these claims stood one "
+  "seed of batch norm was seen at rates .02, .1 and .5: with 3 blocks .20, .28 "
+  "and .32 on the validation set after 200 steps, with 27 blocks .15, .22 and "
+  ".20 after 100. Nothing was seen of the other arms."
 )
 
 
@@ -69,7 +75,7 @@ def get_config(arg="mnist"):
     depths(coloured)[0], coloured
   )
   config.update(batch_size=64, steps=200, eval_every=200, seeds=5)
-  config.grid = {"optimizer": {"learning_rate": RATES}}
+  config.grid = {"optimizer": {"learning_rate": RATES[coloured]}}
   config.arms = {
     f"{branch}_{depth:03}": ({} if branch == "batch_norm" else NO_NORM)
     | {"model": fields(depth) | blocks(depth, coloured)}
@@ -84,7 +90,7 @@ def get_rules(config):
   """What is claimed and published of it, and what its report shows."""
   coloured = config.dataset.name in COLOURED
   best, every = "best_test_accuracy", depths(coloured)
-  reached = TRAINED[coloured]
+  reached, failed = TRAINED[coloured], FAILED[coloured]
   shown = [name for name in BRANCHES if f"{name}_{every[0]:03}" in config.arms]
   claims = {
     f"trains_{branch}_{depth}": greater(
@@ -99,10 +105,10 @@ def get_rules(config):
   }
   claims |= {
     f"fails_{branch}{'' if depth == 128 else f'_{depth}'}": less(
-      "A branch of constant size does not train, below 20% at any rate: "
-      + branch.replace("_", " "),
+      f"A branch of constant size does not train, below {failed:.0%} at any "
+      f"rate: {branch.replace('_', ' ')}",
       f"{branch}_{depth:03}",
-      0.2,
+      failed,
       best,
       setting=f"{depth} blocks",
       published="untrainable at a depth of 1,000",
