@@ -49,7 +49,8 @@ EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   dropout_comparison:mnist cost:mnist deep_signal:gaussian \
   gradient_growth:gaussian rank_collapse:gaussian shattered_gradients:line \
   deep_linear:gaussian covariate_shift:mnist covariate_shift:$(CIFAR) \
-  landscape:mnist landscape:$(CIFAR) residual_branch:mnist residual_depth:mnist \
+  landscape:mnist landscape:$(CIFAR) residual_branch:mnist \
+  residual_branch:$(CIFAR) residual_depth:mnist \
   variance_shift:mnist \
   learning_rate_limits:mnist one_update:mnist normalization_batch:mnist \
   adversarial:mnist population:mnist placement:mnist trainability:mnist \

@@ -29,6 +29,7 @@ from bnjax.lab.models.lenet import LeNet
 from bnjax.lab.models.mlp import MLP
 from bnjax.lab.models.norms import NORMS
 from bnjax.lab.models.residual import ResidualMLP
+from bnjax.lab.models.resnet import ResNet
 
 
 def _entry(
@@ -82,6 +83,7 @@ inception = _entry(
 lenet = _entry(LeNet)
 mlp = _entry(MLP)
 residual_mlp = _entry(ResidualMLP)
+resnet = _entry(ResNet)
 small_inception = _entry(
   BNInception, {"width_factor": 1 / 8}, small_images=True
 )
@@ -94,6 +96,7 @@ MODELS: dict[str, Callable[..., Any]] = {
   "lenet": lenet,
   "mlp": mlp,
   "residual_mlp": residual_mlp,
+  "resnet": resnet,
   "small_inception": small_inception,
 }
 
@@ -109,5 +112,6 @@ __all__ = [
   "lenet",
   "mlp",
   "residual_mlp",
+  "resnet",
   "small_inception",
 ]

@@ -9,7 +9,7 @@ import pytest
 
 from bnjax.lab.errors import UserError
 from bnjax.lab.models import NORMS, residual_mlp
-from bnjax.lab.models.residual import BRANCHES
+from bnjax.lab.models.residual_branches import BRANCHES
 from bnjax.lab.probes import capture
 
 RNG = np.random.default_rng(0)
@@ -94,6 +94,59 @@ def test_without_skips_branches_follow_each_other():
   outputs = _seen(model, variables).outputs
   np.testing.assert_array_equal(outputs["skip_1"], outputs["branch_0"])
   np.testing.assert_array_equal(outputs["last"], outputs["branch_1"])
+
+
+def _unrolled(stacked, depth=2):
+  """The arrays of blocks that are a loop, as those of blocks one by one."""
+  tree = {name: own for name, own in stacked.items() if name != "blocks"}
+  for name, own in stacked["blocks"].items():
+    kind, _, layer = name.partition("_")
+    for i in range(depth):
+      of = "_".join([kind, str(i), *filter(None, [layer])])
+      tree[of] = jax.tree.map(lambda w, i=i: w[i], own)
+  return tree
+
+
+@pytest.mark.parametrize(
+  ("norm", "fields"),
+  [
+    ("batch_norm", {"branch": "skip_init"}),
+    ("none", {"branch": "fixup", "skip": False}),
+  ],
+)
+def test_a_loop_over_blocks_is_the_same_network(norm, fields):
+  model, variables = _init(norm, scanned=True, branch_scale=0.5, **fields)
+  variables = {**variables, "params": _randomized(variables["params"])}
+  one_by_one, _ = _init(norm, branch_scale=0.5, **fields)
+  apply = lambda model: (
+    lambda v: model.apply(v, X, train=True, mutable=["batch_stats"])
+  )
+  y, state = jax.jit(apply(model))(variables)
+  expected, same = jax.jit(apply(one_by_one))(
+    {name: _unrolled(own) for name, own in variables.items()}
+  )
+  close = {"rtol": 1e-4, "atol": 1e-5}
+  np.testing.assert_allclose(y, expected, **close)
+  for name, own in state.items():
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a, b, **close),
+      _unrolled(own),
+      same[name],
+    )
+  assert bool(state) == (norm == "batch_norm")
+
+
+def test_taps_and_kernels_of_a_loop_over_blocks():
+  model, variables = _init(scanned=True, width=100, depth=3)
+  kernel = variables["params"]["blocks"]["dense_1"]["kernel"]
+  assert kernel.shape == (3, 100, 100)
+  np.testing.assert_allclose(kernel.std((1, 2)), (2 / 100) ** 0.5, rtol=0.05)
+  assert abs(np.corrcoef(kernel[0].ravel(), kernel[1].ravel())[0, 1]) < 0.05
+  outputs = _seen(model, variables).outputs
+  skip, branch = outputs["blocks/skip"], outputs["blocks/branch"]
+  assert skip.shape == branch.shape == (3, 16, 100)
+  np.testing.assert_array_equal(skip[0], outputs["stem"])
+  np.testing.assert_allclose(skip[1:], (skip + branch)[:-1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("branch", ["skip_init", "fixup"])
