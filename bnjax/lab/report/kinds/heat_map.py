@@ -1,10 +1,17 @@
 """A metric over two fields: where networks train and where not."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from bnjax.lab.report.kinds.cells import (
+  Map,
+  Point,
+  map_of,
+  points_of,
+  values_of,
+)
 from bnjax.lab.report.marks import Axis, Cells, Figure, Line, Panel
 from bnjax.lab.report.run import Run
 from bnjax.lab.report.style import VERMILION
@@ -18,44 +25,8 @@ from bnjax.lab.report.wording import (
 from bnjax.lab.results import figure_kinds
 from bnjax.lab.results.names import is_fraction, words
 from bnjax.lab.results.points import common_ratio, is_number
-from bnjax.lab.results.settings import setting
 
 _WIDE = 1000.0  # values that are further apart are shown by their logarithms
-
-
-class _Point(NamedTuple):
-  """What an arm has at a point, or without a grid."""
-
-  x: Any
-  y: Any
-  values: np.ndarray  # [seeds]; NaN where not finite or not recorded
-  recorded: int  # how many seeds have a value, finite or not
-  lost: int  # how many diverged
-  step: int
-
-
-class _Map(NamedTuple):
-  """One panel's cells [y, x], each the best of whatever else was varied.
-
-  Attributes:
-    name: of the arm, or of all of them together.
-    mean: over finite seeds; NaN without any.
-    std: likewise, divided by n.
-    diverged: share of the runs that diverged.
-    trained: share of all runs that reach the threshold.
-    seeds: how many each cell has.
-    best_of: how many settings of other fields each cell is the best of.
-    step: the training step.
-  """
-
-  name: str
-  mean: np.ndarray
-  std: np.ndarray
-  diverged: np.ndarray
-  trained: float
-  seeds: int
-  best_of: int
-  step: int
 
 
 def heat_map(run: Run, options: figure_kinds.HeatMap) -> Figure | None:
@@ -66,7 +37,7 @@ def heat_map(run: Run, options: figure_kinds.HeatMap) -> Figure | None:
   found = {
     arm: points
     for arm in run.arms(options.arms)
-    if (points := _points(run, arm, metric, options))
+    if (points := points_of(run, arm, metric, options))
   }
   if not found:
     return None
@@ -76,12 +47,12 @@ def heat_map(run: Run, options: figure_kinds.HeatMap) -> Figure | None:
     title = options.title or sentence(words(metric))
     found = {title: [point for own in found.values() for point in own]}
   every = [point for own in found.values() for point in own]
-  xs, ys = _values([p.x for p in every]), _values([p.y for p in every])
+  xs, ys = values_of([p.x for p in every]), values_of([p.y for p in every])
   threshold = options.threshold
   if threshold is None and any(grids) and metric == rules.grid_metric:
     threshold = rules.grid_threshold
   maps = [
-    _map(name, own, xs, ys, metric, threshold) for name, own in found.items()
+    map_of(name, own, xs, ys, metric, threshold) for name, own in found.items()
   ]
   values = np.concatenate([own.mean.ravel() for own in maps])
   values = values[np.isfinite(values)]
@@ -145,90 +116,7 @@ def heat_map(run: Run, options: figure_kinds.HeatMap) -> Figure | None:
   )
 
 
-def _points(
-  run: Run, arm: str, metric: str, options: figure_kinds.HeatMap
-) -> list[_Point]:
-  """An arm at every point of the grid; fields that this lacks are its own."""
-  config, step = run.measured.config, options.step
-  x, y = (
-    setting(config, arm, *field.split(".")) for field in (options.x, options.y)
-  )
-  grid = run.measured.grids.get(arm)
-  if grid is None:
-    curve = run.measured.plain.get((arm, metric))
-    if curve is None or None in (x, y):
-      return []
-    at = curve.last_step if step is None else step
-    if at not in curve.steps:
-      return []
-    column = curve.steps.index(at)
-    values, there = curve.values[:, column], curve.present[:, column]
-    lost = len(run.measured.diverged.get(arm, {}))
-    return [_Point(x, y, values, int(there.sum()), lost, at)]
-  whole = grid.stack(metric)
-  if not whole.steps or (step is not None and step not in whole.steps):
-    return []
-  column = -1 if step is None else whole.steps.index(step)
-  found = []
-  for place, values in enumerate(grid.points):
-    own = dict(zip(grid.fields, values, strict=True))
-    at = own.get(options.x, x), own.get(options.y, y)
-    if None in at:
-      return []
-    found.append(
-      _Point(
-        *at,
-        whole.values[place, :, column],
-        int(whole.present[place, :, column].sum()),
-        len(grid.diverged[place]),
-        whole.steps[column],
-      )
-    )
-  return found
-
-
-def _values(found: Sequence[Any]) -> list[Any]:
-  """The values of a field, sorted where they are numbers."""
-  values = list(dict.fromkeys(found))
-  return sorted(values) if all(map(is_number, values)) else values
-
-
-def _map(
-  name: str,
-  points: Sequence[_Point],
-  xs: Sequence[Any],
-  ys: Sequence[Any],
-  metric: str,
-  threshold: float | None,
-) -> _Map:
-  cells = np.full((3, len(ys), len(xs)), np.nan)
-  cells[2] = 0
-  number = np.zeros((len(ys), len(xs)), int)
-  sign = -1 if metric.endswith("loss") else 1
-  for point in points:
-    cell = ys.index(point.y), xs.index(point.x)
-    number[cell] += 1
-    finite = point.values[np.isfinite(point.values)]
-    mean = finite.mean() if finite.size else np.nan
-    std = finite.std() if finite.size else np.nan
-    # The best of what else was varied; a NaN only where nothing is better.
-    old = cells[(0, *cell)]
-    if np.isnan(old) or sign * mean > sign * old:
-      share = point.lost / max(point.recorded, 1)
-      cells[(slice(None), *cell)] = mean, std, share
-  level = np.inf if threshold is None else threshold
-  reached = sum((point.values >= level).sum() for point in points)
-  return _Map(
-    name,
-    *cells,
-    float(reached / max(sum(point.recorded for point in points), 1)),
-    max(point.recorded for point in points),
-    int(number.max()),
-    max(point.step for point in points),
-  )
-
-
-def _steps(maps: Sequence[_Map], points: Sequence[_Point]) -> str:
+def _steps(maps: Sequence[Map], points: Sequence[Point]) -> str:
   """How long what is shown was trained; of arms of several lengths, both."""
   steps = {point.step for point in points}
   if len(maps) > 1 or len(steps) == 1:
@@ -294,7 +182,7 @@ def _axis(label: str, field: str, values: Sequence[Any]) -> Axis:
 
 
 def _says(
-  own: _Map,
+  own: Map,
   xs: Sequence[Any],
   ys: Sequence[Any],
   options: figure_kinds.HeatMap,
