@@ -51,6 +51,7 @@ SLOW = (
   "normalization_batch",
   "only_batch_norm",
   "placement",
+  "trainability_depth",
 )
 
 
