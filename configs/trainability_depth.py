@@ -56,14 +56,14 @@ def get_rules(config):
       "Half as deep as the limit a network trains, to 50%",
       f"batch_{size}",
       0.5,
-      f"train_accuracy@depth={shallow}",
+      f"test_accuracy@depth={shallow}",
       setting=f"minibatches of {size}, {shallow} layers, limit {limit:.0f}",
     )
     claims[f"fails_{size}"] = less(
       "One and a half times as deep it does not: below 20%",
       f"batch_{size}",
       0.2,
-      f"train_accuracy@depth={deep}",
+      f"test_accuracy@depth={deep}",
       setting=f"minibatches of {size}, {deep} layers, limit {limit:.0f}",
     )
   claims |= {
@@ -78,21 +78,31 @@ def get_rules(config):
       "As deep as where the limits lie they train better with 128 than with 8",
       "batch_128",
       "batch_8",
-      f"train_accuracy@depth={middle}",
+      f"test_accuracy@depth={middle}",
       setting=f"{middle} layers",
     ),
   }
   return Rules(
     claimed={"Yang et al. 2019": ("*",)},
     title="How deep a network with batch norm may be, by its minibatches",
-    grid_metric="train_accuracy",
+    notes=(
+      "On 5,000 examples, each seen four times, by plain gradient descent at a "
+      "rate of 3e-4 times the minibatch (the paper: 1e-5, 600,000 examples). "
+      "Test accuracy is by running statistics, training accuracy that of the "
+      "last quarter's minibatches. Before the claims stood, one seed was seen "
+      "with 10, 28 and 64 layers: test accuracies .85, .48, .12 with 128, .79, "
+      ".17, .09 with 8.",
+    ),
+    grid_metric="test_accuracy",
     grid_threshold=0.5,
     claims=claims,
     figures={
-      "trains": HeatMap(
+      name: HeatMap(
         x="model.depth",
         y="batch_size",
-        title="Training accuracy by depth and minibatch",
+        metric=f"{name}_accuracy",
+        threshold=0.5,
+        title=f"{words} accuracy by depth and minibatch",
         x_label="hidden layers",
         y_label="minibatch",
         lines={
@@ -100,9 +110,12 @@ def get_rules(config):
             (trainable_depth(size), size) for size in SOME
           )
         },
-      ),
+      )
+      for name, words in (("test", "Test"), ("train", "Training"))
+    }
+    | {
       "depth": Field(
-        x="model.depth", metrics=("train_accuracy",), label="hidden layers"
+        x="model.depth", metrics=("test_accuracy",), label="hidden layers"
       ),
     },
   )
