@@ -36,7 +36,7 @@ def get_config(arg="cifar10_jpeg"):
   config.augment.name = "photometric"
   config.l2 = 5e-4
   config.sampler = "fixed"
-  config.update(batch_size=64, steps=1000, eval_every=500, seeds=3)
+  config.update(batch_size=64, steps=1000, eval_every=500, seeds=5)
   config.arms = {
     "inception": NO_NORM,
     "inception_higher_rate": NO_NORM | CHANGES["higher_rate"],

@@ -51,7 +51,7 @@ def get_config(arg="gaussian"):
     "zeros": {"measure": "zero_fraction", **signal},
     "rank": {"measure": "effective_rank", **signal},
     "signals": {"measure": "histogram", "range": (-3.0, 7.0), **signal},
-    "signal_sizes": sizes | signal | {"range": (-28.0, 4.0), "bins": 64},
+    "signal_sizes": sizes | signal | {"range": (-48.0, 4.0), "bins": 104},
     "weight_gradients": sizes | weight | {"range": (-24.0, 8.0), "bins": 64},
   }
   published = {"placement": "after", "gradient_enters": 19}

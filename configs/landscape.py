@@ -28,12 +28,16 @@ def get_config(arg="mnist"):
   options = parse(arg)
   config = base(model="mlp", optimizer="sgd")
   config.dataset.name = options.dataset
+  config.update(batch_size=128, steps=400, eval_every=100, seeds=5)
   if "cifar" in options.dataset:
     config.model.update(name="lenet", init="he", placement="before")
     config.model.norm_dense = True
+    config.update(probe_examples=500, evaluate_at=(config.steps,))
+    # The bound is 9 GB, as if all that a look computes were kept; with 1,000
+    # examples the process had 2.8.
+    config.machine.memory_gb = 10.0
   else:
     config.model.update(width=100, depth=8, init="he")
-  config.update(batch_size=128, steps=400, eval_every=100, seeds=5)
   config.machine.across = "map"
   config.arms = {
     prefix + name: norm | {"optimizer": {"learning_rate": rate}}

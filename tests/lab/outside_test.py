@@ -51,7 +51,7 @@ def _rows(path):
 @pytest.fixture(scope="module")
 def run(folder):
   """Trained, stopped on the way, and gone on with."""
-  command = ("train.py", "--workdir=run", "--writers=", "--config.steps=2000")
+  command = ("train.py", "--workdir=run", "--writers=", "--config.steps=600")
   metrics = folder / "run" / "metrics.jsonl"
   first = _start(folder, *command)
   while first.poll() is None:
@@ -71,11 +71,11 @@ def run(folder):
 
 def test_it_trains_stops_and_goes_on(run):
   workdir, stopped = run
-  assert stopped < 2000
+  assert stopped < 600
   rows = _rows(workdir / "metrics.jsonl")
   keys = [(r["arm"], r["seed"], str(r["point"]), r["step"]) for r in rows]
-  assert len(set(keys)) == len(keys) == 2 * 2 * 2 * (2000 // 20 + 1)
-  last = [row for row in rows if row["step"] == 2000]
+  assert len(set(keys)) == len(keys) == 2 * 2 * 2 * (600 // 20 + 1)
+  last = [row for row in rows if row["step"] == 600]
   for row in last:
     assert row["test_accuracy"] > 0.6
     same = row["population_test_loss"] == row["test_loss"]
