@@ -57,7 +57,7 @@ def points_of(
   grid = run.measured.grids.get(arm)
   if grid is None:
     curve = run.measured.plain.get((arm, metric))
-    if curve is None or None in (x, y):
+    if curve is None or x is None or y is None:
       return []
     at = curve.last_step if step is None else step
     if at not in curve.steps:
@@ -71,14 +71,15 @@ def points_of(
     return []
   column = -1 if step is None else whole.steps.index(step)
   found = []
-  for place, values in enumerate(grid.points):
-    own = dict(zip(grid.fields, values, strict=True))
-    at = own.get(options.x, x), own.get(options.y, y)
-    if None in at:
+  for place, point in enumerate(grid.points):
+    own = dict(zip(grid.fields, point, strict=True))
+    across, down = own.get(options.x, x), own.get(options.y, y)
+    if across is None or down is None:
       return []
     found.append(
       Point(
-        *at,
+        across,
+        down,
         whole.values[place, :, column],
         int(whole.present[place, :, column].sum()),
         len(grid.diverged[place]),
@@ -122,7 +123,9 @@ def map_of(
   reached = sum((point.values >= level).sum() for point in points)
   return Map(
     name,
-    *cells,
+    cells[0],
+    cells[1],
+    cells[2],
     float(reached / max(sum(point.recorded for point in points), 1)),
     max(point.recorded for point in points),
     int(number.max()),
