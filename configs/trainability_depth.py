@@ -18,7 +18,7 @@ SIZES = (4, 8, 32, 128)
 DEPTHS = (5, 10, 18, 28, 42, 64)
 EXAMPLES = 20_000  # that are seen, four epochs
 RATE = 6 / EXAMPLES  # times the batch size
-SOME = (4, 5, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128)
+SOME = (4, 5, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 256)
 
 
 def get_config(arg="mnist"):
