@@ -54,6 +54,7 @@ SLOW = (
   "normalization_batch",
   "only_batch_norm",
   "placement",
+  "trainability_depth",
 )
 
 

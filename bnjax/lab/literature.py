@@ -179,6 +179,18 @@ def growth_of_gradients(batch_size: float, *, linear: bool = False) -> float:
   return (slope + b - 1) / ((b - 3) * (1 - j)) - 1 / (b - 3)
 
 
+def trainable_depth(batch_size: float) -> float:
+  """How many ReLU layers with batch norm train at most, by theory: 16 ξ.
+
+  ξ is the number of layers in which a gradient's square grows by e (Yang et al.
+  2019, figure 2); minibatches of at least 4.
+
+  >>> round(trainable_depth(8), 1), round(trainable_depth(math.inf), 1)
+  (27.5, 41.8)
+  """
+  return 16 / math.log(growth_of_gradients(batch_size))
+
+
 def mean_field_growth(
   arm: str,
   metric: str,

@@ -20,7 +20,7 @@ from bnjax.lab.config.resolve import (
   resolve_arms,
   switched,
 )
-from bnjax.lab.config.task import make_task
+from bnjax.lab.config.task import has_schedule, learning_rate, make_task
 
 __all__ = [
   "GROUPS",
@@ -33,6 +33,8 @@ __all__ = [
   "complete",
   "completed",
   "finish",
+  "has_schedule",
+  "learning_rate",
   "log_space",
   "make_task",
   "override",

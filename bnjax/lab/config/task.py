@@ -35,8 +35,7 @@ def make_task(
     raise _another(spec, "model", model, "a Flax module (linen)")
   rate = {}
   if "learning_rate" in spec["optimizer"]:
-    schedule = _make(spec, "schedule", steps=spec["steps"])
-    rate["learning_rate"] = schedule(spec["optimizer"]["learning_rate"])
+    rate["learning_rate"] = _scheduled_rate(spec)
   optimizer = _make(spec, "optimizer", **rate)
   if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
     raise _another(spec, "optimizer", optimizer, "an optax transformation")
@@ -54,6 +53,27 @@ def make_task(
       "population_estimator", spec["population_estimator"], ESTIMATORS
     ),
   )
+
+
+def has_schedule(spec: Mapping[str, Any]) -> bool:
+  """Whether the learning rate follows a schedule, if only a constant one's."""
+  scheduled = spec["schedule"]["name"] != "constant"
+  return scheduled and "learning_rate" in spec["optimizer"]
+
+
+def learning_rate(spec: Mapping[str, Any], step: int) -> float:
+  """The learning rate of an arm's update number `step`, from 1.
+
+  The arm has a schedule, see `has_schedule`.
+  """
+  rate = _scheduled_rate(spec)
+  return float(rate(step - 1) if callable(rate) else rate)
+
+
+def _scheduled_rate(spec: Mapping[str, Any]) -> Any:
+  """The learning rate, or a function of the number of steps done."""
+  schedule = _make(spec, "schedule", steps=spec["steps"])
+  return schedule(spec["optimizer"]["learning_rate"])
 
 
 def _norm(spec: Mapping[str, Any]) -> Callable[..., nn.Module]:

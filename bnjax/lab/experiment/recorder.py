@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from bnjax.lab.config import has_schedule, learning_rate
 from bnjax.lab.experiment.plan import Group, Network
 from bnjax.lab.probes.rows import to_rows
 from bnjax.lab.train.loop import Training
@@ -52,7 +53,7 @@ class Recorder:
     for i, network in enumerate(self.networks):
       row = _identity(network, step)
       if self.kept.steps:
-        row |= self._training_row(i)
+        row |= self._training_row(i, step)
       row |= _evaluation_row(evaluation, i)
       diverged = int(self.kept.diverged[i]) or None
       rows.append(row | {"diverged_step": diverged})
@@ -60,18 +61,22 @@ class Recorder:
     self.kept = self.kept._replace(loss=none, accuracy=none, steps=0)
     return rows
 
-  def _training_row(self, i: int) -> Row:
+  def _training_row(self, i: int, step: int) -> Row:
     training = self.kept.training
     data_loss = float(training.data_loss[i])
     l2_loss = float(training.l2_loss[i])
     accuracy = self.kept.accuracy[i] / self.kept.steps
     classified = {} if np.isnan(accuracy) else {"train_accuracy": accuracy}
+    spec = self.networks[i].spec
+    rate = learning_rate(spec, step) if has_schedule(spec) else None
+    scheduled = {} if rate is None else {"learning_rate": rate}
     return {
       "data_loss": data_loss,
       "l2_loss": l2_loss,
       "loss": data_loss + l2_loss,
       "train_loss": self.kept.loss[i] / self.kept.steps,
       **classified,
+      **scheduled,
       "grad_norm": float(training.grad_norm[i]),
     }
 
@@ -145,6 +150,8 @@ def recorded(specs: Iterable[Mapping[str, Any]]) -> set[str]:
   for spec in specs:
     if spec["steps"]:
       names.update(_OF_TRAINING)
+      if has_schedule(spec):
+        names.add("learning_rate")
     if spec["loss"]["name"] == "cross_entropy":
       names.update(_OF_CLASSES)
       if spec["steps"]:

@@ -17,6 +17,7 @@ from bnjax.lab.experiment.recorder import Kept, Recorder, Row
 from bnjax.lab.models.norms import FROZEN
 from bnjax.lab.train.feed import Feed, Networks
 from bnjax.lab.train.observe import observe
+from bnjax.lab.train.precision import PRECISIONS
 from bnjax.lab.train.program import (
   Across,
   Evaluation,
@@ -120,8 +121,9 @@ class Trainer:
     recorder = Recorder(group)
     begun = np.zeros(3) if begun is None else begun
     clock = Clock(len(networks), begun, streamed=spec["stream"])
+    dtype = PRECISIONS[spec["precision"]].params
     hyper = {
-      field: place(np.asarray(values, np.float32))
+      field: place(np.asarray(values, dtype))
       for field, values in group.hyper.items()
     }
     own_seeds = [network.seed for network in networks]

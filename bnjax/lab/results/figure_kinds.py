@@ -175,10 +175,13 @@ class Percentiles(Figure):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HeatMap(Figure):
-  """A metric at every point of the grid, averaged over seeds, a panel an arm.
+  """A metric over two fields, averaged over seeds.
+
+  Over two fields of the grid there is a panel an arm; where one or both are
+  fields of which each arm has its own value, one panel of all arms.
 
   Attributes:
-    x: dotted field of the grid; the first one if empty.
+    x: dotted field of the grid or of the arms; the grid's first one if empty.
     y: likewise, the second; the best is taken over any further ones.
     metric: `grid_metric` if empty.
     threshold: where the contour is; `grid_threshold` if None.
@@ -187,6 +190,8 @@ class HeatMap(Figure):
     high: likewise.
     x_label: the field's name if empty.
     y_label: likewise.
+    lines: what it is -> (x, y), values of the fields: dashed lines over the
+      cells, such as a published border.
   """
 
   kind: ClassVar[str] = "heat_map"
@@ -200,6 +205,9 @@ class HeatMap(Figure):
   high: float | None = None
   x_label: str = ""
   y_label: str = ""
+  lines: Mapping[str, tuple[tuple[float, float], ...]] = dataclasses.field(
+    default_factory=dict
+  )
 
   def recorded_metrics(self) -> list[str]:
     """See `Figure`."""

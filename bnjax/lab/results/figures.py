@@ -9,7 +9,7 @@ from typing import Any
 from bnjax.lab.results.figure_kinds import Custom, Field, Figure, HeatMap
 from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.names import words
-from bnjax.lab.results.points import grid_axes, is_number, short_names
+from bnjax.lab.results.points import flat, grid_axes, is_number, short_names
 from bnjax.lab.results.rules import Rules
 
 
@@ -49,14 +49,22 @@ def without_outside(rules: Rules) -> tuple[Rules, dict[str, str]]:
 def _with_axes(
   figure: HeatMap, path: str, config: Mapping[str, Any]
 ) -> HeatMap:
-  """The heat map with its axes named: those of the grid, in its order."""
+  """The heat map with its axes named: those of the grid, in its order.
+
+  Named ones may be the arms' fields, too.
+  """
   axes = list(grid_axes(config))
-  if len(axes) < 2:
-    raise ValueError(f"{path}: a heat map needs a grid of two fields")
+  if len(axes) < 2 and not (figure.x and figure.y):
+    raise ValueError(
+      f"{path}: a heat map needs a grid of two fields, or x and y"
+    )
+  arms = config.get("arms") or {}
+  own = [field for arm in arms.values() for field in flat(arm)]
+  valid = dict.fromkeys([*axes, *own])
   for name in ("x", "y"):
     field = getattr(figure, name)
-    if field and field not in axes:
-      raise ValueError(f"{path}.{name} is {field!r}; valid: {', '.join(axes)}")
+    if field and field not in valid:
+      raise ValueError(f"{path}.{name} is {field!r}; valid: {', '.join(valid)}")
   x = figure.x or next(field for field in axes if field != figure.y)
   y = figure.y or next(field for field in axes if field != x)
   if x == y:

@@ -495,3 +495,20 @@ def test_nothing_to_train_is_measured_in_float64(tmp_path):
   for own in (seen["input"], seen["entering"]):
     assert own[0] != own[1]
     assert np.allclose(own, 1, atol=0.03)
+
+
+def test_in_float64_a_network_is_the_same_alone_and_beside_others(tmp_path):
+  """What differs between networks of one program has the program's digits."""
+  config = base()
+  config.dataset.update(name="digits", examples=64)
+  config.model.update(width=4, depth=1)
+  config.update(batch_size=16, steps=2, eval_every=2, seeds=1)
+  config.precision = "float64"
+  config.arms = {"decay": {"l2": 0.1}}
+  losses = []
+  for name, more in (("alone", {}), ("beside", {"neither": {}})):
+    config.arms = config.arms.to_dict() | more
+    experiment.run(config.to_dict(), tmp_path / name)
+    rows = _lines(tmp_path / name / "metrics.jsonl")
+    losses += [r["loss"] for r in rows if r["arm"] == "decay" and r["step"]]
+  assert losses[0] == pytest.approx(losses[1], rel=1e-13)

@@ -23,6 +23,7 @@ from bnjax.lab.experiment.runner import Source, Trainer
 from bnjax.lab.experiment.validation import check_spec, wide
 from bnjax.lab.train.batches import draw
 from bnjax.lab.train.feed import FromMemory
+from bnjax.lab.train.precision import PRECISIONS
 from bnjax.lab.train.sharding import ONE_DEVICE
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[3] / "configs").glob("*.py"))
@@ -91,7 +92,8 @@ class _Made:
     source = Source(known.num_classes, 0.1, self.feed)
     self.program = Trainer(group, source, ONE_DEVICE, task).program
     of_each = lambda dtype: jax.ShapeDtypeStruct((len(group.networks),), dtype)
-    self.hyper = {field: of_each(jnp.float32) for field in group.hyper}
+    dtype = PRECISIONS[spec["precision"]].params
+    self.hyper = {field: of_each(dtype) for field in group.hyper}
     self.seeds, self.which = of_each(jnp.uint32), of_each(jnp.int32)
     how = {
       "sampler": SAMPLERS[spec["sampler"]],

@@ -286,6 +286,47 @@ def test_values_far_apart_are_shown_by_their_logarithms():
   assert (cells.low, cells.high, cells.threshold) == (-4, 4, None)
 
 
+DEPTH, BATCH = "model.depth", "batch_size"
+BATCHES = {f"batch_{size}": {"batch_size": size} for size in (32, 4)}
+
+
+@pytest.mark.parametrize("in_grid", [True, False])
+def test_a_heat_map_over_fields_of_the_arms_is_one_panel_of_all(in_grid):
+  """Depth is the grid's, or each arm's own; the size of the batch an arm's."""
+  arms, found = {}, []
+  for arm, own in BATCHES.items():
+    for depth, seed in itertools.product((10, 40), (0, 1)):
+      value = own["batch_size"] / depth / 10 + seed / 10
+      numbers = {"validation_accuracy": value, "diverged_step": None}
+      if in_grid:
+        arms[arm] = own
+        numbers["point"] = {DEPTH: depth}
+        found.append(row(arm, seed, 20, **numbers))
+      else:
+        name = f"{arm}_{depth}"
+        arms[name] = own | {"model": {"depth": depth}}
+        found.append(row(name, seed, 20, **numbers))
+  grid = {"grid": {DEPTH: (10, 40)}} if in_grid else {}
+  border = ((10.0, 4.0), (20.0, 32.0), (40.0, 32.0), (400.0, 32.0))
+  options = kinds.HeatMap(
+    x=DEPTH, y=BATCH, metric="validation_accuracy", title="Which train",
+    threshold=0.3, lines={"theory": border},
+  )  # fmt: skip
+  figure = make(run(found, arms=arms, **grid), options)
+  (panel,) = figure.panels
+  (cells,), (line,) = of(panel, Cells), of(panel, Line)
+  np.testing.assert_allclose(cells.values, [[0.09, 0.06], [0.37, 0.13]])
+  assert cells.says[1][0].startswith("depth: 10\nbatch size: 32\n")
+  assert (panel.x.names, panel.y.names) == (["10", "40"], ["4", "32"])
+  assert (panel.title, figure.title) == ("Which train", "")
+  # By logarithms: 20 is halfway from 10 to 40; 400 is beyond the last cell.
+  np.testing.assert_allclose(line.x, [0, 0.5, 1, np.nan], atol=1e-9)
+  np.testing.assert_allclose(line.y, [0, 1, 1, 1], atol=1e-9)
+  assert line.dashed
+  assert "dashed: theory" in figure.caption
+  assert panel.note == "25% train"
+
+
 def test_usual_figures():
   assert list(usual(run())) == ["loss", "accuracy"]
   assert usual(grid_run()) == {"heat_map": kinds.HeatMap(x=LR, y=SCALE)}

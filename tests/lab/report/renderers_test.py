@@ -41,6 +41,7 @@ LINE = Line(
   seeds={0: X + 0.5, 7: X + 1.5}, label=NASTY,
 )  # fmt: skip
 OTHER = Line(LONG, "#d55e00", X, X + 2, symbol="o", label=LONG)
+BORDER = Line("b", "#d55e00", X - 1, X, dashed=True, width=2.0)  # over cells
 DASHED = Line("b", "#0072b2", X, X, symbol="D", dashed=True)
 CROSS = Points(NASTY, "#0072b2", X[:1], X[:1], symbol="X", says=["seed 0"])
 DIAMOND = Points(
@@ -84,7 +85,7 @@ FIGURES = {
      for log in (True, False)], columns=2, share="y",
   ),
   "cells": Figure(
-    [Panel([CELLS], Axis(names=["1", "2"], low=-0.5, high=1.5),
+    [Panel([CELLS, BORDER], Axis(names=["1", "2"], low=-0.5, high=1.5),
            Axis(names=["1", "2"], low=-0.5, high=1.5, label="x"),
            title="b", note="5% train")] * 3, columns=2, height=0.0, share="xy",
   ),
@@ -232,6 +233,17 @@ def test_cells_bars_and_rows_on_the_page():
   assert rows["layout"]["meta"]["names"]["y"] == [NASTY, LONG]
   ridge = to_plotly(FIGURES["ridges"])["data"][1]
   assert ridge["customdata"] == [0, 0.2, 0.2, 0.8, 0.8, 0]
+
+
+def test_a_line_over_cells_is_dashed_as_wide_as_it_says():
+  canvas = on_paper.draw(FIGURES["cells"])
+  axes = canvas.axes[0]
+  (drawn,) = (line for line in axes.lines if line.get_linestyle() == "--")
+  assert (drawn.get_linewidth(), drawn.get_clip_on()) == (2.0, True)
+  assert axes.get_xlim() == (-0.5, 1.5)
+  found = [t for t in to_plotly(FIGURES["cells"])["data"] if "line" in t]
+  dashed = next(t["line"] for t in found if t["line"].get("dash"))
+  assert dashed == {"color": "#d55e00", "dash": "dash", "width": 2.6}
 
 
 def test_every_layout_and_trace_is_one_that_plotly_knows():

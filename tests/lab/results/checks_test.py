@@ -136,6 +136,17 @@ def test_a_heat_map_has_axes_of_the_grid():
     check(changed(GRID_RULES, "figures.map.y", x), GRID)
 
 
+def test_a_heat_map_has_axes_of_the_arms_where_it_names_them():
+  arms = {"a": {"batch_size": 4}, "b": {"batch_size": 8}}
+  config = CONFIG | {"arms": arms, "grid": {"model": {"depth": (5, 10)}}}
+  named = {"kind": "heat_map", "x": "model.depth", "y": "batch_size"}
+  check({"figures": {"map": named}}, config)
+  with pytest.raises(ValueError, match="a heat map needs a grid of two fields"):
+    check({"figures": {"map": named | {"y": ""}}}, config)
+  with pytest.raises(ValueError, match=r"map.y is .l2.; valid: model.dep"):
+    check({"figures": {"map": named | {"y": "l2"}}}, config)
+
+
 def test_a_metric_that_no_run_has_is_found_where_they_are_known():
   with pytest.raises(ValueError, match="no run has 'test_accuracy'; valid: lo"):
     check(RULES, CONFIG, ["loss"])

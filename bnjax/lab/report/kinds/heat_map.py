@@ -1,58 +1,60 @@
-"""A metric over two fields of the grid: where an arm trains and where not."""
+"""A metric over two fields: where networks train and where not."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from bnjax.lab.report.marks import Axis, Cells, Figure, Panel
+from bnjax.lab.report.kinds.cells import (
+  Map,
+  Point,
+  map_of,
+  points_of,
+  values_of,
+)
+from bnjax.lab.report.marks import Axis, Cells, Figure, Line, Panel
 from bnjax.lab.report.run import Run
-from bnjax.lab.report.wording import field_name, number_text, plural, unit
+from bnjax.lab.report.style import VERMILION
+from bnjax.lab.report.wording import (
+  field_name,
+  number_text,
+  plural,
+  sentence,
+  unit,
+)
 from bnjax.lab.results import figure_kinds
-from bnjax.lab.results.grids import Grid
 from bnjax.lab.results.names import is_fraction, words
-from bnjax.lab.results.points import common_ratio
+from bnjax.lab.results.points import common_ratio, is_number
 
 _WIDE = 1000.0  # values that are further apart are shown by their logarithms
 
 
-class _Map(NamedTuple):
-  """One arm's cells [y, x], each the best of the grid's other fields.
-
-  Attributes:
-    mean: over finite seeds; NaN without any.
-    std: likewise, divided by n.
-    diverged: share of the runs that diverged.
-    trained: share of all runs that reach the threshold.
-    seeds: how many each cell has.
-    best_of: how many points of further fields each cell is the best of.
-    step: the training step.
-  """
-
-  mean: np.ndarray
-  std: np.ndarray
-  diverged: np.ndarray
-  trained: float
-  seeds: int
-  best_of: int
-  step: int
-
-
 def heat_map(run: Run, options: figure_kinds.HeatMap) -> Figure | None:
-  """Shows a panel an arm; None if none of them has a grid of these fields."""
-  grids = [run.measured.grids.get(arm) for arm in run.arms(options.arms)]
-  found = [
-    (grid, own)
-    for grid in grids
-    if grid and {options.x, options.y} <= {*grid.fields}
-    if (own := _map(grid, options)) is not None
-  ]
+  """Shows a panel an arm, or one of all; None if nothing has these fields."""
+  rules = run.measured.rules
+  metric = options.metric or rules.grid_metric
+  fields = {options.x, options.y}
+  found = {
+    arm: points
+    for arm in run.arms(options.arms)
+    if (points := points_of(run, arm, metric, options))
+  }
   if not found:
     return None
-  first = found[0][0]
-  metric = options.metric or first.metric
-  threshold = _threshold(first, options)
-  values = np.concatenate([own.mean.ravel() for _, own in found])
+  grids = [run.measured.grids.get(arm) for arm in found]
+  apart = all(grid and fields <= {*grid.fields} for grid in grids)
+  if not apart:
+    title = options.title or sentence(words(metric))
+    found = {title: [point for own in found.values() for point in own]}
+  every = [point for own in found.values() for point in own]
+  xs, ys = values_of([p.x for p in every]), values_of([p.y for p in every])
+  threshold = options.threshold
+  if threshold is None and any(grids) and metric == rules.grid_metric:
+    threshold = rules.grid_threshold
+  maps = [
+    map_of(name, own, xs, ys, metric, threshold) for name, own in found.items()
+  ]
+  values = np.concatenate([own.mean.ravel() for own in maps])
   values = values[np.isfinite(values)]
   log = bool(
     not is_fraction(metric)
@@ -62,40 +64,40 @@ def heat_map(run: Run, options: figure_kinds.HeatMap) -> Figure | None:
   if log:
     values = np.log10(values)
   low, high = _limits(metric, values, options)
-  x = _axis(options.x_label, options.x, first.axis(options.x))
-  y = _axis(options.y_label, options.y, first.axis(options.y))
+  x = _axis(options.x_label, options.x, xs)
+  y = _axis(options.y_label, options.y, ys)
   measure = unit(metric)
   name = words(metric)
   label = f"{name} ({measure})" if measure not in ("", name) else name
-  fenced = metric == first.metric or options.threshold is not None
   panels = [
     Panel(
       [
         Cells(
-          grid.arm,
+          own.name,
           np.log10(own.mean) if log else own.mean,
           low=low,
           high=high,
-          threshold=threshold if fenced else None,
+          threshold=threshold,
           crosses=own.diverged,
-          says=_says(grid, own, options, name),
+          says=_says(own, xs, ys, options, name),
           label="logarithm (base 10) of " * log + label,
-        )
+        ),
+        *_lines(xs, ys, options),
       ],
       x,
       y,
-      title=grid.arm,
-      note=f"{own.trained:.0%} train" if fenced else "",
+      title=own.name,
+      note=f"{own.trained:.0%} train" if threshold is not None else "",
     )
-    for grid, own in found
+    for own in maps
   ]
-  maps = [own for _, own in found]
   best = max(own.best_of for own in maps)
   caption = [
     f"mean of {plural(max(own.seeds for own in maps), 'seed')} after "
-    f"{plural(max(own.step for own in maps), 'step')}",
+    f"{_steps(maps, every)}",
     f"best of {best} settings in each cell" if best > 1 else "",
-    f"white line: {threshold:g}" if fenced else "",
+    f"white line: {threshold:g}" if threshold is not None else "",
+    "dashed: " + ", ".join(options.lines) if options.lines else "",
     "cross: diverged, the larger the more runs"
     if any(own.diverged.any() for own in maps)
     else "",
@@ -106,53 +108,55 @@ def heat_map(run: Run, options: figure_kinds.HeatMap) -> Figure | None:
   count = len(panels)
   return Figure(
     panels,
-    title=options.title,
+    title=options.title if apart else "",
     caption=caption,
     columns=min(count if count <= 3 else -(-count // 2), 4),
-    height=0.0,
+    height=0.0 if apart else 3.2,
     share="xy",
   )
 
 
-def _threshold(grid: Grid, options: figure_kinds.HeatMap) -> float:
-  return grid.threshold if options.threshold is None else options.threshold
+def _steps(maps: Sequence[Map], points: Sequence[Point]) -> str:
+  """How long what is shown was trained; of arms of several lengths, both."""
+  steps = {point.step for point in points}
+  if len(maps) > 1 or len(steps) == 1:
+    return plural(max(steps), "step")
+  return f"{min(steps):,} to {plural(max(steps), 'step')}"
 
 
-def _map(grid: Grid, options: figure_kinds.HeatMap) -> _Map | None:
-  metric = options.metric or grid.metric
-  found = grid.stack(metric)
-  step = options.step
-  if not found.steps or (step is not None and step not in found.steps):
-    return None
-  column = -1 if step is None else found.steps.index(step)
-  values, present = found.values[:, :, column], found.present[:, :, column]
-  over = np.ma.masked_invalid(values)
-  mean, std = (own.filled(np.nan) for own in (over.mean(1), over.std(1)))
-  lost = np.array([len(runs) for runs in grid.diverged])
-  share = lost / np.maximum(present.sum(axis=1), 1)
-  x, y = grid.axis(options.x), grid.axis(options.y)
-  cells = np.full((3, len(y), len(x)), np.nan)
-  cells[2] = 0
-  number = np.zeros((len(y), len(x)), int)
-  across, down = (grid.fields.index(f) for f in (options.x, options.y))
-  sign = -1 if metric.endswith("loss") else 1
-  for place, point in enumerate(grid.points):
-    cell = y.index(point[down]), x.index(point[across])
-    number[cell] += 1
-    # The best of what else was varied; a NaN only where nothing is better.
-    old = cells[(0, *cell)]
-    if np.isnan(old) or sign * mean[place] > sign * old:
-      cells[(slice(None), *cell)] = mean[place], std[place], share[place]
-  reached = (values >= _threshold(grid, options)).sum()
-  return _Map(
-    cells[0],
-    cells[1],
-    cells[2],
-    float(reached / max(present.sum(), 1)),
-    int(present.sum(axis=1).max()),
-    int(number.max()),
-    found.steps[column],
+def _lines(
+  xs: Sequence[Any], ys: Sequence[Any], options: figure_kinds.HeatMap
+) -> list[Line]:
+  """Lines over the cells, dashed, by the places of the axes' values."""
+  return [
+    Line(
+      name,
+      VERMILION,
+      _places(xs, [x for x, _ in points]),
+      _places(ys, [y for _, y in points]),
+      dashed=True,
+      width=2.0,
+    )
+    for name, points in options.lines.items()
+  ]
+
+
+def _places(values: Sequence[Any], wanted: Sequence[float]) -> np.ndarray:
+  """Where numbers lie among an axis's cells; beyond all NaN.
+
+  Between two cells they lie as their logarithms do, where all are positive,
+  and half a cell further out as the outermost two cells have it.
+  """
+  if len(values) < 2 or not all(map(is_number, values)):
+    return np.full(len(wanted), np.nan)
+  log = min(values) > 0 and min(wanted) > 0
+  own, at = (
+    np.log(v) if log else np.asarray(v, float) for v in (values, wanted)
   )
+  first, last = (own[0] - own[1]) / 2, (own[-1] - own[-2]) / 2
+  ends = np.r_[own[0] + first, own, own[-1] + last]
+  places = np.r_[-0.5, np.arange(len(own)), len(own) - 0.5]
+  return np.interp(at, ends, places, left=np.nan, right=np.nan)
 
 
 def _limits(
@@ -178,7 +182,11 @@ def _axis(label: str, field: str, values: Sequence[Any]) -> Axis:
 
 
 def _says(
-  grid: Grid, own: _Map, options: figure_kinds.HeatMap, name: str
+  own: Map,
+  xs: Sequence[Any],
+  ys: Sequence[Any],
+  options: figure_kinds.HeatMap,
+  name: str,
 ) -> list[list[str]]:
   def text(y: int, x: int) -> str:
     mean, lost = own.mean[y, x], own.diverged[y, x]
@@ -191,5 +199,4 @@ def _says(
     ]
     return "\n".join([*lines, *([f"diverged: {lost:.0%}"] if lost else [])])
 
-  xs, ys = grid.axis(options.x), grid.axis(options.y)
   return [[text(y, x) for x in range(len(xs))] for y in range(len(ys))]

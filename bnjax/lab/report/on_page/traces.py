@@ -52,8 +52,9 @@ def _line(mark: marks.Line) -> list[Json]:
     trace["meta"]["over"] = "mean"
   else:
     trace["meta"]["of"] = "published" if hollow else ""
-  line = {"color": color, "width": 2.2 * mark.width}
-  trace["line"] = line | ({"dash": "dash", "width": 1.3} if mark.dashed else {})
+  width = (1.3 if mark.dashed else 2.2) * mark.width
+  line = {"color": color, "width": width}
+  trace["line"] = line | ({"dash": "dash"} if mark.dashed else {})
   trace["marker"] = {
     "symbol": _SYMBOLS.get(mark.symbol, "circle"), "size": 7,
     "color": PAGE if hollow else color,

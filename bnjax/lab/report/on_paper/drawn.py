@@ -32,7 +32,7 @@ def _line(mark: marks.Line, axes: Axes) -> None:
     mark.x,
     mark.y,
     color=mark.color,
-    linewidth=1 if mark.dashed else width,
+    linewidth=mark.width if mark.dashed else width,
     linestyle=_DASHES if mark.dashed else "-",
     marker=mark.symbol,
     markersize=3.2 if mark.symbol == "D" else 4,
