@@ -50,7 +50,7 @@ EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   gradient_growth:gaussian rank_collapse:gaussian shattered_gradients:line \
   deep_linear:gaussian covariate_shift:mnist covariate_shift:$(CIFAR) \
   landscape:mnist landscape:$(CIFAR) residual_branch:mnist residual_depth:mnist \
-  variance_shift:mnist effective_rate:mnist \
+  trainability_depth:mnist variance_shift:mnist effective_rate:mnist \
   learning_rate_limits:mnist normalization_batch:mnist adversarial:mnist \
   population:mnist placement:mnist trainability:mnist lenet:mnist \
   lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
