@@ -51,7 +51,7 @@ EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   deep_linear:gaussian covariate_shift:mnist covariate_shift:$(CIFAR) \
   landscape:mnist landscape:$(CIFAR) residual_branch:mnist \
   residual_branch:$(CIFAR) residual_depth:mnist \
-  variance_shift:mnist effective_rate:mnist \
+  variance_shift:mnist effective_rate:mnist trainability_depth:mnist \
   learning_rate_limits:mnist one_update:mnist normalization_batch:mnist \
   adversarial:mnist population:mnist placement:mnist trainability:mnist \
   lenet:mnist lenet:$(CIFAR) accelerating:$(CIFAR) inception_cifar:$(CIFAR) \
