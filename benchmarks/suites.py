@@ -15,6 +15,7 @@ from benchmarks import (
   models as models_bench,
   networks,
   ops as ops_bench,
+  probes as probes_bench,
   scaling as scaling_bench,
   sweeps,
   training,
@@ -196,6 +197,21 @@ _ACROSS = (
 )
 
 
+def probes(rounds: int) -> str:
+  """What the probes of some experiments cost beside their training."""
+  found = list(probes_bench.rows(min(rounds, 3)))
+  lines = heading("Probes: what looking costs")
+  lines += [_PROBES.format(min(rounds, 3)), ""]
+  return "\n".join([*lines, *table(found)])
+
+
+_PROBES = (
+  "One network of an arm, as its config has it, with its probes and without; "
+  "evaluation is left out, compilation apart. Medians of {} rounds in which "
+  "both take turns."
+)
+
+
 def devices(rounds: int) -> str:
   """Loss curves of one device, several, and several processes."""
   del rounds  # nothing is timed
@@ -222,6 +238,7 @@ SUITES: dict[str, Callable[[int], str]] = {
   "gpu": gpu_bench.page,
   "models": models,
   "ops": ops,
+  "probes": probes,
   "scaling": scaling,
   "sweep": sweep,
 }

@@ -211,7 +211,16 @@ def differences(
         continue
       if was == now:
         continue
-    there = repr(old[key]) if key in old else "absent"
-    here = repr(new[key]) if key in new else "absent"
+    there, here = (_said(own, key) for own in (old, new))
     lines.append(f"{name}: {there} there, {here} here")
   return lines
+
+
+def _said(own: Mapping[str, Any], key: str) -> str:
+  """A value, as short as a line of them needs it."""
+  if key not in own:
+    return "absent"
+  text = repr(own[key])
+  if len(text) <= 80:
+    return text
+  return "given" if isinstance(own[key], Mapping) else f"{text[:76]} ..."

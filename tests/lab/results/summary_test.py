@@ -208,6 +208,8 @@ def test_a_torn_line_is_noticed_in_the_summary(tmp_path):
     ({"a": {"b": 1}}, {"a": {"b": 2}}, ["a.b: 1 there, 2 here"]),
     ({"a": {"b": 1}}, {"a": 2}, ["a: {'b': 1} there, 2 here"]),
     ({"a": 1}, {}, ["a: 1 there, absent here"]),
+    ({}, {"a": {"b": "long" * 20}}, ["a: absent there, given here"]),
+    ({"a": [1] * 90}, {}, [f"a: [{'1, ' * 25} ... there, absent here"]),
   ],
 )
 def test_differences_name_fields(old, new, lines):
