@@ -50,7 +50,7 @@ EXPERIMENTS = init_robustness:mnist loss_curves:mnist init_gradients:mnist \
   gradient_growth:gaussian rank_collapse:gaussian shattered_gradients:line \
   deep_linear:gaussian covariate_shift:mnist covariate_shift:$(CIFAR) \
   landscape:mnist landscape:$(CIFAR) residual_branch:mnist \
-  residual_branch:$(CIFAR) residual_depth:mnist \
+  residual_branch:$(CIFAR) residual_depth:mnist residual_depth:$(CIFAR) \
   variance_shift:mnist effective_rate:mnist trainability_depth:mnist \
   learning_rate_limits:mnist one_update:mnist normalization_batch:mnist \
   adversarial:mnist population:mnist placement:mnist trainability:mnist \
