@@ -199,9 +199,10 @@ _ACROSS = (
 
 def probes(rounds: int) -> str:
   """What the probes of some experiments cost beside their training."""
-  found = list(probes_bench.rows(min(rounds, 3)))
+  rounds = min(rounds, 3)  # whole runs
+  found = list(probes_bench.rows(rounds))
   lines = heading("Probes: what looking costs")
-  lines += [_PROBES.format(min(rounds, 3)), ""]
+  lines += [_PROBES.format(rounds), ""]
   return "\n".join([*lines, *table(found)])
 
 

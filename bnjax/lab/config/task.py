@@ -61,13 +61,18 @@ def has_schedule(spec: Mapping[str, Any]) -> bool:
   return scheduled and "learning_rate" in spec["optimizer"]
 
 
-def learning_rate(spec: Mapping[str, Any], step: int) -> float:
-  """The learning rate of an arm's update number `step`, from 1.
+def learning_rate(spec: Mapping[str, Any]) -> Callable[[int], float]:
+  """The learning rate of an arm by the number of its update, from 1.
 
   The arm has a schedule, see `has_schedule`.
   """
   rate = _scheduled_rate(spec)
-  return float(rate(step - 1) if callable(rate) else rate)
+
+  @functools.cache  # seeds ask for the same, and a schedule may take long
+  def at(step: int) -> float:
+    return float(rate(step - 1) if callable(rate) else rate)
+
+  return at
 
 
 def _scheduled_rate(spec: Mapping[str, Any]) -> Any:

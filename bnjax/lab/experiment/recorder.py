@@ -33,6 +33,12 @@ class Recorder:
 
   def __init__(self, group: Group):
     self.networks = group.networks
+    specs = {id(n.spec): n.spec for n in group.networks}  # seeds share theirs
+    self._rates = {
+      key: learning_rate(spec)
+      for key, spec in specs.items()
+      if has_schedule(spec)
+    }
     zeros: Any = np.zeros(len(group.networks))
     training = Training(*[zeros] * len(Training._fields))
     self.kept = Kept(training, zeros, zeros, 0, zeros.astype(int))
@@ -67,9 +73,8 @@ class Recorder:
     l2_loss = float(training.l2_loss[i])
     accuracy = self.kept.accuracy[i] / self.kept.steps
     classified = {} if np.isnan(accuracy) else {"train_accuracy": accuracy}
-    spec = self.networks[i].spec
-    rate = learning_rate(spec, step) if has_schedule(spec) else None
-    scheduled = {} if rate is None else {"learning_rate": rate}
+    rate = self._rates.get(id(self.networks[i].spec))
+    scheduled = {"learning_rate": rate(step)} if rate else {}
     return {
       "data_loss": data_loss,
       "l2_loss": l2_loss,

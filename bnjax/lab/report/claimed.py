@@ -16,14 +16,9 @@ from bnjax.lab.report.claims import (
   worst,
 )
 from bnjax.lab.report.files import refuse_other, replace, told
-from bnjax.lab.report.numbers import (
-  format_compared,
-  format_margin,
-  format_published,
-)
-from bnjax.lab.report.page.claims import source_of
+from bnjax.lab.report.page.claims import number, source_of
 from bnjax.lab.report.page.experiment import Experiment, read_experiment
-from bnjax.lab.report.published import ours, setting
+from bnjax.lab.report.published import setting
 from bnjax.lab.report.render import NONE, Table
 from bnjax.lab.report.templating import markdown
 from bnjax.lab.report.wording import plural, sentence
@@ -107,15 +102,15 @@ def _rows(one: Experiment) -> Iterator[_Row]:
     numbers.setdefault((source, metric), []).append(entry)
   for (source, metric), own in numbers.items():
     shown = _worst(own)
+    row = number(shown)
     yield _Row(
       source,
       {
         "claim": f"{plural(len(own), 'number')}: {sentence(words(metric))}",
-        "published": format_published(shown["metric"], shown["published"]),
-        "measured [95% interval]": f"{ours(shown)}, difference "
-        f"{format_compared(shown)}, asked within {format_margin(shown)} "
+        "published": row.published,
+        "measured [95% interval]": f"{row.measured}, asked {row.asked} "
         f"({setting(shown, [shown])})",
-        "verdict": tally(own) if len(own) > 1 else shown["verdict"],
+        "verdict": tally(own) if len(own) > 1 else row.verdict,
         "trained by": _config(one),
       },
     )

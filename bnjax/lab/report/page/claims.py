@@ -47,10 +47,11 @@ def claimed(one: Experiment) -> Iterator[Claimed]:
       claim["verdict"],
     )
   for entry in one.published:
-    yield _number(entry)
+    yield number(entry)
 
 
-def _number(entry: Mapping[str, Any]) -> Claimed:
+def number(entry: Mapping[str, Any]) -> Claimed:
+  """A published number of an experiment."""
   rule, metric = entry["published"], entry["metric"]
   differs = numbers.format_compared(entry)
   return Claimed(
